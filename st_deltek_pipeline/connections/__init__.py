@@ -1,0 +1,1 @@
+"""Connection files: what they may say, reading them, and errors that name the line."""

@@ -1,0 +1,1 @@
+"""What the product knows: pure functions on frozen types. No I/O, no Dagster, no pandas."""

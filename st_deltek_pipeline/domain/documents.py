@@ -1,0 +1,120 @@
+"""Documents and their revisions: what ServiceTitan said, typed, and when it counts as changed."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The kinds of document, by the word of the design's vocabulary."""
+
+    INVOICE = "invoice"
+
+
+class SyncStatus(StrEnum):
+    """ServiceTitan's ``syncStatus`` (reference 3.1); anything else is set aside, never guessed."""
+
+    PENDING = "Pending"
+    POSTED = "Posted"
+    EXPORTED = "Exported"
+
+
+@dataclass(frozen=True, order=True)
+class DocumentKey:
+    """One document, for ever: its number may change, its id never does."""
+
+    connection: str
+    kind: Kind
+    document_id: int
+
+    def __str__(self) -> str:
+        """Return ``invoice:123``, the form people type."""
+        return f"{self.kind.value}:{self.document_id}"
+
+
+@dataclass(frozen=True)
+class InvoiceLine:
+    """One item of an invoice.
+
+    Attributes:
+        item_type: Service, Material, Equipment, PriceModifier or Unspecified.
+        gl_account: Number of ServiceTitan's income account, when it has one.
+        total: Extended price in whole cents, any sign.
+    """
+
+    line_id: int
+    item_type: str
+    sku: str
+    description: str
+    gl_account: str | None
+    business_unit_id: int | None
+    taxable: bool
+    quantity: Decimal
+    total: Decimal
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """A ServiceTitan invoice as accounting sees it (reference 3.1).
+
+    Attributes:
+        number: ``referenceNumber``; a person may edit it, so it is carried, never used as a key.
+        document_date: Date part of ``invoiceDate`` exactly as sent; it is never shifted by a time zone.
+        active: False once voided or deleted.
+        revision: 1 for the first version we saw, one more for each change that matters to accounting.
+        subtotal, sales_tax, total: Whole cents as ServiceTitan states them, not recomputed.
+    """
+
+    key: DocumentKey
+    revision: int
+    revision_hash: str
+    number: str
+    document_date: date
+    due_date: date | None
+    business_day: date
+    sync_status: SyncStatus
+    review_status: str
+    active: bool
+    customer_id: int | None
+    customer_name: str
+    location_id: int | None
+    business_unit_id: int | None
+    business_unit_name: str
+    job_id: int | None
+    job_type: str
+    project_id: int | None
+    adjustment_to_id: int | None
+    tax_zone_id: int | None
+    subtotal: Decimal
+    sales_tax: Decimal
+    total: Decimal
+    lines: tuple[InvoiceLine, ...]
+
+
+def content_hash(fields: Sequence[object]) -> str:
+    """Hash the fields that matter for accounting.
+
+    Args:
+        fields: Strings, ints, bools, dates, whole-cent Decimals, ``None``, or nested sequences of them.
+
+    Returns:
+        64 hex digits. Equal fields give equal digits on every machine and in every run.
+    """
+    digest = hashlib.sha256()
+    _feed(digest, fields)
+    return digest.hexdigest()
+
+
+def _feed(digest: "hashlib._Hash", value: object) -> None:
+    if isinstance(value, (list, tuple)):
+        digest.update(b"[")
+        for item in value:  # pyright: ignore[reportUnknownVariableType]
+            _feed(digest, item)  # pyright: ignore[reportUnknownArgumentType]
+        digest.update(b"]")
+        return
+    text = "" if value is None else str(value)
+    # Type and length in front: "ab","c" can never hash as "a","bc", nor None as "".
+    digest.update(f"{type(value).__name__}:{len(text)}:{text};".encode())

@@ -1,0 +1,75 @@
+"""Money as Decimal: reading it, rounding it, splitting it exactly. Nothing here knows of accounts."""
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+CENT = Decimal("0.01")
+ZERO = Decimal("0.00")
+
+# Vantagepoint's amounts are SQL Server decimal(19,4); anything larger is a mistake in the data.
+LARGEST_AMOUNT = Decimal("999999999999.99")
+
+
+class AmountError(ValueError):
+    """A text is not an amount of money we can book to the cent."""
+
+
+def parse_amount(text: str | Decimal | int) -> Decimal:
+    """Read an amount exactly.
+
+    Args:
+        text: ServiceTitan's decimal string (``"1234.50"``), or a JSON number already read as Decimal.
+
+    Returns:
+        The amount in whole cents, always with two decimals.
+
+    Raises:
+        AmountError: Not a finite decimal number, more than two significant decimals, or out of range.
+    """
+    if isinstance(text, bool) or not isinstance(text, (str, Decimal, int)):
+        message = f"{text!r} is not an amount; a decimal string was expected"
+        raise AmountError(message)
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        message = f"{text!r} is not an amount"
+        raise AmountError(message) from None
+    if not amount.is_finite() or abs(amount) > LARGEST_AMOUNT:
+        message = f"{text!r} is not an amount that can be booked"
+        raise AmountError(message)
+    cents = amount.quantize(CENT)
+    if cents != amount:
+        message = f"{text!r} has a fraction of a cent"
+        raise AmountError(message)
+    return cents + ZERO  # turns -0.00 into 0.00
+
+
+def round_to_cents(amount: Decimal) -> Decimal:
+    """Round half away from zero to whole cents, as Vantagepoint's own screens do."""
+    return amount.quantize(CENT, rounding=ROUND_HALF_UP) + ZERO
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Add amounts; an empty list is 0.00."""
+    return sum(amounts, start=ZERO)
+
+
+def allocate(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """Split an amount over weights so that the parts sum to it exactly.
+
+    Args:
+        amount: Whole cents, any sign.
+        weights: Relative shares; at least one, and not summing to zero.
+
+    Returns:
+        One part per weight, in whole cents; the last part takes the remainder.
+
+    Raises:
+        ValueError: No weights, or they sum to zero.
+    """
+    whole = sum(weights, start=Decimal(0))
+    if whole == 0:
+        message = "weights must not sum to zero"
+        raise ValueError(message)
+    parts = [round_to_cents(amount * weight / whole) for weight in weights[:-1]]
+    return [*parts, amount - total(parts)]

@@ -1,0 +1,1 @@
+"""Dagster wiring and metadata only: assets, checks, jobs, partitions, the instance's storage."""

@@ -1,0 +1,1 @@
+"""Development twins of ServiceTitan and Vantagepoint over real HTTP, and a seeded contractor."""

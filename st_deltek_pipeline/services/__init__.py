@@ -1,0 +1,1 @@
+"""Application services: they fetch, let ``domain`` decide, and store. No Dagster here."""

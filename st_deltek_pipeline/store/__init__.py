@@ -1,0 +1,1 @@
+"""Postgres: every SQL statement of the product lives here. Decides nothing."""

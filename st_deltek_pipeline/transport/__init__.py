@@ -1,0 +1,1 @@
+"""HTTP for both clients: sessions, limits, redaction. Knows nothing of either system."""

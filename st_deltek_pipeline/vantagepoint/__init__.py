@@ -1,0 +1,1 @@
+"""Deltek Vantagepoint's REST API: reference data, transaction files, the posted ledger."""
