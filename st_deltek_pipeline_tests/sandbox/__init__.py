@@ -1,0 +1,1 @@
+"""Tests of the sandbox: both twins and the shell they share."""
