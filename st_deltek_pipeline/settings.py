@@ -11,6 +11,7 @@ from pathlib import Path
 
 DATA_DIR_VARIABLE = "ST_DELTEK_DATA_DIR"
 DATABASE_URL_VARIABLE = "ST_DELTEK_DATABASE_URL"
+DAGSTER_DATABASE_URL_VARIABLE = "ST_DELTEK_DAGSTER_DATABASE_URL"
 CONNECTIONS_DIR_VARIABLE = "ST_DELTEK_CONNECTIONS_DIR"
 CONNECTIONS_VARIABLE = "ST_DELTEK_CONNECTIONS"
 MASTER_KEY_VARIABLE = "ST_DELTEK_MASTER_KEY"
@@ -23,6 +24,7 @@ class Settings:
     Attributes:
         data_dir: Folder for the embedded database, the master key file and Dagster's local files.
         database_url: A named server (``postgresql://...``), or ``None`` for the embedded one.
+        dagster_database_url: A database of Dagster's own; ``None`` lets it share ours on a named server.
         connections_dir: Folder of connection files.
         connection_names: Only these connections are loaded; ``None`` means all.
     """
@@ -31,6 +33,7 @@ class Settings:
     database_url: str | None
     connections_dir: Path
     connection_names: frozenset[str] | None
+    dagster_database_url: str | None = None
 
     def __repr__(self) -> str:
         """Leave the database URL out: it may hold a password."""
@@ -54,4 +57,5 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         database_url=variables.get(DATABASE_URL_VARIABLE) or None,
         connections_dir=Path(variables.get(CONNECTIONS_DIR_VARIABLE) or "connections").absolute(),
         connection_names=chosen or None,
+        dagster_database_url=variables.get(DAGSTER_DATABASE_URL_VARIABLE) or None,
     )

@@ -1,0 +1,105 @@
+"""Brings a database's schema up to date with this code, and says when it cannot.
+
+Steps are plain SQL in ``migrations/versions``; there is no way down: a database is restored from its backup.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
+
+from st_deltek_pipeline.domain.errors import ConfigurationError, TransientError
+
+VERSION_SCHEMA = "migrations"
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# Any constant will do, as long as every version of this program uses the same.
+_ADVISORY_LOCK = 7_305_219_418_880_201
+_LOCK_SECONDS = 120
+
+
+def known_revisions() -> list[str]:
+    """Return the revisions this code knows, oldest first.
+
+    A file's name is its revision and sorts in order, so the common case (nothing to do) needs no Alembic, whose
+    import would cost every command a tenth of a second.
+    """
+    return sorted(path.stem for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def current_revision(engine: Engine) -> str | None:
+    """Return the database's revision, or ``None`` for a database without our schema.
+
+    Args:
+        engine: The application's database.
+    """
+    with engine.connect() as connection:
+        return _read_revision(connection)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to the newest revision. Safe when several processes do it at once.
+
+    Args:
+        engine: The application's database.
+
+    Raises:
+        ConfigurationError: The database is newer than this code.
+        TransientError: Another process has been migrating for two minutes.
+    """
+    known = known_revisions()
+    with engine.connect() as connection:
+        if _is_newest(connection, known):
+            return
+        connection.rollback()
+        _take_lock(connection)
+        try:
+            # Whoever had the lock before us has probably done the work.
+            if not _is_newest(connection, known):
+                connection.rollback()
+                _upgrade(connection)
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _ADVISORY_LOCK})
+            connection.commit()
+
+
+def _is_newest(connection: Connection, known: list[str]) -> bool:
+    revision = _read_revision(connection)
+    if revision is not None and revision not in known:
+        message = f"The database is at revision {revision}, which this version of st-deltek does not know."
+        raise ConfigurationError(message, advice="A newer version has been used on it: install that one.")
+    return revision == known[-1]
+
+
+def _read_revision(connection: Connection) -> str | None:
+    table = f"{VERSION_SCHEMA}.alembic_version"
+    if connection.execute(text("SELECT to_regclass(:name)"), {"name": table}).scalar() is None:
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {table}")).scalar()  # noqa: S608 (a constant)
+
+
+def _take_lock(connection: Connection) -> None:
+    try:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+        connection.commit()
+    except OperationalError:
+        message = f"Another process has been changing the database's schema for {_LOCK_SECONDS} s."
+        raise TransientError(message, advice="Wait for it to end, then try again.") from None
+
+
+def _upgrade(connection: Connection) -> None:
+    # Imported here: only a database that is behind needs it.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {VERSION_SCHEMA}"))
+    connection.commit()
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    config.attributes["version_schema"] = VERSION_SCHEMA
+    command.upgrade(config, "head")
+    connection.commit()

@@ -1,0 +1,100 @@
+"""Fixtures every test may use: a real PostgreSQL for the session, and a fresh migrated database per test.
+
+The server is the embedded one, in the session's own folder, and is shared by pytest-xdist's workers. Only its
+durability is off: a test database does not have to survive a power cut.
+"""
+
+import os
+import uuid
+from collections.abc import Generator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from sqlalchemy import Engine, make_url
+
+from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.database import engine_for
+from st_deltek_pipeline.store.embedded import EmbeddedPostgres
+from st_deltek_pipeline.store.migrate import known_revisions, migrate
+
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Set by pytest-xdist in its workers, whose own temporary folders stand side by side.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+
+
+def _execute(url: str, statement: str) -> None:
+    parts = make_url(url)
+    connection = psycopg2.connect(host=parts.query["host"], user=parts.username, dbname=parts.database)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+def _on_database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of the session's PostgreSQL server; its own database is for administration only."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if _WORKER else base
+    return EmbeddedPostgres(shared / "postgres-session", server_settings=_NOT_DURABLE).ensure_running()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_url: str) -> str:
+    """Name of a migrated database to copy from; one per worker, since a template must have no other user."""
+    name = f"template_{_WORKER}{known_revisions()[-1]}"
+    _execute(postgres_url, f'CREATE DATABASE "{name}"')
+    engine = engine_for(_on_database(postgres_url, name))
+    migrate(engine)
+    engine.dispose()
+    return name
+
+
+def _fresh_database(postgres_url: str, migrated_template: str) -> Generator[Engine]:
+    name = f"test_{uuid.uuid4().hex}"
+    _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{migrated_template}" STRATEGY file_copy')
+    engine = engine_for(_on_database(postgres_url, name))
+    yield engine
+    engine.dispose()
+    _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def engine(postgres_url: str, migrated_template: str) -> Generator[Engine]:
+    """A fresh, migrated database for one test."""
+    yield from _fresh_database(postgres_url, migrated_template)
+
+
+@pytest.fixture(scope="module")
+def module_engine(postgres_url: str, migrated_template: str) -> Generator[Engine]:
+    """A fresh, migrated database shared by one module's tests."""
+    yield from _fresh_database(postgres_url, migrated_template)
+
+
+@pytest.fixture
+def empty_database_url(postgres_url: str) -> Generator[str]:
+    """URL of a fresh database without our schema."""
+    name = f"empty_{uuid.uuid4().hex}"
+    _execute(postgres_url, f'CREATE DATABASE "{name}"')
+    yield _on_database(postgres_url, name)
+    _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def settings(engine: Engine, tmp_path: Path) -> Settings:
+    """An installation of its own: the test's fresh database, and empty data and connection folders."""
+    connections_dir = tmp_path / "connections"
+    connections_dir.mkdir()
+    return Settings(
+        data_dir=tmp_path / "data",
+        database_url=engine.url.render_as_string(hide_password=False),
+        connections_dir=connections_dir,
+        connection_names=None,
+    )
