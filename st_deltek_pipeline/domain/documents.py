@@ -66,6 +66,10 @@ class Invoice:
         active: False once voided or deleted.
         revision: 1 for the first version we saw, one more for each change that matters to accounting.
         subtotal, sales_tax, total: Whole cents as ServiceTitan states them, not recomputed.
+        customer_type: Residential or Commercial, of the customer that is billed; empty while unknown.
+        billing_customer_id: The customer that survives after merges; ``customer_id`` where none happened.
+        tax_zone_name, project_number, job_status: Of the records the invoice names; empty while unknown.
+        raw_seq: The stored version (``raw.records``) this was read from.
     """
 
     key: DocumentKey
@@ -92,6 +96,12 @@ class Invoice:
     sales_tax: Decimal
     total: Decimal
     lines: tuple[InvoiceLine, ...]
+    customer_type: str = ""
+    billing_customer_id: int | None = None
+    tax_zone_name: str = ""
+    project_number: str = ""
+    job_status: str = ""
+    raw_seq: int | None = None
 
 
 def content_hash(fields: Sequence[object]) -> str:
@@ -103,18 +113,18 @@ def content_hash(fields: Sequence[object]) -> str:
     Returns:
         64 hex digits. Equal fields give equal digits on every machine and in every run.
     """
-    digest = hashlib.sha256()
-    _feed(digest, fields)
-    return digest.hexdigest()
+    parts: list[str] = []
+    _collect(parts, fields)
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def _feed(digest: "hashlib._Hash", value: object) -> None:
-    if isinstance(value, (list, tuple)):
-        digest.update(b"[")
-        for item in value:  # pyright: ignore[reportUnknownVariableType]
-            _feed(digest, item)  # pyright: ignore[reportUnknownArgumentType]
-        digest.update(b"]")
-        return
-    text = "" if value is None else str(value)
-    # Type and length in front: "ab","c" can never hash as "a","bc", nor None as "".
-    digest.update(f"{type(value).__name__}:{len(text)}:{text};".encode())
+def _collect(parts: list[str], values: Sequence[object]) -> None:
+    parts.append("[")
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            _collect(parts, value)  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            text = "" if value is None else str(value)
+            # Type and length in front: "ab","c" can never hash as "a","bc", nor None as "".
+            parts.append(f"{type(value).__name__}:{len(text)}:{text};")
+    parts.append("]")
