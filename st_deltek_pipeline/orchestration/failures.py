@@ -1,0 +1,44 @@
+"""Turns the project's errors into Dagster's two answers: try again later, or stop and show what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from st_deltek_pipeline.domain.errors import PipelineError, TransientError
+
+MAX_RETRIES = 3
+_FIRST_DELAY_SECONDS = 5
+# Longer than any 429 of either system asks for; a longer outage is for the next run.
+_LONGEST_DELAY_SECONDS = 300
+
+
+@contextmanager
+def explained(retry_number: int) -> Iterator[None]:
+    """Raise what Dagster understands for what the services raise.
+
+    Args:
+        retry_number: How often this step was retried already (``context.retry_number``).
+
+    Raises:
+        dagster.RetryRequested: A ``TransientError``, after the seconds the other side asked for, or 5, 10, 20.
+        dagster.Failure: Any other error of ours, never retried: repeating cannot help before a person acts.
+    """
+    try:
+        yield
+    except TransientError as error:
+        if retry_number >= MAX_RETRIES:
+            raise _failure(error) from error
+        backed_off = _FIRST_DELAY_SECONDS * 2**retry_number
+        seconds = min(max(error.retry_after or 0, backed_off), _LONGEST_DELAY_SECONDS)
+        raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=seconds) from error
+    except PipelineError as error:
+        raise _failure(error) from error
+
+
+def _failure(error: PipelineError) -> dg.Failure:
+    return dg.Failure(
+        description=str(error),
+        metadata={"what_happened": error.message, "what_next": error.advice or "-", "class": type(error).__name__},
+        allow_retries=False,
+    )

@@ -1,0 +1,106 @@
+"""The one Dagster resource: the database and both systems' clients of a connection, opened when first used.
+
+It has no configuration fields on purpose. Whatever a resource is configured with ends up in clear in the definition
+snapshot or the event log (dagster.md section 5); credentials are read from the vault inside the run instead.
+"""
+
+import threading
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.orchestration.wiring import Wiring
+from st_deltek_pipeline.services.clients import servicetitan_client, vantagepoint_client
+from st_deltek_pipeline.services.posting.context import PostingContext
+from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
+from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.database import ready_database
+from st_deltek_pipeline.store.vault import Vault, load_keyring
+from st_deltek_pipeline.vantagepoint.client import VantagepointClient
+
+RESOURCE_KEY = "pipeline"
+
+
+@dataclass
+class _Opened:
+    """What a process has opened so far; steps of one run share tokens and connections by it."""
+
+    engine: Engine | None = None
+    servicetitan: dict[str, ServiceTitanClient] = field(default_factory=dict[str, ServiceTitanClient])
+    vantagepoint: dict[str, VantagepointClient] = field(default_factory=dict[str, VantagepointClient])
+
+
+class Pipeline:
+    """Database and clients of this process.
+
+    Args:
+        settings: The installation.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.RLock()
+        self._opened = _Opened()
+
+    @property
+    def engine(self) -> Engine:
+        """The database, with its schema up to date."""
+        with self._lock:
+            if self._opened.engine is None:
+                self._opened.engine = ready_database(self._settings)
+            return self._opened.engine
+
+    def servicetitan(self, wiring: Wiring) -> ServiceTitanClient:
+        """Return the client of the connection's ServiceTitan tenant.
+
+        Raises:
+            CredentialsError: The vault has no credentials for it.
+        """
+        with self._lock:
+            if wiring.name not in self._opened.servicetitan:
+                secrets = self._secrets(wiring, "servicetitan")
+                client = servicetitan_client(self._settings, wiring.connection, secrets)
+                self._opened.servicetitan[wiring.name] = client
+            return self._opened.servicetitan[wiring.name]
+
+    def vantagepoint(self, wiring: Wiring) -> VantagepointClient:
+        """Return the client of the connection's Vantagepoint database.
+
+        Raises:
+            CredentialsError: The vault has no credentials for it.
+        """
+        with self._lock:
+            if wiring.name not in self._opened.vantagepoint:
+                secrets = self._secrets(wiring, "vantagepoint")
+                client = vantagepoint_client(self._settings, wiring.connection, secrets)
+                self._opened.vantagepoint[wiring.name] = client
+            return self._opened.vantagepoint[wiring.name]
+
+    def posting_context(self, wiring: Wiring, run_id: str) -> PostingContext:
+        """Return what the posting services need for one run.
+
+        Raises:
+            CredentialsError: The vault has no credentials for Vantagepoint.
+        """
+        username = self._secrets(wiring, "vantagepoint").get("username", "")
+        return PostingContext(
+            engine=self.engine,
+            settings=wiring.connection,
+            calendar=wiring.calendar,
+            client=self.vantagepoint(wiring),
+            username=username,
+            run_id=run_id,
+        )
+
+    def close(self) -> None:
+        """Close everything opened; the next use opens it again."""
+        with self._lock:
+            opened, self._opened = self._opened, _Opened()
+        for client in (*opened.servicetitan.values(), *opened.vantagepoint.values()):
+            client.close()
+        if opened.engine is not None:
+            opened.engine.dispose()
+
+    def _secrets(self, wiring: Wiring, system: str) -> dict[str, str]:
+        return Vault(self.engine, load_keyring(self._settings)).get(wiring.name, system)

@@ -1,0 +1,74 @@
+"""What every asset of a connection shares: key prefix, group, owner, tags, pools, partitions."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.calendar import BusinessCalendar
+from st_deltek_pipeline.domain.documents import content_hash
+from st_deltek_pipeline.orchestration.partitions import business_day_partitions
+
+CONNECTION_TAG = "connection"
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """One connection, as Dagster sees it.
+
+    Attributes:
+        connection: Its settings.
+        calendar: Its business days.
+        partitions: The same business days, as partition keys.
+    """
+
+    connection: ConnectionSettings
+    calendar: BusinessCalendar
+    partitions: dg.DailyPartitionsDefinition
+
+    @classmethod
+    def of(cls, connection: ConnectionSettings, calendar: BusinessCalendar) -> "Wiring":
+        """Build the wiring of one connection."""
+        return cls(connection, calendar, business_day_partitions(connection.start_date, calendar))
+
+    @property
+    def name(self) -> str:
+        """The connection's name: key prefix, group and tag."""
+        return self.connection.name
+
+    @property
+    def servicetitan_pool(self) -> str:
+        """Pool of every step that reads ServiceTitan."""
+        return f"servicetitan_{self.name}"
+
+    @property
+    def vantagepoint_pool(self) -> str:
+        """Pool of every step that reads or writes Vantagepoint."""
+        return f"vantagepoint_{self.name}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of assets, jobs and runs; the run limit per connection counts by them (dagster.yaml)."""
+        return {CONNECTION_TAG: self.name}
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """Arguments of every asset spec of this connection."""
+        return {"group_name": self.name, "owners": [self.connection.owner], "tags": self.tags}
+
+    @property
+    def coding_version(self) -> str:
+        """Changes with every setting that decides how documents are coded."""
+        decisive = [self.connection.model_dump_json(include={"coding", "posting", "start_date"})]
+        return content_hash(decisive)[:8]
+
+    def key(self, asset: str) -> dg.AssetKey:
+        """Return the key of one of this connection's assets."""
+        return dg.AssetKey([self.name, asset])
+
+
+def partition_day(partition_key: str) -> date:
+    """Read the business day a partition key names."""
+    return date.fromisoformat(partition_key)
