@@ -2,7 +2,14 @@
 
 from random import Random
 
-_FIRST = (
+from st_deltek_pipeline.sandbox.contractor.streams import chance
+
+
+def _words(text: str, between: str) -> tuple[str, ...]:
+    return tuple(text.split(between))
+
+
+_FIRST = _words(
     "Aaron Abigail Alan Alejandra Amanda Amy Andre Andrea Angela Anthony Arturo Ashley Barbara Benjamin Beth Brandon "
     "Brian Brittany Bruce Carlos Carmen Carol Catherine Charles Chen Christina Christopher Craig Cynthia Daniel Darius "
     "David Deborah Dennis Diana Donald Donna Douglas Edward Elena Elizabeth Emily Eric Esther Evelyn Fatima Felix "
@@ -12,9 +19,10 @@ _FIRST = (
     "Megan Mei Michael Michelle Miguel Nancy Natalie Nathan Nicole Nora Olivia Omar Oscar Pamela Patricia Patrick Paul "
     "Peter Priya Rachel Ramon Raymond Rebecca Richard Robert Roger Rosa Ruth Ryan Samantha Samuel Sandra Sara Scott "
     "Sean Sharon Sofia Stephen Susan Tamara Teresa Thomas Tiffany Timothy Tyler Victor Victoria Vincent Walter Wendy "
-    "William Xavier Yolanda Zachary"
-).split()
-_LAST = (
+    "William Xavier Yolanda Zachary",
+    " ",
+)
+_LAST = _words(
     "Abbott Adams Aguilar Allen Alvarez Anderson Archuleta Bailey Baker Barnes Bell Bennett Black Boyd Brooks Brown "
     "Bryant Burke Butler Campbell Carlson Carter Castillo Chang Chavez Clark Cole Coleman Collins Cook Cooper Cox Cruz "
     "Cunningham Davis Delgado Diaz Dixon Duncan Dunn Edwards Elliott Ellis Evans Fisher Fleming Flores Ford Foster "
@@ -28,18 +36,20 @@ _LAST = (
     "Schmidt Schultz Scott Shaw Silva Simmons Simpson Smith Snyder Stevens Stewart Stone Sullivan Tanaka Taylor Thomas "
     "Thompson Torres Trujillo Tucker Turner Valdez Vargas Vasquez Vigil Wagner Walker Wallace Ward Warren Washington "
     "Watson Weaver Webb Weber Welch Wells West Wheeler White Williams Willis Wilson Wood Wright Yang Young Zamora "
-    "Zimmerman"
-).split()
+    "Zimmerman",
+    " ",
+)
 _INITIALS = "ABCDEFGHJKLMNPRSTW"
 
-_COMPANY_PLACES = (
+_COMPANY_PLACES = _words(
     "Alpine|Arapahoe|Aspen|Baseline|Bear Creek|Belmar|Big Sky|Blue Spruce|Boulder Creek|Broadway|Cherry Creek|Chautauqua|"
     "Cimarron|Clear Creek|Colfax|Columbine|Confluence|Copper Ridge|Cottonwood|Crestline|Evergreen|Federal|Flatiron|"
     "Foothills|Front Range|Golden Gate|Gunbarrel|Highline|Horizon|Jefferson|Juniper|Lookout|Lowry|Meridian|Mesa|Mile High|"
     "Montclair|Mountain View|Niwot|Northfield|Overland|Peak|Pearl Street|Pikes|Pioneer|Platte River|Ponderosa|Prairie|"
     "Quarry|Red Rocks|Ridgeline|Rocky Mountain|Sable|Santa Fe|Silver Creek|Skyline|South Park|Stapleton|Sterling|"
-    "Table Mesa|Tamarack|Timberline|Trailhead|Union Station|Valley|Wadsworth|Westwood|Willow"
-).split("|")
+    "Table Mesa|Tamarack|Timberline|Trailhead|Union Station|Valley|Wadsworth|Westwood|Willow",
+    "|",
+)
 _COMPANY_TRADES = (
     "Apartments", "Brewing Company", "Business Park", "Cafe", "Cold Storage", "Dental Group", "Dry Cleaners",
     "Elementary School", "Fitness", "Foods", "Grill", "Holdings", "Hotel", "Lutheran Church", "Manufacturing", "Market",
@@ -82,7 +92,7 @@ FORMULA_STARTS = ("=", "+", "-", "@")
 
 def person_name(rng: Random) -> str:
     """Return a usual name of a person, sometimes with an initial."""
-    if rng.random() < 0.15:  # noqa: PLR2004 - about one in seven uses an initial
+    if chance(rng, 15):
         return f"{rng.choice(_FIRST)} {rng.choice(_INITIALS)}. {rng.choice(_LAST)}"
     return f"{rng.choice(_FIRST)} {rng.choice(_LAST)}"
 
@@ -125,7 +135,7 @@ class NameBook:
         return self.reserve(candidate)
 
     def _with_middle_name(self, name: str) -> str:
-        first, last = name.split()[0], name.split()[-1]
+        first, *_, last = name.split()
         return f"{first} {self._rng.choice(_FIRST)} {self._rng.choice(_INITIALS)}. {last}"
 
 
@@ -141,11 +151,10 @@ def respelled(name: str, rng: Random) -> str:
         beyond ASCII keep their case, since upper case is not always the way back.
     """
     neat = " ".join(name.split())
-    way = rng.random()
-    if way < 0.08 and neat.isascii():  # noqa: PLR2004 - one in twelve was typed in capitals
+    if neat.isascii() and chance(rng, 8):
         return neat.upper()
-    if way < 0.12:  # noqa: PLR2004 - a few with a doubled space
+    if chance(rng, 4):
         return neat.replace(" ", "  ", 1)
-    if way < 0.15:  # noqa: PLR2004 - and a few with one at the end
+    if chance(rng, 3):
         return f"{neat} "
     return neat

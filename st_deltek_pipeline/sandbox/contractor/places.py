@@ -3,14 +3,15 @@
 from decimal import Decimal
 from random import Random
 
+from st_deltek_pipeline.sandbox.contractor.streams import chance
 from st_deltek_pipeline.sandbox.contractor.world import Row
 
-_STREETS = (
-    "Alameda Ave|Arapahoe Rd|Birch St|Bluebell Ln|Canyon Blvd|Cedar Ct|Clarkson St|Colfax Ave|Dahlia St|Downing St|"
-    "Elati St|Evans Ave|Forest Pkwy|Galena Way|Harlan St|Hover St|Iliff Ave|Jewell Ave|Kipling St|Logan St|Main St|"
-    "Marion Cir|Navajo St|Orchard Rd|Pennsylvania St|Quebec St|Raleigh Pl|Sheridan Blvd|Tejon St|Union Blvd|Vine St|"
-    "Wolff Ct|Xavier St|Yosemite Way|Zuni St"
-).split("|")
+_NAMES = (
+    "Alameda", "Arapahoe", "Birch", "Bluebell", "Canyon", "Cedar", "Clarkson", "Colfax", "Dahlia", "Downing", "Elati",
+    "Evans", "Forest", "Galena", "Harlan", "Hover", "Iliff", "Jewell", "Kipling", "Logan", "Main", "Marion", "Navajo",
+    "Orchard", "Pennsylvania", "Quebec", "Raleigh", "Sheridan", "Tejon", "Union", "Vine", "Wolff", "Yosemite", "Zuni",
+)  # fmt: skip
+_KINDS = ("St", "St", "St", "Ave", "Ave", "Ct", "Way", "Blvd", "Ln")
 _DIRECTIONS = ("N", "S", "E", "W")
 
 # City, zip prefix, latitude, longitude, how many of a hundred customers.
@@ -28,11 +29,11 @@ _WEIGHTS = [city[-1] for city in _CITIES]
 def crm_address(rng: Random) -> Row:
     """Make an address in the CRM's shape, coordinates sometimes absent."""
     city, zip_prefix, latitude, longitude, _ = rng.choices(_CITIES, _WEIGHTS)[0]
-    located = rng.random() < 0.9  # noqa: PLR2004 - one in ten was never geocoded
+    located = chance(rng, 90)
     offset = Decimal(rng.randint(-4000, 4000)) / 100000
     return {
-        "street": f"{rng.randint(100, 9999)} {rng.choice(_DIRECTIONS)} {rng.choice(_STREETS)}",
-        "unit": f"Unit {rng.randint(1, 420)}" if rng.random() < 0.12 else None,  # noqa: PLR2004 - flats
+        "street": f"{rng.randint(100, 9999)} {rng.choice(_DIRECTIONS)} {rng.choice(_NAMES)} {rng.choice(_KINDS)}",
+        "unit": f"Unit {rng.randint(1, 420)}" if chance(rng, 12) else None,
         "city": city,
         "state": "CO",
         "zip": f"{zip_prefix}{rng.randint(1, 39):02d}",

@@ -22,3 +22,8 @@ def stream(seed: int, name: str) -> random.Random:
 def hexadecimal(rng: random.Random, digits: int) -> str:
     """Return that many upper-case hexadecimal digits, as Vantagepoint's keys have them."""
     return f"{rng.getrandbits(4 * digits):0{digits}X}"
+
+
+def chance(rng: random.Random, percent: int) -> bool:
+    """Say yes in that many of a hundred cases."""
+    return rng.random() * 100 < percent
