@@ -226,8 +226,3 @@ def upgrade() -> None:
     """Create the three schemas."""
     for script in (_RAW, _REFERENCE, _STAGED):
         op.execute(script)
-
-
-def downgrade() -> None:
-    """Drop the three schemas with everything in them."""
-    op.execute("DROP SCHEMA staged CASCADE; DROP SCHEMA reference CASCADE; DROP SCHEMA raw CASCADE")

@@ -1,0 +1,402 @@
+"""Raw records: every version of every ServiceTitan record as sent, which one is the latest, and feed cursors.
+
+Tables of schema ``raw``. Reading payloads into types is ``servicetitan.records``'; fetching them is the intake
+service's. Rows of ``raw.records`` are only ever added.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from psycopg2 import errors as driver_errors
+from sqlalchemy import Connection, Engine, text
+
+from st_deltek_pipeline.domain.errors import TransientError
+from st_deltek_pipeline.store.copying import copy_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a record, ready to be kept.
+
+    Attributes:
+        payload: The JSON exactly as sent.
+        payload_hash: SHA-256 of the payload, hex.
+        modified_on: When ServiceTitan says it was changed; ``None`` sorts before everything.
+        document_date, total: Of documents; ``None`` in other records and where not readable.
+    """
+
+    record_id: int
+    payload: bytes
+    payload_hash: str
+    modified_on: datetime | None
+    active: bool
+    document_date: date | None
+    total: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row of a feed that has no usable id or is no text, with the reason."""
+
+    payload: bytes
+    payload_hash: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What storing one page changed.
+
+    Attributes:
+        new_versions: Rows added to ``raw.records``.
+        touched_dates: Document dates that a new latest version came to, changed on, or left.
+        refused: Rows that Postgres does not accept as JSON; they were not stored.
+    """
+
+    new_versions: int
+    touched_dates: frozenset[date]
+    refused: tuple[UnreadableRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a feed has been read.
+
+    Attributes:
+        continue_from: Token of the next call; ``None`` means from the very first record.
+        caught_up: The feed was read to its end at this token.
+    """
+
+    continue_from: str | None
+    caught_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentTotal:
+    """A document's own statement of its total, straight from its latest raw version.
+
+    Attributes:
+        total: ``None`` when the payload's total is not readable.
+        raw_seq: The version it was read from.
+    """
+
+    document_date: date
+    active: bool
+    total: Decimal | None
+    raw_seq: int
+
+
+_RECORD_COLUMNS = (
+    "seq",
+    "connection",
+    "kind",
+    "record_id",
+    "payload",
+    "payload_hash",
+    "modified_on",
+    "active",
+    "document_date",
+    "total",
+    "run_id",
+)
+
+# One literal of joined values is parsed by Postgres far faster than an array literal of thousands of elements.
+_KNOWN = text(
+    """
+    SELECT asked.record_id, asked.payload_hash
+    FROM unnest(
+        CAST(string_to_array(:ids, ',') AS bigint[]), string_to_array(:hashes, ',')
+    ) AS asked (record_id, payload_hash)
+    JOIN raw.records AS known
+        ON known.connection = :connection AND known.kind = :kind
+        AND known.record_id = asked.record_id AND known.payload_hash = asked.payload_hash
+    """
+)
+
+_SEQUENCE = text(
+    "SELECT nextval(pg_get_serial_sequence('raw.records', 'seq')) FROM generate_series(1, :count) ORDER BY 1"
+)
+
+# An older version that arrives late is kept but never becomes the latest; of equal times the later arrival wins.
+_MAKE_LATEST = text(
+    """
+    WITH arrived AS (
+        SELECT DISTINCT ON (record_id)
+            record_id, seq, payload_hash, modified_on, document_date, active, total
+        FROM raw.records
+        WHERE seq BETWEEN :first AND :last AND connection = :connection AND kind = :kind
+        ORDER BY record_id, modified_on DESC NULLS LAST, seq DESC
+    ), before AS (
+        SELECT l.record_id, l.document_date
+        FROM raw.latest AS l JOIN arrived USING (record_id)
+        WHERE l.connection = :connection AND l.kind = :kind
+    ), changed AS (
+        INSERT INTO raw.latest AS l
+            (connection, kind, record_id, seq, payload_hash, modified_on, document_date, active, total)
+        SELECT :connection, :kind, record_id, seq, payload_hash, modified_on, document_date, active, total
+        FROM arrived ORDER BY record_id
+        ON CONFLICT (connection, kind, record_id) DO UPDATE SET
+            seq = excluded.seq, payload_hash = excluded.payload_hash, modified_on = excluded.modified_on,
+            document_date = excluded.document_date, active = excluded.active, total = excluded.total
+        WHERE (coalesce(excluded.modified_on, '-infinity'), excluded.seq)
+            > (coalesce(l.modified_on, '-infinity'), l.seq)
+        RETURNING l.record_id, l.document_date
+    ), touched AS (
+        SELECT document_date FROM changed WHERE document_date IS NOT NULL
+        UNION
+        SELECT before.document_date FROM before JOIN changed USING (record_id)
+        WHERE before.document_date IS NOT NULL
+    )
+    INSERT INTO raw.document_days AS d (connection, kind, document_date, changed_seq)
+    SELECT :connection, :kind, document_date, :last FROM touched ORDER BY document_date
+    ON CONFLICT (connection, kind, document_date) DO UPDATE SET changed_seq = excluded.changed_seq
+    RETURNING document_date
+    """
+)
+
+
+def read_cursor(engine: Engine, connection: str, feed: str) -> Cursor:
+    """Return how far a feed has been read, without locking anything.
+
+    Args:
+        engine: The application's database.
+        connection: The connection's name.
+        feed: The feed's name.
+    """
+    with engine.connect() as db:
+        found = db.execute(
+            text("SELECT continue_from, caught_up_at FROM raw.cursors WHERE connection = :connection AND feed = :feed"),
+            {"connection": connection, "feed": feed},
+        ).one_or_none()
+    return Cursor(None, caught_up=False) if found is None else Cursor(found[0], caught_up=found[1] is not None)
+
+
+def lock_cursor(db: Connection, connection: str, feed: str) -> Cursor:
+    """Lock a feed until the transaction ends, so that intakes of one feed follow each other.
+
+    Args:
+        db: An open transaction.
+        connection: The connection's name.
+        feed: The feed's name.
+
+    Returns:
+        Where the cursor stands now.
+    """
+    names = {"connection": connection, "feed": feed}
+    lock = text(
+        """
+        SELECT continue_from, caught_up_at FROM raw.cursors
+        WHERE connection = :connection AND feed = :feed FOR UPDATE
+        """
+    )
+    found = db.execute(lock, names).one_or_none()
+    if found is None:
+        db.execute(
+            text("INSERT INTO raw.cursors (connection, feed) VALUES (:connection, :feed) ON CONFLICT DO NOTHING"),
+            names,
+        )
+        found = db.execute(lock, names).one()
+    return Cursor(found[0], caught_up=found[1] is not None)
+
+
+def move_cursor(db: Connection, connection: str, feed: str, cursor: Cursor) -> None:
+    """Move a locked feed's cursor, in the transaction that stores the rows before it.
+
+    Args:
+        db: The transaction that holds the lock.
+        connection: The connection's name.
+        feed: The feed's name.
+        cursor: Where it stands from now on.
+    """
+    db.execute(
+        text(
+            """
+            UPDATE raw.cursors SET continue_from = :continue_from, updated_at = now(),
+                caught_up_at = CASE WHEN :caught_up THEN now() END
+            WHERE connection = :connection AND feed = :feed
+            """
+        ),
+        {
+            "connection": connection,
+            "feed": feed,
+            "continue_from": cursor.continue_from,
+            "caught_up": cursor.caught_up,
+        },
+    )
+
+
+def unknown_versions(db: Connection, connection: str, kind: str, versions: Sequence[Version]) -> list[Version]:
+    """Pick the versions that are not stored yet, in their order.
+
+    Args:
+        db: A connection to the database.
+        connection: The connection's name.
+        kind: The kind of record.
+        versions: What a page holds; the same version twice counts once.
+    """
+    distinct = {(version.record_id, version.payload_hash): version for version in versions}
+    if not distinct:
+        return []
+    known = db.execute(
+        _KNOWN,
+        {
+            "connection": connection,
+            "kind": kind,
+            "ids": ",".join([str(record_id) for record_id, _ in distinct]),
+            "hashes": ",".join([payload_hash for _, payload_hash in distinct]),
+        },
+    )
+    for record_id, payload_hash in known:
+        distinct.pop((record_id, payload_hash), None)
+    return list(distinct.values())
+
+
+def store_versions(db: Connection, connection: str, kind: str, versions: Sequence[Version], *, run_id: str) -> Stored:
+    """Add versions that are not stored yet and bring ``raw.latest`` up to date.
+
+    The caller holds the feed's lock: sequence numbers of one kind then rise in the order of commits, which
+    staging's high-water marks rest on.
+
+    Args:
+        db: The transaction that holds the lock.
+        connection: The connection's name.
+        kind: The kind of record.
+        versions: What ``unknown_versions`` left, in the feed's order.
+        run_id: Who brings them.
+
+    Returns:
+        What changed.
+
+    Raises:
+        TransientError: Somebody stored the same versions without the lock.
+    """
+    if not versions:
+        return Stored(0, frozenset(), ())
+    sequence: list[int] = list(db.execute(_SEQUENCE, {"count": len(versions)}).scalars())
+    rows = [
+        (
+            seq,
+            connection,
+            kind,
+            version.record_id,
+            version.payload,
+            version.payload_hash,
+            version.modified_on,
+            version.active,
+            version.document_date,
+            version.total,
+            run_id,
+        )
+        for seq, version in zip(sequence, versions, strict=True)
+    ]
+    refused = _copy_what_fits(db, rows)
+    touched = db.execute(
+        _MAKE_LATEST, {"connection": connection, "kind": kind, "first": sequence[0], "last": sequence[-1]}
+    ).scalars()
+    return Stored(len(rows) - len(refused), frozenset(touched), tuple(refused))
+
+
+def _copy_what_fits(db: Connection, rows: Sequence[tuple[Any, ...]]) -> list[UnreadableRow]:
+    """Copy rows; when Postgres refuses one of them as JSON, halve until it stands alone."""
+    try:
+        with db.begin_nested():
+            copy_rows(db, "raw.records", _RECORD_COLUMNS, rows)
+    except driver_errors.UniqueViolation as error:
+        message = f"Another intake stored the same versions of {rows[0][1]}'s {rows[0][2]} records at the same time."
+        raise TransientError(message, advice="Run it again.") from error
+    except (driver_errors.DataError, ValueError) as error:
+        if len(rows) == 1:
+            reason = str(error).partition("\n")[0]
+            return [UnreadableRow(rows[0][4], rows[0][5], f"not storable as JSON: {reason}")]
+        half = len(rows) // 2
+        return [*_copy_what_fits(db, rows[:half]), *_copy_what_fits(db, rows[half:])]
+    return []
+
+
+def store_unreadable(db: Connection, connection: str, kind: str, rows: Iterable[UnreadableRow], *, run_id: str) -> None:
+    """Keep rows that are no records; one that is known already writes nothing.
+
+    Args:
+        db: An open transaction.
+        connection: The connection's name.
+        kind: The kind of record the feed should have held.
+        rows: The rows.
+        run_id: Who brings them.
+    """
+    parameters = [
+        {
+            "connection": connection,
+            "kind": kind,
+            "payload": row.payload.decode(errors="backslashreplace").replace("\x00", "\ufffd"),
+            "payload_hash": row.payload_hash,
+            "reason": row.reason.replace("\x00", "\ufffd"),
+            "run_id": run_id,
+        }
+        for row in rows
+    ]
+    if parameters:
+        db.execute(
+            text(
+                """
+                INSERT INTO raw.unreadable (connection, kind, payload_hash, payload, reason, run_id)
+                VALUES (:connection, :kind, :payload_hash, :payload, :reason, :run_id)
+                ON CONFLICT DO NOTHING
+                """
+            ),
+            parameters,
+        )
+
+
+def latest_payloads(engine: Engine, connection: str, kind: str, ids: Sequence[int]) -> dict[int, str]:
+    """Return the latest payload of some records.
+
+    Args:
+        engine: The application's database.
+        connection: The connection's name.
+        kind: The kind of record.
+        ids: ServiceTitan's ids; unknown ones are left out of the answer.
+    """
+    with engine.connect() as db:
+        found = db.execute(
+            text(
+                """
+                SELECT l.record_id, CAST(r.payload AS text)
+                FROM raw.latest AS l JOIN raw.records AS r USING (seq)
+                WHERE l.connection = :connection AND l.kind = :kind AND l.record_id = ANY(:ids)
+                """
+            ),
+            {"connection": connection, "kind": kind, "ids": list(ids)},
+        )
+        return {row[0]: row[1] for row in found}
+
+
+def document_totals(engine: Engine, connection: str, kind: str, dates: Sequence[date]) -> dict[int, DocumentTotal]:
+    """Return what documents themselves state as their totals, independently of staging.
+
+    Args:
+        engine: The application's database.
+        connection: The connection's name.
+        kind: The kind of document.
+        dates: Document dates.
+
+    Returns:
+        By document id; documents without a readable date are on no date.
+    """
+    with engine.connect() as db:
+        found = db.execute(
+            text(
+                """
+                SELECT record_id, document_date, active, total, seq FROM raw.latest
+                WHERE connection = :connection AND kind = :kind AND document_date = ANY(:dates)
+                ORDER BY record_id
+                """
+            ),
+            {"connection": connection, "kind": kind, "dates": list(dates)},
+        )
+        return {
+            record_id: DocumentTotal(document_date, active, total, seq)
+            for record_id, document_date, active, total, seq in found
+        }
