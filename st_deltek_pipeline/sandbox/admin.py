@@ -1,0 +1,239 @@
+"""The endpoints under ``/_sandbox``: looking into both twins, changing them as their users would, and faults.
+
+They need no credentials, since the sandbox listens on the loopback only, and they are neither logged nor
+disturbed. Money is a decimal string in every answer.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any, Protocol, cast
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.sandbox.faults import ADMIN_PREFIX, FaultRule, RequestHooks
+from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError
+from st_deltek_pipeline.sandbox.servicetitan.app import ServiceTitanTwin
+from st_deltek_pipeline.sandbox.state import Row
+
+_SYSTEMS = ("servicetitan", "vantagepoint")
+_DEFAULT_LIMIT = 1000
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="string")
+_rules = TypeAdapter(list[FaultRule])
+
+
+class VantagepointControls(Protocol):
+    """What the admin endpoints ask of the Vantagepoint twin."""
+
+    def ledger_dump(self) -> list[Row]:
+        """Return every posted ledger row."""
+        ...
+
+    def totals(self) -> Mapping[str, Any]:
+        """Return counts and money totals."""
+        ...
+
+    def set_period_closed(self, period: int, closed: bool) -> None:  # noqa: FBT001 - the twin's own signature
+        """Close or open an accounting period."""
+        ...
+
+    def update_project(self, key: tuple[str, str, str], fields: Mapping[str, Any]) -> Any:  # noqa: ANN401 - not looked at
+        """Change fields of a project."""
+        ...
+
+    def update_firm(self, client_id: str, fields: Mapping[str, Any]) -> Any:  # noqa: ANN401 - not looked at
+        """Change fields of a firm."""
+        ...
+
+    def set_switches(self, changes: Mapping[str, Any]) -> Any:  # noqa: ANN401 - not looked at
+        """Change some switches."""
+        ...
+
+
+class Admin:
+    """The admin app. Both servers mount the same one.
+
+    Args:
+        servicetitan: The ServiceTitan twin.
+        vantagepoint: The Vantagepoint twin.
+        hooks: Faults and request log of both.
+    """
+
+    def __init__(self, servicetitan: ServiceTitanTwin, vantagepoint: VantagepointControls, hooks: RequestHooks) -> None:
+        self._servicetitan = servicetitan
+        self._vantagepoint = vantagepoint
+        self._hooks = hooks
+        routes = [
+            _route("GET", "/totals", self._totals),
+            _route("GET", "/ledger", self._ledger),
+            _route("GET", "/requests", self._requests),
+            _route("DELETE", "/requests", self._forget_requests),
+            _route("GET", "/faults", self._faults),
+            _route("POST", "/faults", self._add_faults),
+            _route("PUT", "/faults", self._replace_faults),
+            _route("DELETE", "/faults", self._clear_faults),
+            _route("POST", "/servicetitan/invoices", self._add_invoice),
+            _route("PATCH", "/servicetitan/invoices/{id:int}", self._edit_invoice),
+            _route("POST", "/servicetitan/invoices/{id:int}/void", self._void_invoice),
+            _route("POST", "/servicetitan/invoices/{id:int}/unpost", self._unpost_invoice),
+            _route("PATCH", "/servicetitan/rows/{module}/{name}/{id:int}", self._edit_row),
+            _route("DELETE", "/servicetitan/tokens", self._expire_tokens),
+            _route("PUT", "/servicetitan/switches", self._servicetitan_switches),
+            _route("PUT", "/vantagepoint/periods/{period:int}", self._set_period),
+            _route("PATCH", "/vantagepoint/projects/{wbs1}", self._update_project),
+            _route("PATCH", "/vantagepoint/projects/{wbs1}/{wbs2}", self._update_project),
+            _route("PATCH", "/vantagepoint/projects/{wbs1}/{wbs2}/{wbs3}", self._update_project),
+            _route("PATCH", "/vantagepoint/firms/{client_id}", self._update_firm),
+            _route("PUT", "/vantagepoint/switches", self._vantagepoint_switches),
+        ]
+        self.app = Starlette(routes=routes, exception_handlers=_EXCEPTION_HANDLERS)
+
+    async def _totals(self, _: Request) -> Response:
+        return _json({"servicetitan": self._servicetitan.totals(), "vantagepoint": self._vantagepoint.totals()})
+
+    async def _ledger(self, _: Request) -> Response:
+        return _json(self._vantagepoint.ledger_dump())
+
+    async def _requests(self, request: Request) -> Response:
+        limit = int(request.query_params.get("limit", _DEFAULT_LIMIT))
+        log = self._hooks.log
+        systems = {
+            system: {
+                "calls": log.calls(system),
+                "most_calls_in_any_second": log.most_calls_in_any_second(system),
+                "by_call": log.calls_by_template(system),
+                "by_status": {str(status): count for status, count in log.calls_by_status(system).items()},
+            }
+            for system in _SYSTEMS
+        }
+        wanted = request.query_params.get("system")
+        entries = [asdict(entry) for entry in log.entries() if wanted in {None, entry.system}]
+        return _json({"systems": systems, "requests": entries[-limit:] if limit else []})
+
+    async def _forget_requests(self, _: Request) -> Response:
+        self._hooks.log.clear()
+        return Response(status_code=204)
+
+    async def _faults(self, _: Request) -> Response:
+        return _json(self._hooks.faults.describe())
+
+    async def _add_faults(self, request: Request) -> Response:
+        self._hooks.faults.add(*await _fault_rules(request))
+        return _json(self._hooks.faults.describe())
+
+    async def _replace_faults(self, request: Request) -> Response:
+        self._hooks.faults.replace(await _fault_rules(request))
+        return _json(self._hooks.faults.describe())
+
+    async def _clear_faults(self, _: Request) -> Response:
+        self._hooks.faults.clear()
+        return Response(status_code=204)
+
+    async def _add_invoice(self, request: Request) -> Response:
+        return _json(self._servicetitan.add_invoice(await _object(request)), status=201)
+
+    async def _edit_invoice(self, request: Request) -> Response:
+        verbatim = request.query_params.get("verbatim", "").lower() == "true"
+        fields = await _object(request)
+        return _json(self._servicetitan.edit_invoice(request.path_params["id"], fields, verbatim=verbatim))
+
+    async def _void_invoice(self, request: Request) -> Response:
+        return _json(self._servicetitan.void_invoice(request.path_params["id"]))
+
+    async def _unpost_invoice(self, request: Request) -> Response:
+        return _json(self._servicetitan.unpost_invoice(request.path_params["id"]))
+
+    async def _edit_row(self, request: Request) -> Response:
+        path = f"{request.path_params['module']}/{request.path_params['name']}"
+        return _json(self._servicetitan.edit_row(path, request.path_params["id"], await _object(request)))
+
+    async def _expire_tokens(self, _: Request) -> Response:
+        return _json({"expired": self._servicetitan.access.expire_tokens()})
+
+    async def _servicetitan_switches(self, request: Request) -> Response:
+        switches = self._servicetitan.set_switches(await _object(request))
+        return _json(switches.model_dump(mode="json"))
+
+    async def _set_period(self, request: Request) -> Response:
+        closed = (await _object(request)).get("closed")
+        if not isinstance(closed, bool):
+            raise ApiError(400, errors={"closed": ["true or false is expected."]})
+        self._vantagepoint.set_period_closed(request.path_params["period"], closed)
+        return _json({"period": request.path_params["period"], "closed": closed})
+
+    async def _update_project(self, request: Request) -> Response:
+        levels = request.path_params
+        key = (levels["wbs1"], levels.get("wbs2", ""), levels.get("wbs3", ""))
+        self._vantagepoint.update_project(key, await _object(request))
+        return Response(status_code=204)
+
+    async def _update_firm(self, request: Request) -> Response:
+        self._vantagepoint.update_firm(request.path_params["client_id"], await _object(request))
+        return Response(status_code=204)
+
+    async def _vantagepoint_switches(self, request: Request) -> Response:
+        self._vantagepoint.set_switches(await _object(request))
+        return Response(status_code=204)
+
+
+def _route(method: str, path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
+    return Route(f"{ADMIN_PREFIX}{path}", handler, methods=[method])
+
+
+def _json(body: object, *, status: int = 200) -> Response:
+    return Response(_encoder.encode(body), status_code=status, media_type="application/json")
+
+
+async def _body(request: Request) -> Any:  # noqa: ANN401 - whatever the caller sent
+    try:
+        return _decoder.decode(await request.body() or b"{}")
+    except msgspec.DecodeError as error:
+        raise ApiError(400, f"The body is not JSON: {error}.") from None
+
+
+async def _object(request: Request) -> Row:
+    body = await _body(request)
+    if not isinstance(body, dict):
+        raise ApiError(400, "A JSON object is expected.")
+    return cast("Row", body)
+
+
+async def _fault_rules(request: Request) -> list[FaultRule]:
+    body = await _body(request)
+    try:
+        return _rules.validate_python(body if isinstance(body, list) else [body])
+    except ValidationError as error:
+        errors = {".".join(str(part) for part in each["loc"]): [each["msg"]] for each in error.errors()}
+        raise ApiError(400, "A fault rule is not valid.", errors=errors) from None
+
+
+async def _api_error(_: Request, error: Exception) -> Response:
+    return cast("ApiError", error).response()
+
+
+async def _configuration_error(_: Request, error: Exception) -> Response:
+    return ApiError(400, str(error)).response()
+
+
+async def _key_error(_: Request, error: Exception) -> Response:
+    return ApiError(404, f"There is no {error}.").response()
+
+
+async def _value_error(_: Request, error: Exception) -> Response:
+    return ApiError(400, str(error)).response()
+
+
+_EXCEPTION_HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+    ApiError: _api_error,
+    ConfigurationError: _configuration_error,
+    KeyError: _key_error,
+    ValueError: _value_error,
+}

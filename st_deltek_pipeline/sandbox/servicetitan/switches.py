@@ -1,0 +1,46 @@
+"""The assumed or unpublished behaviours of ServiceTitan, each one a switch (servicetitan.md sections 2, 4 and 5)."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# Section 1.1, with job types, which the same integration needs for its coding rules.
+DEFAULT_SCOPES = (
+    "tn.acc.invoices:r",
+    "tn.acc.invoices:w",
+    "tn.acc.glaccounts:r",
+    "tn.acc.taxzones:r",
+    "tn.acc.paymenttypes:r",
+    "tn.crm.customers:r",
+    "tn.crm.locations:r",
+    "tn.stt.businessunits:r",
+    "tn.jpm.jobs:r",
+    "tn.jpm.jobtypes:r",
+    "tn.jpm.projects:r",
+)
+
+
+class ServiceTitanSwitches(BaseModel):
+    """How this tenant behaves.
+
+    Attributes:
+        rate_limit: Calls per second per app and tenant before 429; 0 switches the limit off.
+        send_retry_after: Whether a 429 carries ``Retry-After`` besides the seconds in its title.
+        token_seconds: Life of an access token; documented as 900.
+        scopes: What the app was granted; a call outside them gets 403.
+        list_page_limit: Largest ``pageSize`` of a list; more is 400.
+        export_page_size: Rows per page of an export feed; ServiceTitan does not publish its own.
+        export_lag_seconds: Changes younger than this are left out of a feed that does not ask for recent ones.
+        recent_changes_repeat: How many rows a page with ``includeRecentChanges=true`` repeats of the page before.
+        unsorted_lists: Return lists without ``sort`` in an arbitrary, stable order; ServiceTitan promises none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rate_limit: int = Field(default=60, ge=0)
+    send_retry_after: bool = True
+    token_seconds: int = Field(default=900, ge=1)
+    scopes: tuple[str, ...] = DEFAULT_SCOPES
+    list_page_limit: int = Field(default=5000, ge=1)
+    export_page_size: int = Field(default=1000, ge=1)
+    export_lag_seconds: float = Field(default=0, ge=0)
+    recent_changes_repeat: int = Field(default=0, ge=0)
+    unsorted_lists: bool = False
