@@ -1,6 +1,6 @@
 """Turns the project's errors into Dagster's two answers: try again later, or stop and show what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -14,7 +14,7 @@ _LONGEST_DELAY_SECONDS = 300
 
 
 @contextmanager
-def explained(retry_number: int) -> Iterator[None]:
+def explained(retry_number: int) -> Generator[None]:
     """Raise what Dagster understands for what the services raise.
 
     Args:

@@ -5,7 +5,7 @@ minus its relative folders: files then lie in the home itself, whatever director
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +23,11 @@ INSTANCE_FILE = "dagster.yaml"
 _FOLDER_SECTIONS = ("local_artifact_storage", "compute_logs")
 # Runs inside our own process: capturing would redirect the command's own output, and start two processes a run.
 _COMMAND_FILE = "command.yaml"
-_NO_CAPTURE = {"module": "dagster.core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager", "config": {}}
+_NO_CAPTURE: Mapping[str, object] = {
+    "module": "dagster.core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+    "config": {},
+}
 
 
 def instance_file() -> Path:
@@ -62,7 +66,7 @@ def prepare_home(settings: Settings) -> Path:
         return home
     home = settings.data_dir / "dagster"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sections = {
+    sections: dict[str, object] = {
         name: value
         for name, value in yaml.safe_load(instance_file().read_text()).items()
         if name not in _FOLDER_SECTIONS
@@ -83,7 +87,7 @@ def _write_whole(target: Path, sections: Mapping[str, object]) -> None:
 
 
 @contextmanager
-def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+def open_instance(settings: Settings) -> Generator[dg.DagsterInstance]:
     """Open the instance of ``prepare_home``, and close it.
 
     Args:

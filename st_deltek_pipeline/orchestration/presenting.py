@@ -1,9 +1,12 @@
 """How results look as Dagster metadata. Money is text with two decimals: Dagster's numbers are floats."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 import dagster as dg
+
+from st_deltek_pipeline.orchestration.tables import TABLES
 
 ROW_COUNT = "dagster/row_count"
 TABLE_NAME = "dagster/table_name"
@@ -15,15 +18,14 @@ def money(amount: Decimal) -> dg.MetadataValue:
     return dg.MetadataValue.text(f"{amount:,.2f}")
 
 
-def table_metadata(table: str, columns: Mapping[str, str]) -> dict[str, object]:
+def table_metadata(table: str) -> dict[str, Any]:
     """Describe the table an asset fills.
 
     Args:
-        table: Schema-qualified name.
-        columns: Name to PostgreSQL type, in the table's order.
+        table: Schema-qualified name, one of ``tables.TABLES``.
     """
-    schema = dg.TableSchema(columns=[dg.TableColumn(name=name, type=kind) for name, kind in columns.items()])
-    return {TABLE_NAME: table, COLUMN_SCHEMA: schema}
+    columns = [dg.TableColumn(name=name, type=kind) for name, kind in TABLES[table].items()]
+    return {TABLE_NAME: table, COLUMN_SCHEMA: dg.TableSchema(columns=columns)}
 
 
 def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
-from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.clients import servicetitan_client, vantagepoint_client
 from st_deltek_pipeline.services.posting.context import PostingContext
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
-from st_deltek_pipeline.store.vault import Vault, load_keyring
+from st_deltek_pipeline.store.vault import open_vault
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 
 RESOURCE_KEY = "pipeline"
@@ -103,4 +102,4 @@ class Pipeline:
             opened.engine.dispose()
 
     def _secrets(self, wiring: Wiring, system: str) -> dict[str, str]:
-        return Vault(self.engine, load_keyring(self._settings)).get(wiring.name, system)
+        return open_vault(self.engine, self._settings).get(wiring.name, system)

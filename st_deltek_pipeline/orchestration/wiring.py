@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import dagster as dg
 
@@ -54,9 +53,9 @@ class Wiring:
         return {CONNECTION_TAG: self.name}
 
     @property
-    def shared(self) -> dict[str, Any]:
-        """Arguments of every asset spec of this connection."""
-        return {"group_name": self.name, "owners": [self.connection.owner], "tags": self.tags}
+    def owners(self) -> list[str]:
+        """Owners of every asset of this connection."""
+        return [self.connection.owner]
 
     @property
     def coding_version(self) -> str:

@@ -1,0 +1,107 @@
+"""``raw_*`` and ``reference_*``: what both systems say, taken in unchanged. None of these is partitioned by day."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from st_deltek_pipeline.orchestration.external_assets import MASTER_DATA_ASSET, SERVICETITAN_ASSET
+from st_deltek_pipeline.orchestration.failures import explained
+from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, table_metadata
+from st_deltek_pipeline.orchestration.resources import Pipeline
+from st_deltek_pipeline.orchestration.wiring import Wiring
+from st_deltek_pipeline.services.intake import FEEDS, Feed, take_in_feed
+from st_deltek_pipeline.services.reference_data import REFERENCE_KINDS, poll_reference
+
+
+class IntakeConfig(dg.Config):
+    """Options of taking in a feed.
+
+    Attributes:
+        full: Read the feed from its beginning again; what is known already is not stored twice.
+    """
+
+    full: bool = False
+
+
+def raw_assets(wiring: Wiring) -> Sequence[dg.AssetsDefinition]:
+    """Build one asset per ServiceTitan feed or list.
+
+    Args:
+        wiring: The connection.
+    """
+    return [_raw_asset(wiring, feed) for feed in FEEDS]
+
+
+def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
+    """Build the assets of Vantagepoint's master data: one step that polls every kind.
+
+    Args:
+        wiring: The connection.
+    """
+    specs = [
+        dg.AssetSpec(
+            wiring.key(f"reference_{kind}"),
+            deps=[wiring.key(MASTER_DATA_ASSET)],
+            description=f"Vantagepoint's {kind.replace('_', ' ')} as last read; what vanished is marked, not deleted.",
+            kinds={"postgres", "table"},
+            code_version="1",
+            metadata=table_metadata("reference.snapshots"),
+            group_name=wiring.name,
+            owners=wiring.owners,
+            tags=wiring.tags,
+        )
+        for kind in REFERENCE_KINDS
+    ]
+
+    @dg.multi_asset(name=f"{wiring.name}__reference", specs=specs, pool=wiring.vantagepoint_pool, op_tags=wiring.tags)
+    def assets(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Any:  # noqa: ANN401
+        with explained(context.retry_number):
+            counts = poll_reference(pipeline.engine, pipeline.vantagepoint(wiring), wiring.name, run_id=context.run_id)
+        for kind in REFERENCE_KINDS:
+            yield dg.MaterializeResult(
+                asset_key=wiring.key(f"reference_{kind}"), metadata={ROW_COUNT: counts[kind].rows}
+            )
+
+    return assets
+
+
+def _raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=wiring.key(f"raw_{feed.kind}"),
+        deps=[wiring.key(SERVICETITAN_ASSET)],
+        description=(
+            f"Every version of every record of ServiceTitan's {feed.path}, byte for byte. "
+            "The cursor moves only with the rows."
+        ),
+        kinds={"postgres", "table"},
+        code_version="1",
+        metadata=table_metadata("raw.records"),
+        pool=wiring.servicetitan_pool,
+        op_tags=wiring.tags,
+        group_name=wiring.name,
+        owners=wiring.owners,
+        tags=wiring.tags,
+    )
+    def asset(
+        context: dg.AssetExecutionContext, config: IntakeConfig, pipeline: dg.ResourceParam[Pipeline]
+    ) -> dg.MaterializeResult[Any]:
+        with explained(context.retry_number):
+            result = take_in_feed(
+                pipeline.engine,
+                pipeline.servicetitan(wiring),
+                wiring.name,
+                feed,
+                run_id=context.run_id,
+                full=config.full,
+            )
+        return dg.MaterializeResult(
+            metadata={
+                "new_versions": result.new_versions,
+                "unchanged": result.unchanged,
+                "unreadable": result.unreadable,
+                "pages": result.pages,
+            }
+        )
+
+    return asset

@@ -1,0 +1,48 @@
+"""The jobs of a connection. Posting is launched by these or by a backfill, never by eager automation."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from st_deltek_pipeline.orchestration.wiring import Wiring
+
+
+def take_in_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> dg.UnresolvedAssetJobDefinition:
+    """Build the job that reads both systems.
+
+    Args:
+        wiring: The connection.
+        assets: Raw and reference assets.
+    """
+    return dg.define_asset_job(
+        name=take_in_job_name(wiring.name),
+        selection=dg.AssetSelection.assets(*assets),
+        description="Take in what is new in ServiceTitan, and Vantagepoint's master data.",
+        tags=wiring.tags,
+    )
+
+
+def post_days_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> dg.UnresolvedAssetJobDefinition:
+    """Build the job that brings one business day from raw records to posted invoices and ties it out.
+
+    Args:
+        wiring: The connection.
+        assets: The partitioned assets, from staging to the tie-out.
+    """
+    return dg.define_asset_job(
+        name=post_days_job_name(wiring.name),
+        selection=dg.AssetSelection.assets(*assets),
+        description="Stage, align, post and tie out one business day. Running a day again posts only what is new.",
+        tags=wiring.tags,
+        partitions_def=wiring.partitions,
+    )
+
+
+def take_in_job_name(connection: str) -> str:
+    """Name the job of ``take_in_job``."""
+    return f"{connection}_take_in"
+
+
+def post_days_job_name(connection: str) -> str:
+    """Name the job of ``post_days_job``."""
+    return f"{connection}_post_days"

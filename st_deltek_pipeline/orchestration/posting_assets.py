@@ -1,0 +1,209 @@
+"""``posted_invoices``: the posting protocol as a graph-backed asset of named ops over transaction files.
+
+``plan`` freezes the day's transaction files in the journal, ``check`` looks for what Vantagepoint already has,
+``enter`` sends, ``post`` posts, ``confirm`` reads the ledger back. Only batch names and counts pass between ops:
+Dagster pickles what passes, and customer data stays in Postgres. Running it again is the replay: what stands in
+Vantagepoint is found by the journal and never sent twice.
+"""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import chain
+from typing import Any
+
+import dagster as dg
+
+from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.orchestration.external_assets import LEDGER_ASSET
+from st_deltek_pipeline.orchestration.failures import explained
+from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, table_metadata
+from st_deltek_pipeline.orchestration.resources import Pipeline
+from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
+from st_deltek_pipeline.services.posting.planner import plan_day
+from st_deltek_pipeline.services.posting.poster import FileOutcome, check_file, confirm_file, enter_file, post_file
+
+POSTED_ASSET = "posted_invoices"
+PLAN_OP = "plan"
+
+Summary = dict[str, str]
+
+
+class PlanConfig(dg.Config):
+    """Options of the ``plan`` step.
+
+    Attributes:
+        pinned_plan_hash: Send only if the plan still has this hash (``st-deltek preview`` prints it).
+    """
+
+    pinned_plan_hash: str | None = None
+
+
+def posted_invoices(wiring: Wiring) -> dg.AssetsDefinition:
+    """Build the asset of one connection.
+
+    Args:
+        wiring: The connection.
+
+    Returns:
+        A graph-backed asset with one partition per business day.
+    """
+    plan, check, enter, post, confirm = _ops(wiring)
+
+    # The name keeps graphs of several connections apart; people see the asset's key.
+    @dg.graph_asset(
+        name=POSTED_ASSET,
+        key_prefix=[wiring.name],
+        ins={"aligned": dg.AssetIn(key=wiring.key("aligned_invoices"), dagster_type=dg.Nothing)},  # pyright: ignore[reportArgumentType]
+        partitions_def=wiring.partitions,
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+        description=(
+            "The business day's invoices as posted AR in Vantagepoint, every revision exactly once. "
+            "Materializing a day again posts only what is new in it."
+        ),
+        kinds={"postgres", "vantagepoint"},
+        code_version="1",
+        metadata=table_metadata("journal.postings"),
+        group_name=wiring.name,
+        owners=wiring.owners,
+        tags=wiring.tags,
+    )
+    def asset(aligned: Any) -> Any:  # noqa: ANN401 - composition: these are nodes of a graph, not values
+        batches, summary = plan.alias(PLAN_OP)(aligned)
+        entered = batches.map(check.alias("check")).map(enter.alias("enter"))
+        posted = entered.map(post.alias("post"))
+        return confirm.alias("confirm")(posted.collect(), summary)
+
+    return asset
+
+
+def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
+    pool = wiring.vantagepoint_pool
+    tags = wiring.tags
+
+    # Op definitions share one name space over all connections; aliases give them their short names back.
+    @dg.op(
+        name=f"{wiring.name}_plan",
+        ins={"aligned": dg.In(dg.Nothing)},
+        out={"batches": dg.DynamicOut(str), "summary": dg.Out(dict)},
+        description="Freeze the day's transaction files in the journal.",
+        pool=pool,
+        tags=tags,
+    )
+    def plan(
+        context: dg.OpExecutionContext, config: PlanConfig, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.DynamicOutput[str] | dg.Output[Summary]]:
+        with explained(context.retry_number):
+            result = plan_day(
+                pipeline.posting_context(wiring, context.run_id),
+                partition_day(context.partition_key),
+                pinned_hash=config.pinned_plan_hash,
+            )
+        context.log.info(
+            "%d documents: %d to post in %d transaction files, %d posted already, %d held, %d ignored.",
+            result.documents,
+            result.planned,
+            len(result.batches),
+            result.unchanged,
+            result.held,
+            result.ignored,
+        )
+        for batch in result.batches:
+            yield dg.DynamicOutput(batch, mapping_key=batch, output_name="batches")
+        yield dg.Output(
+            {
+                "documents": str(result.documents),
+                "planned": str(result.planned),
+                "unchanged": str(result.unchanged),
+                "held": str(result.held),
+                "ignored": str(result.ignored),
+                "plan_hash": result.plan_hash,
+                "planned_total": str(result.total),
+            },
+            output_name="summary",
+        )
+
+    @dg.op(
+        name=f"{wiring.name}_check",
+        description="Look for the file and its invoices in Vantagepoint before anything is sent.",
+        pool=pool,
+        tags=tags,
+    )
+    def check(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline], batch: str) -> list[str]:
+        with explained(context.retry_number):
+            return list(check_file(pipeline.posting_context(wiring, context.run_id), batch))
+
+    @dg.op(
+        name=f"{wiring.name}_enter",
+        description="Send the file; a refused one is split until the document at fault stands alone.",
+        pool=pool,
+        tags=tags,
+    )
+    def enter(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline], batches: list[str]) -> list[str]:
+        with explained(context.retry_number):
+            posting = pipeline.posting_context(wiring, context.run_id)
+            return list(chain.from_iterable(enter_file(posting, batch) for batch in batches))
+
+    @dg.op(
+        name=f"{wiring.name}_post",
+        description="Have Vantagepoint post the entered files.",
+        pool=pool,
+        tags=tags,
+    )
+    def post(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline], batches: list[str]) -> list[str]:
+        with explained(context.retry_number):
+            posting = pipeline.posting_context(wiring, context.run_id)
+            return list(chain.from_iterable(post_file(posting, batch) for batch in batches))
+
+    @dg.op(
+        name=f"{wiring.name}_confirm",
+        description="Read the ledger back and compare it with what was sent.",
+        pool=pool,
+        tags=tags,
+    )
+    def confirm(
+        context: dg.OpExecutionContext,
+        pipeline: dg.ResourceParam[Pipeline],
+        batches: list[list[str]],
+        summary: dict[str, str],
+    ) -> dg.Output[None]:
+        with explained(context.retry_number):
+            posting = pipeline.posting_context(wiring, context.run_id)
+            outcomes = [confirm_file(posting, batch) for batch in chain.from_iterable(batches)]
+        context.log_event(
+            dg.AssetObservation(
+                asset_key=wiring.key(LEDGER_ASSET),
+                partition=context.partition_key,
+                metadata={"posted_now": money(total(outcome.amount for outcome in outcomes))},
+            )
+        )
+        return dg.Output(None, metadata=_metadata(wiring, summary, outcomes))
+
+    return plan, check, enter, post, confirm
+
+
+def _metadata(wiring: Wiring, summary: Summary, outcomes: Sequence[FileOutcome]) -> dict[str, Any]:
+    address = wiring.connection.vantagepoint.base_url
+    files = markdown_table(
+        ("transaction file", "state", "documents", "amount", "post sequence"),
+        [
+            (
+                f"[{outcome.batch}]({address}/DataEntry/inControl/{outcome.batch})",
+                outcome.state,
+                outcome.documents,
+                outcome.amount,
+                outcome.post_sequence if outcome.post_sequence is not None else "",
+            )
+            for outcome in outcomes
+        ],
+    )
+    return {
+        ROW_COUNT: int(summary["documents"]),
+        "posted_now": sum(outcome.documents for outcome in outcomes),
+        "posted_now_total": money(total(outcome.amount for outcome in outcomes)),
+        "planned_total": money(Decimal(summary["planned_total"])),
+        "posted_before": int(summary["unchanged"]),
+        "held": int(summary["held"]),
+        "ignored": int(summary["ignored"]),
+        "plan_hash": summary["plan_hash"],
+        "transaction_files": files,
+    }
