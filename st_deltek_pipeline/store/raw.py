@@ -400,3 +400,16 @@ def document_totals(engine: Engine, connection: str, kind: str, dates: Sequence[
             record_id: DocumentTotal(document_date, active, total, seq)
             for record_id, document_date, active, total, seq in found
         }
+
+
+def count_records(engine: Engine, connection: str, kind: str) -> int:
+    """Count the records of a kind, whatever the number of their versions.
+
+    Args:
+        engine: The application's database.
+        connection: The connection's name.
+        kind: The kind of record.
+    """
+    statement = text("SELECT count(*) FROM raw.latest WHERE connection = :connection AND kind = :kind")
+    with engine.connect() as db:
+        return db.execute(statement, {"connection": connection, "kind": kind}).scalar_one()
