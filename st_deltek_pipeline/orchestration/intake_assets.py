@@ -10,8 +10,15 @@ from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, table_metadata
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
-from st_deltek_pipeline.services.intake import FEEDS, Feed, take_in_feed
+from st_deltek_pipeline.services.intake import FEEDS, Feed, Reading, take_in_feed
 from st_deltek_pipeline.services.reference_data import REFERENCE_KINDS, poll_reference
+from st_deltek_pipeline.store import raw
+
+
+_HOW_READ = {
+    Reading.EXPORT: "An export feed; its cursor moves only with the rows.",
+    Reading.LIST: "Read whole each time, because ServiceTitan has no feed of it.",
+}
 
 
 class IntakeConfig(dg.Config):
@@ -68,11 +75,10 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
 
 def _raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
     @dg.asset(
-        key=wiring.key(f"raw_{feed.kind}"),
+        key=wiring.key(f"raw_{feed.name}"),
         deps=[wiring.key(SERVICETITAN_ASSET)],
         description=(
-            f"Every version of every record of ServiceTitan's {feed.path}, byte for byte. "
-            "The cursor moves only with the rows."
+            f"Every version of every record of ServiceTitan's {feed.resource}, byte for byte. {_HOW_READ[feed.reading]}"
         ),
         kinds={"postgres", "table"},
         code_version="1",
@@ -95,12 +101,16 @@ def _raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
                 run_id=context.run_id,
                 full=config.full,
             )
+            records = raw.count_records(pipeline.engine, wiring.name, feed.kind)
         return dg.MaterializeResult(
             metadata={
+                ROW_COUNT: records,
                 "new_versions": result.new_versions,
                 "unchanged": result.unchanged,
                 "unreadable": result.unreadable,
                 "pages": result.pages,
+                "touched_days": len(result.touched_dates),
+                "rescanned": result.rescanned,
             }
         )
 

@@ -1,0 +1,146 @@
+"""Runs a connection's jobs in this process, so that a command needs no daemon and its runs still show in the UI.
+
+A resident ``execute_in_process`` starts a run in under a second; a run worker of its own costs four (dagster.md
+section 3). The price is that such a run cannot be re-executed from the UI; materializing its assets there can.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from st_deltek_pipeline.domain.errors import PipelineError
+from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
+from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP, POSTED_ASSET
+from st_deltek_pipeline.orchestration.wiring import CONNECTION_TAG
+
+STARTED_BY_TAG = "st_deltek/started_by"
+STARTED_BY = "sync"
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_QUIET: Mapping[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class RunFailedError(PipelineError):
+    """A run ended without success; the message has the failed steps' own words."""
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that succeeded.
+
+    Attributes:
+        metadata: By asset name (without the connection's prefix), what its materialization reported.
+    """
+
+    run_id: str
+    metadata: Mapping[str, Mapping[str, Any]]
+
+    def number(self, asset: str, entry: str) -> int:
+        """Return a number an asset reported; 0 when it reported none."""
+        return int(self.metadata.get(asset, {}).get(entry, 0))
+
+    def text(self, asset: str, entry: str) -> str:
+        """Return a text an asset reported; empty when it reported none."""
+        return str(self.metadata.get(asset, {}).get(entry, ""))
+
+
+class InProcessRunner:
+    """Runs the jobs of one connection, one after the other.
+
+    Args:
+        definitions: Definitions that contain the connection.
+        instance: Where runs are recorded.
+        connection: The connection's name.
+    """
+
+    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, connection: str) -> None:
+        self._definitions = definitions
+        self._instance = instance
+        self._connection = connection
+
+    def bury_dead_runs(self) -> int:
+        """End runs that a killed command left behind; call it only while no other such command can be running.
+
+        Without this they would look alive for ever, and the next run would wait for their pool slots.
+
+        Returns:
+            How many there were.
+        """
+        filters = dg.RunsFilter(
+            tags={CONNECTION_TAG: self._connection, STARTED_BY_TAG: STARTED_BY}, statuses=_UNFINISHED
+        )
+        dead = self._instance.get_runs(filters=filters)
+        for run in dead:
+            self._instance.report_run_failed(run, "The command that started this run ended before it.")
+            self._instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        return len(dead)
+
+    def take_in(self) -> FinishedRun:
+        """Run the connection's take-in job.
+
+        Raises:
+            RunFailedError: A step failed.
+        """
+        return self._run(take_in_job_name(self._connection))
+
+    def post_day(self, day: date, *, pinned_plan_hash: str | None = None) -> FinishedRun:
+        """Run the connection's posting job for one business day.
+
+        Args:
+            day: The business day.
+            pinned_plan_hash: Send only if the plan still has this hash.
+
+        Raises:
+            RunFailedError: A step failed.
+        """
+        plan: dict[str, Any] = {"config": {"pinned_plan_hash": pinned_plan_hash}}
+        graph = f"{self._connection}__{POSTED_ASSET}"
+        config: dict[str, Any] = {"ops": {graph: {"ops": {PLAN_OP: plan}}}} if pinned_plan_hash else {}
+        return self._run(post_days_job_name(self._connection), partition_key=day.isoformat(), config=config)
+
+    def _run(
+        self, job_name: str, *, partition_key: str | None = None, config: Mapping[str, Any] | None = None
+    ) -> FinishedRun:
+        result = self._definitions.resolve_job_def(job_name).execute_in_process(
+            instance=self._instance,
+            run_config={**_QUIET, **(config or {})},
+            partition_key=partition_key,
+            tags={STARTED_BY_TAG: STARTED_BY},
+            raise_on_error=False,
+        )
+        if not result.success:
+            what = f"{job_name} {partition_key or ''}".strip()
+            words = "; ".join(dict.fromkeys(_failures(result.all_events))) or "no step reported why"
+            message = f"{what} failed: {words}"
+            raise RunFailedError(message, advice=f"Its log is in Dagster's UI as run {result.run_id[:8]}.")
+        return FinishedRun(result.run_id, _metadata(result.get_asset_materialization_events()))
+
+
+def _failures(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:
+    for event in events:
+        if not event.is_step_failure:
+            continue
+        failure = event.step_failure_data
+        if failure.user_failure_data is not None and failure.user_failure_data.description:
+            yield failure.user_failure_data.description
+        elif failure.error is not None:
+            innermost = failure.error.cause or failure.error
+            yield innermost.message.strip()
+
+
+def _metadata(events: Sequence[dg.DagsterEvent]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for event in events:
+        materialization = event.step_materialization_data.materialization
+        found[materialization.asset_key.path[-1]] = {
+            name: value.value for name, value in materialization.metadata.items()
+        }
+    return found
