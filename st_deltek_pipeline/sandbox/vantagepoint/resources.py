@@ -1,0 +1,90 @@
+"""Master data for reading: firms, projects, organizations, accounts, banks, tax codes (section 3).
+
+Also PSALedger, which is read the same way. Creating and changing master data is not offered by this twin.
+"""
+
+from collections.abc import Callable
+
+from st_deltek_pipeline.sandbox.state import Row
+from st_deltek_pipeline.sandbox.vantagepoint import errors
+from st_deltek_pipeline.sandbox.vantagepoint.calls import Answer, Call, list_answer, record_answer
+from st_deltek_pipeline.sandbox.vantagepoint.conventions import select
+from st_deltek_pipeline.sandbox.vantagepoint.errors import ApiError
+from st_deltek_pipeline.sandbox.vantagepoint.state import VantagepointState
+
+_BAD_REQUEST = 400
+_NOT_FOUND = 404
+_LEDGER_TYPES = frozenset({"IN", "CR", "AP", "PP", "CV", "CD", "JE", "EX", "EP", "TS", "UN", "UP", "MI"})
+_LEVELS = {"wbs1": 1, "wbs2": 2, "wbs3": 3}
+_PARTS = 3
+
+_Rows = Callable[[VantagepointState], dict[str, Row]]
+
+
+def listed(resource: str, rows: _Rows) -> Callable[[Call], Answer]:
+    """Return the handler of a list.
+
+    Args:
+        resource: The name by which fields of it are hidden.
+        rows: Where its rows are.
+    """
+
+    def handler(call: Call) -> Answer:
+        return list_answer(call, list(rows(call.state).values()), resource)
+
+    return handler
+
+
+def by_key(resource: str, rows: _Rows) -> Callable[[Call], Answer]:
+    """Return the handler of one record of a list, by its key in the path."""
+
+    def handler(call: Call) -> Answer:
+        return record_answer(call, rows(call.state).get(call.path["key"]), resource)
+
+    return handler
+
+
+def get_projects(call: Call) -> Answer:
+    """GET project: one level of the work breakdown structure, chosen by ``wbstype``.
+
+    Raises:
+        ApiError: An unknown level.
+    """
+    wanted = call.query().parameters.get("wbstype", call.state.switches.project_list_without_wbstype).lower()
+    if wanted not in {*_LEVELS, "all"}:
+        raise ApiError(_BAD_REQUEST, "The parameter wbstype is not valid.")
+    level = _LEVELS.get(wanted)
+    projects = call.state.world.projects
+    rows = [row for key, row in projects.items() if level is None or sum(map(bool, key)) == level]
+    return list_answer(call, rows, "project")
+
+
+def get_project(call: Call) -> Answer:
+    """GET project/{WBS1} or project/{WBS1}|{WBS2}|{WBS3}."""
+    parts = [part.strip() for part in call.path["key"].split("|")]
+    wbs1, wbs2, wbs3 = (*parts, "", "")[:_PARTS]
+    row = call.state.world.projects.get((wbs1, wbs2, wbs3)) if len(parts) <= _PARTS else None
+    return record_answer(call, row, "project")
+
+
+def get_auto_posting(call: Call) -> Answer:
+    """GET CFGAutoPosting: of every company, or of the one that ``company`` names."""
+    rows = call.state.world.auto_posting
+    company = call.query().parameters.get("company")
+    chosen = list(rows.values()) if company is None else [rows[company]] if company in rows else []
+    return list_answer(call, chosen, "CFGAutoPosting")
+
+
+def get_ledger(call: Call) -> Answer:
+    """GET PSALedger/{TransType}: posted rows. This twin posts AR invoices only.
+
+    Raises:
+        ApiError: No such type of transaction.
+    """
+    if call.path["key"].upper() not in _LEDGER_TYPES:
+        raise ApiError(_NOT_FOUND, errors.NOT_FOUND)
+    state = call.state
+    query = call.query(entry_or_ledger=True)
+    visible = call.ledger.visible_rows(query, now=state.clock(), lag_seconds=state.switches.ledger_lag_seconds)
+    rows = visible if call.path["key"].upper() == "IN" else ()
+    return Answer(select(rows, query, state.switches, "PSALedger"))

@@ -1,0 +1,236 @@
+"""What the Vantagepoint twin holds: the generated master data, transaction files, sessions, users, switches.
+
+Every change is written through to the persistence before the request that made it is answered, and read back
+over the regenerated world at a restart. The posted ledger is kept here as part of the files; reading it by
+its own indexes is ``ledger``. Rules are in ``entry`` and ``posting``.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from st_deltek_pipeline.sandbox.contractor.world import ProjectKey, VantagepointWorld
+from st_deltek_pipeline.sandbox.state import Row, StatePersistence
+from st_deltek_pipeline.sandbox.vantagepoint.switches import VantagepointSwitches
+
+Clock = Callable[[], datetime]
+
+FILES = "vantagepoint_files"
+_DELETED = "vantagepoint_deleted_files"
+_SESSIONS = "vantagepoint_sessions"
+_USERS = "vantagepoint_users"
+_FIRMS = "vantagepoint_firms"
+_PROJECTS = "vantagepoint_projects"
+_PERIODS = "vantagepoint_periods"
+_SETTINGS = "vantagepoint_settings"
+
+_SWITCHES_KEY = "switches"
+_CLIENT_KEY = "client"
+
+BLANK_LEVEL = " "
+"""How an absent WBS2 or WBS3 reads in answers (vantagepoint.md section 2)."""
+
+
+def utc_now() -> datetime:
+    """Return the present moment; the clock of a twin that is given none."""
+    return datetime.now(UTC)
+
+
+def project_key(wbs1: str, wbs2: str = "", wbs3: str = "") -> ProjectKey:
+    """Return the key of a project level; a blank level is the empty string."""
+    return (wbs1.strip(), wbs2.strip(), wbs3.strip())
+
+
+@dataclass
+class Session:
+    """The state of one user that all of the user's callers share (section 4.8)."""
+
+    period: int
+    company: str
+
+
+@dataclass
+class Posting:
+    """How a file got into the ledger."""
+
+    period: int
+    post_seq: int
+    post_date: str
+    posted_at: datetime
+    user: str
+    rows: list[Row] = field(repr=False)
+
+
+@dataclass
+class TransactionFile:
+    """One AR invoice file: what was entered, and its posting once it has one."""
+
+    control: Row
+    masters: list[Row]
+    details: list[Row]
+    posting: Posting | None = None
+
+    @property
+    def batch(self) -> str:
+        """The key its creator chose."""
+        return str(self.control["Batch"])
+
+    def to_row(self) -> Row:
+        """Return everything as one row, so that one write keeps file and ledger together."""
+        row: Row = {"control": self.control, "masters": self.masters, "details": self.details, "posting": None}
+        if self.posting is not None:
+            posting = self.posting
+            row["posting"] = {
+                "period": posting.period,
+                "post_seq": posting.post_seq,
+                "post_date": posting.post_date,
+                "posted_at": posting.posted_at.isoformat(),
+                "user": posting.user,
+                "rows": posting.rows,
+            }
+        return row
+
+    @classmethod
+    def from_row(cls, row: Row) -> "TransactionFile":
+        """Read back what ``to_row`` made."""
+        file = cls(row["control"], row["masters"], row["details"])
+        if row["posting"] is not None:
+            values: Row = row["posting"]
+            posted_at = datetime.fromisoformat(values["posted_at"])
+            file.posting = Posting(
+                values["period"], values["post_seq"], values["post_date"], posted_at, values["user"], values["rows"]
+            )
+        return file
+
+
+class VantagepointState:
+    """One database of the twin.
+
+    Args:
+        world: The generated master data; its rows are changed in place.
+        switches: How the tenant behaves, unless a stored change says otherwise.
+        persistence: Where changes are kept.
+        clock: The present, aware.
+    """
+
+    def __init__(
+        self, world: VantagepointWorld, switches: VantagepointSwitches, persistence: StatePersistence, clock: Clock
+    ) -> None:
+        self.world = world
+        self.clock = clock
+        self.lock = threading.RLock()
+        self._persistence = persistence
+        settings = persistence.load(_SETTINGS)
+        self._changed_switches: Row = settings.get(_SWITCHES_KEY, {})
+        self.switches = switches.changed(self._changed_switches)
+        self.client_secret: str = settings.get(_CLIENT_KEY, {}).get("secret", world.client_secret)
+        self.users: dict[str, str] = {world.username: world.password}
+        self.users.update({name: row["password"] for name, row in persistence.load(_USERS).items()})
+        world.firms.update(persistence.load(_FIRMS))
+        world.projects.update({_split(key): row for key, row in persistence.load(_PROJECTS).items()})
+        world.periods.update({int(key): row for key, row in persistence.load(_PERIODS).items()})
+        self._sessions = {user: Session(**row) for user, row in persistence.load(_SESSIONS).items()}
+        self._deleted = set(persistence.load(_DELETED))
+        self.files = {batch: TransactionFile.from_row(row) for batch, row in persistence.load(FILES).items()}
+
+    def session(self, user: str) -> Session:
+        """Return a user's session; a new one starts in the first open period and the database's company."""
+        found = self._sessions.get(user)
+        if found is None:
+            periods = sorted(self.world.periods)
+            opened = (period for period in periods if not self.is_closed(period))
+            found = self._sessions[user] = Session(next(opened, periods[-1] if periods else 0), self.world.company)
+        return found
+
+    def set_session(self, user: str, *, period: int | None = None, company: str | None = None) -> None:
+        """Change what is active for a user, everywhere that user is logged on."""
+        session = self.session(user)
+        session.period = session.period if period is None else period
+        session.company = session.company if company is None else company
+        self._persistence.put(_SESSIONS, user, {"period": session.period, "company": session.company})
+
+    def is_closed(self, period: int) -> bool:
+        """Say whether a period is closed for the active company or for all."""
+        row = self.world.periods.get(period, {})
+        return row.get("ActiveCompanyClosed") == "Y" or row.get("AllCompaniesClosed") == "Y"
+
+    def is_taken(self, batch: str) -> bool:
+        """Say whether a Batch cannot be used for a new file."""
+        if batch in self.files:
+            return True
+        return batch in self._deleted and not self.switches.deleted_batch_reusable
+
+    def keep_file(self, file: TransactionFile) -> None:
+        """Store a file, new or changed."""
+        self._persistence.put(FILES, file.batch, file.to_row())
+        self.files[file.batch] = file
+
+    def drop_file(self, batch: str) -> None:
+        """Delete a file; its Batch stays remembered."""
+        self._persistence.put(_DELETED, batch, {})
+        self._persistence.delete(FILES, batch)
+        self._deleted.add(batch)
+        del self.files[batch]
+
+    def set_period_closed(self, period: int, *, closed: bool) -> None:
+        """Close or open a period for every company.
+
+        Raises:
+            KeyError: No such period.
+        """
+        flag = "Y" if closed else "N"
+        row = self.world.periods[period]
+        row.update(ActiveCompanyClosed=flag, AllCompaniesClosed=flag)
+        self._persistence.put(_PERIODS, str(period), row)
+
+    def update_project(self, key: ProjectKey, fields: Mapping[str, Any]) -> Row:
+        """Change fields of a project level.
+
+        Raises:
+            KeyError: No such level.
+        """
+        row = self.world.projects[key]
+        row.update(fields)
+        self._persistence.put(_PROJECTS, "|".join(key), row)
+        return dict(row)
+
+    def update_firm(self, client_id: str, fields: Mapping[str, Any]) -> Row:
+        """Change fields of a firm.
+
+        Raises:
+            KeyError: No such firm.
+        """
+        row = self.world.firms[client_id]
+        row.update(fields)
+        self._persistence.put(_FIRMS, client_id, row)
+        return dict(row)
+
+    def set_switches(self, values: Mapping[str, Any]) -> None:
+        """Change switches.
+
+        Raises:
+            ConfigurationError: A name or a value is not one of ours.
+        """
+        self.switches = self.switches.changed(values)
+        self._changed_switches = {**self._changed_switches, **values}
+        self._persistence.put(_SETTINGS, _SWITCHES_KEY, self._changed_switches)
+
+    def add_user(self, username: str, password: str) -> None:
+        """Let another user sign in, with a session of its own."""
+        self._persistence.put(_USERS, username, {"password": password})
+        self.users[username] = password
+
+    def issue_client_secret(self) -> str:
+        """Make a new client secret; the one before it stops working for new tokens (section 11)."""
+        secret = secrets.token_urlsafe(24)
+        self._persistence.put(_SETTINGS, _CLIENT_KEY, {"secret": secret})
+        self.client_secret = secret
+        return secret
+
+
+def _split(key: str) -> ProjectKey:
+    wbs1, wbs2, wbs3 = key.split("|")
+    return (wbs1, wbs2, wbs3)
