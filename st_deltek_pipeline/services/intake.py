@@ -6,7 +6,7 @@ grow with the volume. What the records mean is staging's business.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.servicetitan.errors import FeedTokenRefusedError
@@ -171,7 +171,7 @@ def take_in_feed(
         FeedTokenRefusedError: The feed refuses even to start from its beginning.
     """
     tally = _Tally()
-    tell = progress or (lambda _rows: None)
+    tell = progress or _tell_nobody
     if feed.reading is Reading.LIST:
         _drain_list(_Store(engine, connection, feed, run_id), client, tally, tell)
     else:
@@ -197,6 +197,10 @@ def latest_records(engine: Engine, connection: str, kind: RecordKind, ids: Seque
         if not isinstance(record, Unfit):
             found[record_id] = record
     return found
+
+
+def _tell_nobody(_rows: int) -> None:
+    """Stand in for a missing progress callback."""
 
 
 def _sort_rows(rows: Sequence[bytes], kind: RecordKind) -> _Page:
@@ -257,7 +261,7 @@ class _Store:
             else:
                 tally.unchanged += len(page.versions)
 
-    def _keep_rows(self, db: raw.Connection, page: _Page, tally: _Tally) -> None:
+    def _keep_rows(self, db: Connection, page: _Page, tally: _Tally) -> None:
         kind = self.feed.kind
         unknown = raw.unknown_versions(db, self.connection, kind, page.versions)
         stored = raw.store_versions(db, self.connection, kind, unknown, run_id=self.run_id)
@@ -298,7 +302,7 @@ _Fetch = Callable[[str | None], "Future[FeedPage]"]
 
 
 @contextmanager
-def _one_page_ahead(client: FeedClient, feed: Feed) -> Iterator[_Fetch]:
+def _one_page_ahead(client: FeedClient, feed: Feed) -> Generator[_Fetch]:
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"fetch-{feed.name}") as executor:
         yield lambda token: executor.submit(client.export_feed, feed.resource, token)
 
