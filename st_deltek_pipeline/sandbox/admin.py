@@ -4,10 +4,10 @@ They need no credentials, since the sandbox listens on the loopback only, and th
 disturbed. Money is a decimal string in every answer.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
@@ -21,6 +21,7 @@ from st_deltek_pipeline.sandbox.faults import ADMIN_PREFIX, FaultRule, RequestHo
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError
 from st_deltek_pipeline.sandbox.servicetitan.app import ServiceTitanTwin
 from st_deltek_pipeline.sandbox.state import Row
+from st_deltek_pipeline.sandbox.vantagepoint.app import VantagepointTwin
 
 _SYSTEMS = ("servicetitan", "vantagepoint")
 _DEFAULT_LIMIT = 1000
@@ -28,34 +29,6 @@ _DEFAULT_LIMIT = 1000
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _rules = TypeAdapter(list[FaultRule])
-
-
-class VantagepointControls(Protocol):
-    """What the admin endpoints ask of the Vantagepoint twin."""
-
-    def ledger_dump(self) -> list[Row]:
-        """Return every posted ledger row."""
-        ...
-
-    def totals(self) -> Mapping[str, Any]:
-        """Return counts and money totals."""
-        ...
-
-    def set_period_closed(self, period: int, closed: bool) -> None:  # noqa: FBT001 - the twin's own signature
-        """Close or open an accounting period."""
-        ...
-
-    def update_project(self, key: tuple[str, str, str], fields: Mapping[str, Any]) -> Any:  # noqa: ANN401 - not looked at
-        """Change fields of a project."""
-        ...
-
-    def update_firm(self, client_id: str, fields: Mapping[str, Any]) -> Any:  # noqa: ANN401 - not looked at
-        """Change fields of a firm."""
-        ...
-
-    def set_switches(self, changes: Mapping[str, Any]) -> Any:  # noqa: ANN401 - not looked at
-        """Change some switches."""
-        ...
 
 
 class Admin:
@@ -67,7 +40,7 @@ class Admin:
         hooks: Faults and request log of both.
     """
 
-    def __init__(self, servicetitan: ServiceTitanTwin, vantagepoint: VantagepointControls, hooks: RequestHooks) -> None:
+    def __init__(self, servicetitan: ServiceTitanTwin, vantagepoint: VantagepointTwin, hooks: RequestHooks) -> None:
         self._servicetitan = servicetitan
         self._vantagepoint = vantagepoint
         self._hooks = hooks
