@@ -1,0 +1,210 @@
+"""What to do with one invoice now: post, hold, ignore, or leave as it is.
+
+The order of the questions is the rule: what is under way stays untouched, what was posted and did not change is
+left alone, and only then do status, alignment and periods decide.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from st_deltek_pipeline.domain.alignment import CodedAmount
+from st_deltek_pipeline.domain.documents import Invoice, SyncStatus
+from st_deltek_pipeline.domain.holds import Hold, HoldReason, IgnoreReason
+from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
+from st_deltek_pipeline.domain.postings import Posting, Standing, Target, plan_postings
+from st_deltek_pipeline.domain.reference import FiscalPeriod
+
+_REVIEWS_PENDING = frozenset({"NeedsReview", "OnHold", "PendingApproval", "Rejected"})
+
+_WHY_IGNORED = {
+    IgnoreReason.VOIDED_BEFORE_POSTING: "voided before it was posted.",
+    IgnoreReason.ZERO_DOCUMENT: "nothing to post, every amount is zero.",
+}
+
+
+@dataclass(frozen=True)
+class PostingRules:
+    """The connection's settings that decide outcomes."""
+
+    ready_when: Literal["posted", "completed"]
+    post_zero_documents: bool
+    first_open_period: bool
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything a decision rests on.
+
+    Attributes:
+        invoice: The current revision.
+        lines: Its coded lines, empty when ``hold`` is set.
+        hold: What alignment (or an unreadable newer version) found.
+        standing: What stands in Vantagepoint.
+        occupied: A transaction file with this document is under way or held.
+        previous: The last recorded outcome.
+        next_posting_no: First unused posting number.
+    """
+
+    invoice: Invoice
+    lines: tuple[CodedAmount, ...]
+    hold: Hold | None
+    standing: Standing
+    occupied: bool
+    previous: DocumentOutcome | None
+    next_posting_no: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do.
+
+    Attributes:
+        postings: To be sent; their document is then in flight.
+        outcome: To be recorded; ``None`` leaves the recorded one as it is.
+    """
+
+    postings: tuple[Posting, ...]
+    outcome: DocumentOutcome | None
+
+
+LEAVE_AS_IS = Decision((), None)
+
+
+def decide(situation: Situation, rules: PostingRules, periods: Mapping[int, FiscalPeriod]) -> Decision:
+    """Decide about one invoice.
+
+    Args:
+        situation: The invoice and what is known about it.
+        rules: The connection's settings.
+        periods: Vantagepoint's period table.
+    """
+    if situation.occupied or _is_settled(situation):
+        return LEAVE_AS_IS
+    hold = _status_hold(situation, rules)
+    ignore = None if hold else _ignore_reason(situation, rules)
+    if hold is not None:
+        return _held(situation, hold)
+    if ignore is not None:
+        return _ignored(situation, ignore)
+    if not situation.invoice.active:
+        return _post(situation, (), rules, periods)
+    if situation.hold is not None:
+        return _held(situation, situation.hold)
+    return _post(situation, situation.lines, rules, periods)
+
+
+def unposted_amount(invoice: Invoice, standing: Standing) -> Decimal:
+    """Return what the revision's total says should stand and does not."""
+    return (invoice.total if invoice.active else ZERO) - total(standing.values())
+
+
+def _is_settled(situation: Situation) -> bool:
+    previous = situation.previous
+    return (
+        previous is not None
+        and previous.outcome is OutcomeKind.POSTED
+        and previous.revision_hash == situation.invoice.revision_hash
+    )
+
+
+def _status_hold(situation: Situation, rules: PostingRules) -> Hold | None:
+    """Find what keeps any posting, even a reversal, from being right."""
+    if situation.hold is not None and situation.hold.reason is HoldReason.UNREADABLE:
+        return situation.hold
+    not_ready = _not_ready(situation.invoice, rules) if situation.invoice.active else ""
+    if not not_ready:
+        return None
+    reason = HoldReason.UNPOSTED_IN_SERVICETITAN if situation.standing else HoldReason.NOT_READY
+    return Hold(reason, f"{situation.invoice.key}: {not_ready}")
+
+
+def _ignore_reason(situation: Situation, rules: PostingRules) -> IgnoreReason | None:
+    if situation.standing:
+        return None
+    if not situation.invoice.active:
+        return IgnoreReason.VOIDED_BEFORE_POSTING
+    if not rules.post_zero_documents and _is_zero(situation.invoice):
+        return IgnoreReason.ZERO_DOCUMENT
+    return None
+
+
+def _not_ready(invoice: Invoice, rules: PostingRules) -> str:
+    """Say why the invoice is not ready, or nothing when it is."""
+    if rules.ready_when == "posted":
+        if invoice.sync_status in {SyncStatus.POSTED, SyncStatus.EXPORTED}:
+            return ""
+        return f"its status is {invoice.sync_status.value}, not yet Posted."
+    if invoice.review_status in _REVIEWS_PENDING:
+        return f"its review status is {invoice.review_status}."
+    # An invoice without a job (a progress or counter sale) has nothing to complete.
+    if invoice.job_id is not None and invoice.job_status != "Completed":
+        return f"its job {invoice.job_id} is {invoice.job_status or 'not known'}, not yet Completed."
+    return ""
+
+
+def _is_zero(invoice: Invoice) -> bool:
+    return invoice.total == invoice.sales_tax == ZERO and all(line.total == ZERO for line in invoice.lines)
+
+
+def _post(
+    situation: Situation,
+    lines: tuple[CodedAmount, ...],
+    rules: PostingRules,
+    periods: Mapping[int, FiscalPeriod],
+) -> Decision:
+    invoice = situation.invoice
+    target = Target(
+        document=invoice.key,
+        revision=invoice.revision,
+        revision_hash=invoice.revision_hash,
+        business_day=invoice.business_day,
+        document_date=invoice.document_date,
+        due_date=invoice.due_date,
+        lines=lines,
+        keep_zero=rules.post_zero_documents,
+    )
+    planned = plan_postings(
+        target,
+        situation.standing,
+        periods,
+        first_open_allowed=rules.first_open_period,
+        next_posting_no=situation.next_posting_no,
+    )
+    if isinstance(planned, Hold):
+        return _held(situation, planned)
+    if not planned:
+        return Decision((), _outcome(situation, OutcomeKind.POSTED, "", "Nothing changes in the books.", ZERO))
+    message = f"Planned as {len(planned)} posting(s)."
+    amount = total(posting.amount for posting in planned)
+    return Decision(planned, _outcome(situation, OutcomeKind.IN_FLIGHT, "", message, amount))
+
+
+def _held(situation: Situation, hold: Hold) -> Decision:
+    amount = unposted_amount(situation.invoice, situation.standing)
+    return Decision((), _outcome(situation, OutcomeKind.HELD, hold.reason.value, hold.message, amount))
+
+
+def _ignored(situation: Situation, reason: IgnoreReason) -> Decision:
+    amount = unposted_amount(situation.invoice, situation.standing)
+    message = f"{situation.invoice.key}: {_WHY_IGNORED[reason]}"
+    return Decision((), _outcome(situation, OutcomeKind.IGNORED, reason.value, message, amount))
+
+
+def _outcome(situation: Situation, outcome: OutcomeKind, reason: str, message: str, amount: Decimal) -> DocumentOutcome:
+    invoice = situation.invoice
+    known = [line.key.wbs1 for line in situation.lines] + [key.wbs1 for _, key in situation.standing]
+    return DocumentOutcome(
+        document=invoice.key,
+        revision=invoice.revision,
+        revision_hash=invoice.revision_hash,
+        business_day=invoice.business_day,
+        outcome=outcome,
+        reason=reason,
+        message=message,
+        words="",
+        amount=amount,
+        project=known[0] if known else "",
+    )

@@ -1,0 +1,110 @@
+"""Why a document cannot be posted now, or need not be: reason codes, and what would release it.
+
+Only the vocabulary lives here; who decides is ``alignment``, ``postings`` and ``services.posting``.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class HoldReason(StrEnum):
+    """Reason codes of holds; they are stored, so a code never changes its meaning."""
+
+    UNREADABLE = "unreadable"
+    NOT_READY = "not_ready"
+    UNPOSTED_IN_SERVICETITAN = "unposted_in_servicetitan"
+    AMOUNTS_DO_NOT_ADD_UP = "amounts_do_not_add_up"
+    NO_BUSINESS_UNIT = "no_business_unit"
+    NO_CUSTOMER = "no_customer"
+    CUSTOMER_WITHOUT_FIRM = "customer_without_firm"
+    CUSTOMER_FIRM_AMBIGUOUS = "customer_firm_ambiguous"
+    NO_RULE = "no_rule"
+    PROJECT_MISSING = "project_missing"
+    PROJECT_INACTIVE = "project_inactive"
+    PROJECT_NEEDS_LOWER_LEVEL = "project_needs_lower_level"
+    ORGANIZATION_MISSING = "organization_missing"
+    ORGANIZATION_DIFFERS = "organization_differs"
+    ACCOUNT_MISSING = "account_missing"
+    ACCOUNT_INACTIVE = "account_inactive"
+    SECTION_UNKNOWN = "section_unknown"
+    TAX_CODE_MISSING = "tax_code_missing"
+    BILLING_CLIENT_MISSING = "billing_client_missing"
+    BILLING_CLIENT_INACTIVE = "billing_client_inactive"
+    INVOICE_NUMBER_UNUSABLE = "invoice_number_unusable"
+    INVOICE_NUMBER_TAKEN = "invoice_number_taken"
+    NO_PERIOD = "no_period"
+    PERIOD_CLOSED = "period_closed"
+    ALREADY_IN_VANTAGEPOINT = "already_in_vantagepoint"
+    REFUSED = "refused"
+    POST_REFUSED = "post_refused"
+    DIFFERENT_IN_VANTAGEPOINT = "different_in_vantagepoint"
+    LEDGER_DIFFERS = "ledger_differs"
+
+
+class IgnoreReason(StrEnum):
+    """Why a document will not be posted and nobody needs to act."""
+
+    ZERO_DOCUMENT = "zero_document"
+    VOIDED_BEFORE_POSTING = "voided_before_posting"
+
+
+_ADVICE: dict[HoldReason, str] = {
+    HoldReason.UNREADABLE: "Correct the record in ServiceTitan; the next intake reads it again.",
+    HoldReason.NOT_READY: "It is posted once ServiceTitan's status says it is ready (setting posting.ready_when).",
+    HoldReason.UNPOSTED_IN_SERVICETITAN: (
+        "It was un-posted in ServiceTitan after we posted it. Post it there again; only the difference will follow."
+    ),
+    HoldReason.AMOUNTS_DO_NOT_ADD_UP: "Correct the invoice in ServiceTitan so that items, subtotal, tax and total agree.",
+    HoldReason.NO_BUSINESS_UNIT: "Give the invoice a business unit in ServiceTitan.",
+    HoldReason.NO_CUSTOMER: "Give the invoice a customer in ServiceTitan.",
+    HoldReason.CUSTOMER_WITHOUT_FIRM: (
+        "Create an active client firm with this name in Vantagepoint, or set posting.customer_firm to optional."
+    ),
+    HoldReason.CUSTOMER_FIRM_AMBIGUOUS: "Keep one active client firm of this name in Vantagepoint, or rename one.",
+    HoldReason.NO_RULE: "Add a coding rule to the connection's file that gives what is missing.",
+    HoldReason.PROJECT_MISSING: "Create the project in Vantagepoint, or correct the coding rule that names it.",
+    HoldReason.PROJECT_INACTIVE: "Activate the project in Vantagepoint, or code the business unit to another one.",
+    HoldReason.PROJECT_NEEDS_LOWER_LEVEL: "Give wbs2 (and wbs3) in the coding rule: this project has lower levels.",
+    HoldReason.ORGANIZATION_MISSING: "Create the organization in Vantagepoint, or correct the coding rule.",
+    HoldReason.ORGANIZATION_DIFFERS: "Vantagepoint books to the project's own organization: make rule and project agree.",
+    HoldReason.ACCOUNT_MISSING: "Create the account in Vantagepoint, or correct the coding rule that names it.",
+    HoldReason.ACCOUNT_INACTIVE: "Activate the account in Vantagepoint, or correct the coding rule that names it.",
+    HoldReason.SECTION_UNKNOWN: "Use an invoice section Vantagepoint knows: F, L, C, E, U, A, T or I.",
+    HoldReason.TAX_CODE_MISSING: "Create or activate the tax code in Vantagepoint, or correct the coding rule.",
+    HoldReason.BILLING_CLIENT_MISSING: "Give the project an existing billing client in Vantagepoint.",
+    HoldReason.BILLING_CLIENT_INACTIVE: "Activate the project's billing client in Vantagepoint, or choose another.",
+    HoldReason.INVOICE_NUMBER_UNUSABLE: "Give the invoice a number in ServiceTitan that Vantagepoint can hold.",
+    HoldReason.INVOICE_NUMBER_TAKEN: (
+        "Another document already uses this number on this project; Vantagepoint would merge them. Change one number."
+    ),
+    HoldReason.NO_PERIOD: "Set up the accounting period in Vantagepoint.",
+    HoldReason.PERIOD_CLOSED: (
+        "Re-open the period in Vantagepoint, or set posting.closed_period to first_open for this connection."
+    ),
+    HoldReason.ALREADY_IN_VANTAGEPOINT: (
+        "Somebody entered this invoice number on this project with other amounts. Reverse that entry, or ignore ours."
+    ),
+    HoldReason.REFUSED: "Vantagepoint refused it with the words shown. Correct the cause there or in ServiceTitan.",
+    HoldReason.POST_REFUSED: "It is entered in Vantagepoint but not posted. Correct the cause; the next run tries again.",
+    HoldReason.DIFFERENT_IN_VANTAGEPOINT: "A transaction file of ours holds other lines than we sent. Do not post it by hand.",
+    HoldReason.LEDGER_DIFFERS: "The ledger does not show what was posted. Compare the transaction file in Vantagepoint.",
+}
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A document that cannot be posted now.
+
+    Attributes:
+        message: What is wrong, naming the record, key or value.
+        words: The other system's own text, or empty.
+    """
+
+    reason: HoldReason
+    message: str
+    words: str = ""
+
+    @property
+    def advice(self) -> str:
+        """What would release it."""
+        return _ADVICE[self.reason]

@@ -1,0 +1,74 @@
+"""Aligning a business day: code every staged invoice, and say what does not exist in Vantagepoint."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Engine
+
+from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.alignment import AlignmentRules, FirmIndex, align_invoice
+from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.store.mapping import replace_alignments
+from st_deltek_pipeline.store.reference import load_reference
+from st_deltek_pipeline.store.staged import invoices_of_day
+
+
+@dataclass(frozen=True)
+class AlignmentResult:
+    """What aligning a day found.
+
+    Attributes:
+        held: Reason code to number of documents.
+    """
+
+    documents: int
+    aligned: int
+    held: Mapping[str, int]
+    total: Decimal
+    held_total: Decimal
+
+
+def alignment_rules(settings: ConnectionSettings) -> AlignmentRules:
+    """Read the alignment rules from a connection's settings."""
+    return AlignmentRules(
+        coding=settings.rules,
+        customer_firm_required=settings.posting.customer_firm == "required",
+        one_line_per_item=settings.posting.invoice_lines == "item",
+        longest_invoice_number=settings.vantagepoint.longest_invoice_number,
+        code_zero_documents=settings.posting.zero_documents == "post",
+    )
+
+
+def align_day(engine: Engine, settings: ConnectionSettings, business_day: date, *, run_id: str) -> AlignmentResult:
+    """Align the staged invoices of a business day and store the result.
+
+    Args:
+        engine: The database.
+        settings: The connection.
+        business_day: The partition.
+        run_id: Recorded with the alignments.
+
+    Raises:
+        BrokenError: Vantagepoint's reference data has not been polled yet.
+    """
+    invoices = invoices_of_day(engine, settings.name, business_day)
+    reference = load_reference(engine, settings.name)
+    firms = FirmIndex(reference.firms.values())
+    rules = alignment_rules(settings)
+    alignments = [align_invoice(invoice, rules, reference, firms) for invoice in invoices]
+    with engine.begin() as connection:
+        replace_alignments(
+            connection, connection_name=settings.name, kind=Kind.INVOICE, alignments=alignments, run_id=run_id
+        )
+    held = [alignment for alignment in alignments if alignment.hold is not None]
+    return AlignmentResult(
+        documents=len(alignments),
+        aligned=len(alignments) - len(held),
+        held=Counter(alignment.hold.reason.value for alignment in held if alignment.hold),
+        total=total(alignment.invoice.total for alignment in alignments),
+        held_total=total(alignment.invoice.total for alignment in held),
+    )

@@ -1,0 +1,113 @@
+"""Second step: send a file. A refusal is narrowed down to the document that causes it; the others go on."""
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from st_deltek_pipeline.domain.errors import (
+    AlreadyExistsError,
+    BrokenError,
+    InDoubtError,
+    RefusedError,
+    TransientError,
+)
+from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.domain.journal import EventType, FileState
+from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE
+from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext
+from st_deltek_pipeline.services.posting.moves import HoldFor, add_child, move, refuse
+from st_deltek_pipeline.services.posting.resolve import compare_entered, resolve_in_doubt
+from st_deltek_pipeline.store.journal import StoredFile
+from st_deltek_pipeline.store.locks import PosterLock
+
+# Refusals that concern every document of a file alike: splitting it would only repeat them.
+_WHOLE_FILE = re.compile(r"\bperiod\b.*\bclosed\b|\bclosed\b.*\bperiod\b", re.IGNORECASE | re.DOTALL)
+
+
+def enter_file(context: PostingContext, batch: str) -> tuple[str, ...]:
+    """Send a file; split it when Vantagepoint refuses it, until the poison document stands alone.
+
+    Returns:
+        The batches that are entered now.
+
+    Raises:
+        TransientError: Nothing was sent; the file is planned as before.
+        CredentialsError, PermissionMissingError, BrokenError: Likewise.
+    """
+    with context.locked() as lock:
+        entered: list[str] = []
+        waiting = [batch]
+        while waiting:
+            file = context.journal.file(waiting.pop(0))
+            if file.state in {FileState.ENTERED, FileState.POSTING}:
+                entered.append(file.batch)
+            elif file.state is FileState.PLANNED:
+                sent, halves = _enter(context, lock, file)
+                entered.extend([file.batch] if sent else [])
+                waiting[:0] = halves
+        return tuple(entered)
+
+
+def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[bool, tuple[str, ...]]:
+    """Send one planned file.
+
+    Returns:
+        Whether it is entered now, and the batches it was split into.
+    """
+    try:
+        context.enter_session(file.company, file.period)
+    except RefusedError as error:
+        refuse(context, lock, file, _refusal(error))
+        return False, ()
+    for _ in range(SENDINGS_PER_RUN):
+        file = move(context, lock, file, FileState.SENDING, EventType.FILE_SENDING, body_hash=file.body_hash)
+        try:
+            control = context.client.enter_file(ENTRY_TYPE[file.kind], json.loads(file.body, parse_float=Decimal))
+        except AlreadyExistsError:
+            return compare_entered(context, lock, file), ()
+        except RefusedError as error:
+            return False, _split_or_refuse(context, lock, file, error)
+        except InDoubtError as error:
+            file = move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=error.message)
+            resolve_in_doubt(context, lock, file)
+            file = context.journal.file(file.batch)
+            if file.state is not FileState.PLANNED:
+                break
+        except (TransientError, BrokenError) as error:
+            # The client promises that nothing has left, or that it was turned away at the door.
+            move(context, lock, file, FileState.PLANNED, EventType.FILE_ABSENT, message=error.message)
+            raise
+        else:
+            return _accepted(context, lock, file, control), ()
+    return file.state is FileState.ENTERED, ()
+
+
+def _accepted(context: PostingContext, lock: PosterLock, file: StoredFile, control: Mapping[str, Any]) -> bool:
+    stated = control.get("SumTotal")
+    if stated is not None and Decimal(str(stated)) != file.amount:
+        return compare_entered(context, lock, file)
+    move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, sum_total=stated)
+    return True
+
+
+def _split_or_refuse(
+    context: PostingContext, lock: PosterLock, file: StoredFile, error: RefusedError
+) -> tuple[str, ...]:
+    postings = context.journal.postings_of(file.batch)
+    if len(postings) == 1 or _WHOLE_FILE.search(error.words):
+        refuse(context, lock, file, _refusal(error))
+        return ()
+    middle = len(postings) // 2
+    with context.journal.writing(lock) as transaction:
+        children = [
+            add_child(context, transaction, file, part, error.words) for part in (postings[:middle], postings[middle:])
+        ]
+        transaction.move_file(file.batch, FileState.SPLIT, before=(FileState.SENDING,), words=error.words)
+    return tuple(child.batch for child in children)
+
+
+def _refusal(error: RefusedError) -> HoldFor:
+    reason = HoldReason.PERIOD_CLOSED if _WHOLE_FILE.search(error.words) else HoldReason.REFUSED
+    return lambda posting: Hold(reason, f"{posting.document}: Vantagepoint refused it.", error.words)

@@ -1,0 +1,97 @@
+"""Journal writes that several steps of the protocol share: state changes, splits, refusals, holds."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from st_deltek_pipeline.domain.holds import Hold
+from st_deltek_pipeline.domain.journal import Event, EventType, FileState
+from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
+from st_deltek_pipeline.domain.postings import Posting
+from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_file
+from st_deltek_pipeline.services.posting.context import PostingContext
+from st_deltek_pipeline.services.posting.planner import outcome_event
+from st_deltek_pipeline.store.journal import JournalTransaction, StoredFile
+from st_deltek_pipeline.store.locks import PosterLock
+
+HoldFor = Callable[[Posting], Hold]
+"""Why a posting is held; asked for each one."""
+
+
+def move(
+    context: PostingContext,
+    lock: PosterLock,
+    file: StoredFile,
+    state: FileState,
+    event_type: EventType,
+    **details: Any,  # noqa: ANN401 - any JSON-shaped detail
+) -> StoredFile:
+    """Change a file's state and record why; returns the file as it is now."""
+    with context.journal.writing(lock) as transaction:
+        transaction.move_file(file.batch, state, before=(file.state,), sent_now=state is FileState.SENDING)
+        transaction.append([Event(event_type, details, batch=file.batch)])
+    return context.journal.file(file.batch)
+
+
+def add_child(
+    context: PostingContext, transaction: JournalTransaction, parent: StoredFile, part: Sequence[Posting], words: str
+) -> TransactionFile:
+    """Freeze a part of a file as a file of its own."""
+    child = build_file(context.settings.name, parent.company, part)
+    transaction.append(
+        [Event(EventType.FILE_SPLIT, {"from": parent.batch, "documents": len(part), "why": words}, batch=child.batch)]
+    )
+    transaction.add_files([child], parent_batch=parent.batch)
+    return child
+
+
+def refuse(context: PostingContext, lock: PosterLock, file: StoredFile, hold: HoldFor) -> None:
+    """Give a file up that is not in Vantagepoint, and hold its documents; they may be planned again."""
+    with context.journal.writing(lock) as transaction:
+        _refuse_postings(transaction, file.batch, file.state, context.journal.postings_of(file.batch), hold)
+
+
+def refuse_child(transaction: JournalTransaction, child: TransactionFile, hold: HoldFor) -> None:
+    """Give up a file that was split off in the same transaction, and hold its documents."""
+    _refuse_postings(transaction, child.batch, FileState.PLANNED, child.postings, hold)
+
+
+def _refuse_postings(
+    transaction: JournalTransaction, batch: str, state: FileState, postings: Sequence[Posting], hold: HoldFor
+) -> None:
+    words = hold(postings[0]).words
+    transaction.move_file(batch, FileState.REFUSED, before=(state,), words=words)
+    transaction.append([Event(EventType.FILE_REFUSED, {"words": words}, batch=batch)])
+    hold_documents(transaction, batch, postings, hold)
+
+
+def hold_file(context: PostingContext, lock: PosterLock, file: StoredFile, hold: Hold) -> None:
+    """Hold a file that stands in Vantagepoint but not as we sent it: nothing more is done before a person looked."""
+    with context.journal.writing(lock) as transaction:
+        transaction.move_file(file.batch, FileState.HELD, before=(file.state,), words=hold.message)
+        transaction.append([Event(EventType.FILE_HELD, {"message": hold.message}, batch=file.batch)])
+        hold_documents(transaction, file.batch, context.journal.postings_of(file.batch), lambda _: hold)
+
+
+def hold_documents(transaction: JournalTransaction, batch: str, postings: Iterable[Posting], hold: HoldFor) -> None:
+    """Record why documents are on hold; their amounts follow from what is outside the ledger."""
+    outcomes: list[DocumentOutcome] = []
+    for posting in postings:
+        found = hold(posting)
+        outcomes.append(
+            DocumentOutcome(
+                document=posting.document,
+                revision=posting.revision,
+                revision_hash=posting.revision_hash,
+                business_day=posting.business_day,
+                outcome=OutcomeKind.HELD,
+                reason=found.reason.value,
+                message=found.message,
+                words=found.words,
+                amount=posting.amount,
+                project=posting.master.wbs1,
+            )
+        )
+    by_document = {outcome.document: outcome for outcome in outcomes}
+    transaction.append(outcome_event(EventType.DOCUMENT_HELD, outcome, batch=batch) for outcome in by_document.values())
+    transaction.set_outcomes(list(by_document.values()))
+    transaction.settle(next(iter(by_document)).kind, [document.document_id for document in by_document])

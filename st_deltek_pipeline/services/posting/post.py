@@ -1,0 +1,101 @@
+"""Third step: entered is not posted. Vantagepoint is told to post the file, into the session's period."""
+
+from typing import Any
+
+from st_deltek_pipeline.domain.errors import InDoubtError, RefusedError
+from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.domain.journal import Event, EventType, FileState
+from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE
+from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext
+from st_deltek_pipeline.services.posting.moves import hold_documents, move, refuse
+from st_deltek_pipeline.store.journal import StoredFile
+from st_deltek_pipeline.store.locks import PosterLock
+
+
+def post_file(context: PostingContext, batch: str) -> tuple[str, ...]:
+    """Have Vantagepoint post an entered file.
+
+    Returns:
+        The batch, when Vantagepoint posted it or may have; nothing when it refused.
+
+    Raises:
+        TransientError: Nothing was sent.
+        CredentialsError, PermissionMissingError, BrokenError: Likewise.
+    """
+    with context.locked() as lock:
+        file = context.journal.file(batch)
+        if file.state not in {FileState.ENTERED, FileState.POSTING}:
+            return ()
+        control = context.client.read_control(ENTRY_TYPE[file.kind], batch)
+        if control is None:
+            return _vanished(context, lock, file)
+        if _is_posted(control):
+            move(context, lock, file, FileState.POSTING, EventType.FILE_POSTING, found="posted")
+            return (batch,)
+        return _post(context, lock, file)
+
+
+def _vanished(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[str, ...]:
+    """Go on without the entered file: it is in the ledger, or somebody deleted it before it was posted."""
+    if context.client.ledger_rows(LEDGER_TYPE[file.kind], batches=[file.batch]):
+        move(context, lock, file, FileState.POSTING, EventType.FILE_POSTING, found="in the ledger")
+        return (file.batch,)
+    if file.state is FileState.POSTING:
+        # It was told to post and the ledger may lag; reading back decides, this run or a later one.
+        return (file.batch,)
+    words = "the entered file is no longer in Vantagepoint; somebody deleted it."
+    refuse(context, lock, file, lambda posting: Hold(HoldReason.REFUSED, f"{posting.document}: {words}"))
+    return ()
+
+
+def _is_posted(control: dict[str, Any]) -> bool:
+    return str(control.get("Posted", "")).strip().upper() == "Y"
+
+
+def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[str, ...]:
+    description = f"ServiceTitan {context.settings.name} {file.business_day}"
+    words = ""
+    for _ in range(SENDINGS_PER_RUN):
+        try:
+            context.enter_session(file.company, file.period)
+            file = move(context, lock, file, FileState.POSTING, EventType.FILE_POSTING)
+            answer = context.client.post_file(
+                ENTRY_TYPE[file.kind], file.batch, company=file.company, period=file.period, description=description
+            )
+        except RefusedError as error:
+            words = error.words
+            break
+        except InDoubtError as error:
+            # Posting a posted file again is refused, so looking and then repeating is safe.
+            words = error.message
+        else:
+            if answer.posted:
+                return (file.batch,)
+            words = answer.message
+            break
+        if _posted_now(context, file):
+            return (file.batch,)
+    if _posted_now(context, file):
+        return (file.batch,)
+    _keep_entered(context, lock, file, words)
+    return ()
+
+
+def _posted_now(context: PostingContext, file: StoredFile) -> bool:
+    control = context.client.read_control(ENTRY_TYPE[file.kind], file.batch)
+    return control is not None and _is_posted(control)
+
+
+def _keep_entered(context: PostingContext, lock: PosterLock, file: StoredFile, words: str) -> None:
+    """Leave a file entered; its documents wait with Vantagepoint's words, and the next run posts it."""
+    with context.journal.writing(lock) as transaction:
+        transaction.move_file(file.batch, FileState.ENTERED, before=(FileState.ENTERED, FileState.POSTING), words=words)
+        transaction.append([Event(EventType.FILE_ENTERED, {"not_posted": words}, batch=file.batch)])
+        hold_documents(
+            transaction,
+            file.batch,
+            context.journal.postings_of(file.batch),
+            lambda posting: Hold(
+                HoldReason.POST_REFUSED, f"{posting.document}: entered in file {file.batch}, but not posted.", words
+            ),
+        )

@@ -1,0 +1,56 @@
+"""In doubt: a file was sent and its answer is not known. Vantagepoint is asked; nothing is ever guessed."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.domain.journal import EventType, FileState
+from st_deltek_pipeline.domain.reading_back import file_differences
+from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE
+from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, PostingContext
+from st_deltek_pipeline.services.posting.moves import hold_file, move
+from st_deltek_pipeline.store.journal import StoredFile
+from st_deltek_pipeline.store.locks import PosterLock
+
+
+def resolve_in_doubt(context: PostingContext, lock: PosterLock, file: StoredFile) -> bool:
+    """Settle a file whose sending is in doubt, by reading it back.
+
+    A request that was lost may still arrive until the settling time is over; only then is absence certain enough
+    to send the same frozen file again, under the same Batch, so that even a late arrival collides.
+
+    Returns:
+        True when the file is entered, or planned again; False when it had to be held.
+    """
+    if file.state is FileState.SENDING:
+        # A crash between the journal's word and the request, or after it: nobody knows.
+        message = "A run ended while this file was being sent."
+        file = move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=message)
+    settled_at = (file.sent_at or context.now()) + timedelta(seconds=context.settings.vantagepoint.settling_seconds)
+    while True:
+        settled = context.now() >= settled_at
+        if context.client.read_control(ENTRY_TYPE[file.kind], file.batch) is not None:
+            return compare_entered(context, lock, file)
+        if settled:
+            message = "Vantagepoint does not hold it after the settling time."
+            move(context, lock, file, FileState.PLANNED, EventType.FILE_ABSENT, message=message)
+            return True
+        context.sleep(min(LOOK_AGAIN_SECONDS, (settled_at - context.now()).total_seconds() + 0.01))
+
+
+def compare_entered(context: PostingContext, lock: PosterLock, file: StoredFile) -> bool:
+    """Compare the file Vantagepoint holds under our Batch with ours; entered when equal, else held with an alarm."""
+    prefix = ENTRY_TYPE[file.kind]
+    differences = file_differences(
+        json.loads(file.body, parse_float=Decimal),
+        context.client.read_details(prefix, file.batch),
+        prefix=prefix,
+        padded_to=context.settings.vantagepoint.pad_invoice_numbers_to,
+    )
+    if not differences:
+        move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="by reading back")
+        return True
+    message = f"File {file.batch} holds other lines in Vantagepoint: {'; '.join(differences[:5])}."
+    hold_file(context, lock, file, Hold(HoldReason.DIFFERENT_IN_VANTAGEPOINT, message))
+    return False

@@ -1,0 +1,74 @@
+"""The tie-out of a connection, as a value and as a pandas frame for reports."""
+
+from datetime import date, timedelta
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from st_deltek_pipeline.connections.calendars import business_calendar
+from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.money import ZERO
+from st_deltek_pipeline.domain.reconciliation import DocumentSides, TieOut, compare
+from st_deltek_pipeline.store.tie_out import document_figures, journaled_by_project, posted_by_project
+
+COLUMNS = ("day", "project", "documents", "servicetitan_total", "posted", "held", "ignored", "difference")
+
+
+def tie_out(engine: Engine, settings: ConnectionSettings, first: date, last: date, *, undated: bool = False) -> TieOut:
+    """Compare ServiceTitan's totals with posted, held and ignored amounts.
+
+    Args:
+        engine: The database.
+        settings: The connection.
+        first: First business day.
+        last: Last business day.
+        undated: Also count records whose date is not readable, which belong to no day.
+
+    Raises:
+        ValueError: ``first`` or ``last`` is not a business day.
+    """
+    calendar = business_calendar(settings.calendar, first.year, last.year)
+    earliest = max(calendar.document_dates(first)[0], settings.start_date)
+    calendar.document_dates(last)
+    dates = [earliest + timedelta(days=number) for number in range((last - earliest).days + 1)]
+    figures = document_figures(engine, settings.name, Kind.INVOICE, dates, undated=undated)
+    ids = [figure.document_id for figure in figures]
+    journaled = journaled_by_project(engine, settings.name, Kind.INVOICE, ids)
+    posted = posted_by_project(engine, settings.name, Kind.INVOICE, ids)
+    return compare(
+        DocumentSides(
+            document_id=figure.document_id,
+            business_day=calendar.business_day(figure.document_date) if figure.document_date else None,
+            servicetitan=figure.total + ZERO,
+            journaled=journaled.get(figure.document_id, {}),
+            posted=posted.get(figure.document_id, {}),
+            # A record without a date is held by being set aside; it never reaches planning.
+            outcome=figure.outcome or (None if figure.document_date else "held"),
+            reason=figure.reason if figure.document_date else "unreadable",
+            outside=figure.outside if figure.document_date else figure.total + ZERO,
+            project=figure.project,
+        )
+        for figure in figures
+    )
+
+
+def tie_out_frame(result: TieOut) -> pd.DataFrame:
+    """Return the tie-out's rows as a frame whose amounts are Decimals (dtype object), never floats."""
+    return pd.DataFrame(
+        [
+            (
+                row.business_day,
+                row.project,
+                row.documents,
+                row.servicetitan_total,
+                row.posted,
+                row.held,
+                row.ignored,
+                row.difference,
+            )
+            for row in result.rows
+        ],
+        columns=list(COLUMNS),
+        dtype=object,
+    )

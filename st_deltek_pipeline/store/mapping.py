@@ -1,0 +1,159 @@
+"""Coded lines and alignment holds, as the last alignment of each document left them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Connection, text
+
+from st_deltek_pipeline.domain.alignment import Alignment, CodedAmount, LineKey
+from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.store.copying import copy_rows
+
+_LINE_COLUMNS = (
+    "connection",
+    "kind",
+    "document_id",
+    "line_no",
+    "wbs1",
+    "wbs2",
+    "wbs3",
+    "invoice",
+    "account",
+    "section",
+    "tax_code",
+    "item",
+    "organization",
+    "description",
+    "amount",
+    "tax_basis",
+    "decided_by",
+)
+
+
+@dataclass(frozen=True)
+class StoredAlignment:
+    """What alignment decided about one revision of a document."""
+
+    revision_hash: str
+    hold: Hold | None
+    lines: tuple[CodedAmount, ...]
+
+
+def replace_alignments(
+    connection: Connection, *, connection_name: str, kind: Kind, alignments: Sequence[Alignment], run_id: str
+) -> None:
+    """Store alignments, each in place of its document's earlier one; within the caller's transaction."""
+    connection.execute(
+        text(
+            """
+            DELETE FROM mapping.alignments
+            WHERE connection = :connection AND kind = :kind AND document_id = ANY(:ids)
+            """
+        ),
+        {
+            "connection": connection_name,
+            "kind": kind.value,
+            "ids": [alignment.invoice.key.document_id for alignment in alignments],
+        },
+    )
+    copy_rows(
+        connection,
+        "mapping.alignments",
+        (
+            "connection",
+            "kind",
+            "document_id",
+            "revision",
+            "revision_hash",
+            "business_day",
+            "reason",
+            "message",
+            "firm_id",
+            "total",
+            "run_id",
+        ),
+        (
+            (
+                connection_name,
+                kind.value,
+                alignment.invoice.key.document_id,
+                alignment.invoice.revision,
+                alignment.invoice.revision_hash,
+                alignment.invoice.business_day,
+                alignment.hold.reason.value if alignment.hold else None,
+                alignment.hold.message if alignment.hold else None,
+                alignment.firm_id,
+                alignment.invoice.total,
+                run_id,
+            )
+            for alignment in alignments
+        ),
+    )
+    copy_rows(connection, "mapping.coded_lines", _LINE_COLUMNS, _line_rows(connection_name, kind, alignments))
+
+
+def _line_rows(connection_name: str, kind: Kind, alignments: Iterable[Alignment]) -> Iterable[Sequence[object]]:
+    for alignment in alignments:
+        for number, line in enumerate(alignment.lines, start=1):
+            key = line.key
+            yield (
+                connection_name,
+                kind.value,
+                alignment.invoice.key.document_id,
+                number,
+                key.wbs1,
+                key.wbs2,
+                key.wbs3,
+                key.invoice,
+                key.account,
+                key.section,
+                key.tax_code,
+                key.item,
+                line.organization,
+                line.description,
+                line.amount,
+                line.tax_basis,
+                json.dumps(line.decided_by, sort_keys=True),
+            )
+
+
+def alignments_of_day(
+    connection: Connection, *, connection_name: str, kind: Kind, business_day: date
+) -> Mapping[int, StoredAlignment]:
+    """Read the alignments of a business day, by document id."""
+    parameters = {"connection": connection_name, "kind": kind.value, "day": business_day}
+    lines: dict[int, list[CodedAmount]] = {}
+    for row in connection.execute(
+        text(
+            """
+            SELECT line.* FROM mapping.coded_lines AS line
+            JOIN mapping.alignments AS alignment USING (connection, kind, document_id)
+            WHERE alignment.connection = :connection AND alignment.kind = :kind AND alignment.business_day = :day
+            ORDER BY line.document_id, line.line_no
+            """
+        ),
+        parameters,
+    ):
+        key = LineKey(row.wbs1, row.wbs2, row.wbs3, row.invoice, row.account, row.section, row.tax_code, row.item)
+        lines.setdefault(row.document_id, []).append(
+            CodedAmount(key, row.amount, row.description, row.organization, row.tax_basis, json.loads(row.decided_by))
+        )
+    return {
+        row.document_id: StoredAlignment(
+            revision_hash=row.revision_hash,
+            hold=Hold(HoldReason(row.reason), row.message) if row.reason else None,
+            lines=tuple(lines.get(row.document_id, ())),
+        )
+        for row in connection.execute(
+            text(
+                """
+                SELECT document_id, revision_hash, reason, message FROM mapping.alignments
+                WHERE connection = :connection AND kind = :kind AND business_day = :day
+                """
+            ),
+            parameters,
+        )
+    }
