@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from st_deltek_pipeline.connections.calendars import check_country
+from st_deltek_pipeline.connections.environments import environment_problem
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.settings import CONNECTIONS_VARIABLE, Settings
@@ -176,16 +177,20 @@ def _read(path: Path) -> tuple[ConnectionSettings | None, list[ConnectionFileErr
 
 
 def _checked(path: Path, root: Node, settings: ConnectionSettings) -> list[ConnectionFileError]:
-    """What the model alone cannot see: the file's name, and the country's holidays."""
+    """What the model alone cannot see: the file's name, the country's holidays, test meets production."""
     errors: list[ConnectionFileError] = []
     if settings.name != _name_of(path):
         line, key = _locate(root, ("name",))
         message = f"it says {settings.name!r}, but the file is named {path.name}: they must agree."
         errors.append(ConnectionFileError(path, line, key, message))
-    problem = check_country(settings.calendar)
-    if problem is not None:
-        line, key = _locate(root, ("calendar", problem[0]))
-        errors.append(ConnectionFileError(path, line, key, problem[1]))
+    country = check_country(settings.calendar)
+    if country is not None:
+        line, key = _locate(root, ("calendar", country[0]))
+        errors.append(ConnectionFileError(path, line, key, country[1]))
+    environment = environment_problem(settings)
+    if environment is not None:
+        line, key = _locate(root, environment[0].split("."))
+        errors.append(ConnectionFileError(path, line, key or environment[0], environment[1]))
     return errors
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import fields
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.errors import CredentialsError
@@ -11,6 +12,12 @@ from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.transport.rate_limit import FileRateLimiter
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 from st_deltek_pipeline.vantagepoint.credentials import VantagepointCredentials
+
+# The systems of a connection, and what the vault keeps for each.
+CREDENTIAL_NAMES: Mapping[str, tuple[str, ...]] = {
+    "servicetitan": tuple(item.name for item in fields(ServiceTitanCredentials)),
+    "vantagepoint": tuple(item.name for item in fields(VantagepointCredentials)),
+}
 
 
 def servicetitan_client(

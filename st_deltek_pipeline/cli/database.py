@@ -1,0 +1,68 @@
+"""``st-deltek database``: the state of the database, its schema, stopping the embedded one."""
+
+import click
+
+from st_deltek_pipeline.cli.output import json_option, print_json
+from st_deltek_pipeline.settings import load_settings
+
+# What a command needs beyond click is imported when it runs, so that its --help answers at once.
+
+
+@click.group()
+def database() -> None:
+    """The database: the server named by ST_DELTEK_DATABASE_URL, or the embedded one."""
+
+
+@database.command(epilog="\b\nExample:\n  st-deltek database migrate")
+@json_option
+def migrate(*, as_json: bool) -> None:
+    """Bring the schema up to date.
+
+    Every command does this by itself; deployments like to do it first. Safe to run twice at once.
+    """
+    from st_deltek_pipeline.store.database import ready_database  # noqa: PLC0415
+    from st_deltek_pipeline.store.migrate import current_revision  # noqa: PLC0415
+
+    engine = ready_database(load_settings())
+    revision = current_revision(engine)
+    engine.dispose()
+    if as_json:
+        print_json({"revision": revision})
+    else:
+        click.echo(f"The schema is at revision {revision}.")
+
+
+@database.command(epilog="\b\nExample:\n  st-deltek database status --json")
+@json_option
+def status(*, as_json: bool) -> None:
+    """Say which database is used, whether it runs, and its schema's revision. Starts nothing."""
+    from st_deltek_pipeline.cli.database_status import database_status  # noqa: PLC0415
+
+    found = database_status(load_settings())
+    if as_json:
+        print_json(found)
+    else:
+        for key, value in found.items():
+            click.echo(f"{key.replace('_', ' ') + ':':<18}{value if value is not None else '-'}")
+
+
+@database.command(epilog="\b\nExample:\n  st-deltek database stop --force")
+@click.option("--force", is_flag=True, help="Stop it although other commands use it; they will fail.")
+@json_option
+def stop(*, force: bool, as_json: bool) -> None:
+    """Stop the embedded database.
+
+    The last command that uses it stops it anyway; this is for one that was left behind by a killed command.
+    """
+    from st_deltek_pipeline.domain.errors import ConfigurationError  # noqa: PLC0415
+    from st_deltek_pipeline.store.embedded import EmbeddedPostgres  # noqa: PLC0415
+
+    settings = load_settings()
+    if settings.database_url:
+        message = "ST_DELTEK_DATABASE_URL names a server of its own, which is not ours to stop."
+        raise ConfigurationError(message)
+    was_running = EmbeddedPostgres(settings.data_dir).stop(force=force)
+    if as_json:
+        print_json({"was_running": was_running})
+    else:
+        click.echo("Stopped." if was_running else "It was not running.")
