@@ -1,0 +1,21 @@
+"""A served tenant for reading, and one per test for changing."""
+
+from collections.abc import Generator
+
+import pytest
+
+from st_deltek_pipeline_tests.sandbox.servicetitan.small_world import Tenant, served
+
+
+@pytest.fixture(scope="module")
+def tenant() -> Generator[Tenant]:
+    """For tests that only read."""
+    with served() as running:
+        yield running
+
+
+@pytest.fixture
+def own_tenant() -> Generator[Tenant]:
+    """For a test that changes something."""
+    with served() as running:
+        yield running
