@@ -4,7 +4,7 @@ An accountant closes a period, a project manager ends a project: that is here. W
 in ``app``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -159,13 +159,14 @@ def build_vantagepoint_app(
     return VantagepointTwin(VantagepointState(world, switches, persistence, clock), hooks, base_path)
 
 
-def _sum(rows: Any) -> Decimal:  # noqa: ANN401 - an iterable of rows
+def _sum(rows: Iterable[Row]) -> Decimal:
     return sum((row["Amount"] for row in rows), start=ZERO)
 
 
-def _grouped(pairs: Any) -> Row:  # noqa: ANN401 - an iterable of key and row
-    groups: dict[str, tuple[set[tuple[str, str]], Decimal]] = {}
+def _grouped(pairs: Iterable[tuple[str, Row]]) -> Row:
+    invoices: dict[str, set[tuple[str, str]]] = {}
+    amounts: dict[str, Decimal] = {}
     for key, row in pairs:
-        invoices, amount = groups.get(key, (set[tuple[str, str]](), ZERO))
-        groups[key] = (invoices | {(row["WBS1"], row["Invoice"])}, amount + row["Amount"])
-    return {key: {"invoices": len(found), "amount": str(amount)} for key, (found, amount) in sorted(groups.items())}
+        invoices.setdefault(key, set()).add((row["WBS1"], row["Invoice"]))
+        amounts[key] = amounts.get(key, ZERO) + row["Amount"]
+    return {key: {"invoices": len(invoices[key]), "amount": str(amounts[key])} for key in sorted(invoices)}

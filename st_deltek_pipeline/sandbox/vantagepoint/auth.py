@@ -71,7 +71,7 @@ class Tokens:
     def _check_client(self, form: Mapping[str, str]) -> None:
         world = self._state.world
         given = (form.get("client_id", ""), form.get("client_secret", ""))
-        if given != (world.client_id, self._state.client_secret):
+        if given != (world.client_id, world.client_secret):
             raise TokenError(_INVALID_CLIENT, errors.CLIENT_INVALID)
         if form.get("database", "") != world.database:
             raise TokenError(_INVALID_GRANT, errors.DATABASE_INVALID)
@@ -92,6 +92,7 @@ class Tokens:
         return user
 
     def _issue(self, user: str) -> Row:
+        self._state.session(user)
         now = self._state.clock()
         seconds = self._state.switches.token_seconds
         self._access = {key: token for key, token in self._access.items() if token.expires > now}

@@ -321,7 +321,7 @@ class _Entry:
         if account.get("Status") != _ACTIVE:
             raise RuleError(errors.inactive("Account", number))
         if str(account.get("Type", "")) not in self._switches.invoice_account_types:
-            message = f"Account {number} is not a revenue or liability account."
+            message = f"Account {number} is not mapped as a revenue or liability account."
             raise RuleError(message)
 
     def _currency(self) -> str:

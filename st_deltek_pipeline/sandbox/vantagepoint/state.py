@@ -126,7 +126,7 @@ class VantagepointState:
         settings = persistence.load(_SETTINGS)
         self._changed_switches: Row = settings.get(_SWITCHES_KEY, {})
         self.switches = switches.changed(self._changed_switches)
-        self.client_secret: str = settings.get(_CLIENT_KEY, {}).get("secret", world.client_secret)
+        world.client_secret = settings.get(_CLIENT_KEY, {}).get("secret", world.client_secret)
         self.users: dict[str, str] = {world.username: world.password}
         self.users.update({name: row["password"] for name, row in persistence.load(_USERS).items()})
         world.firms.update(persistence.load(_FIRMS))
@@ -137,12 +137,16 @@ class VantagepointState:
         self.files = {batch: TransactionFile.from_row(row) for batch, row in persistence.load(FILES).items()}
 
     def session(self, user: str) -> Session:
-        """Return a user's session; a new one starts in the first open period and the database's company."""
+        """Return a user's session; a new one starts in the first open period and the database's company.
+
+        It starts at the first sign-in, so that closing a period later does not move it.
+        """
         found = self._sessions.get(user)
         if found is None:
             periods = sorted(self.world.periods)
             opened = (period for period in periods if not self.is_closed(period))
             found = self._sessions[user] = Session(next(opened, periods[-1] if periods else 0), self.world.company)
+            self._keep_session(user)
         return found
 
     def set_session(self, user: str, *, period: int | None = None, company: str | None = None) -> None:
@@ -150,7 +154,7 @@ class VantagepointState:
         session = self.session(user)
         session.period = session.period if period is None else period
         session.company = session.company if company is None else company
-        self._persistence.put(_SESSIONS, user, {"period": session.period, "company": session.company})
+        self._keep_session(user)
 
     def is_closed(self, period: int) -> bool:
         """Say whether a period is closed for the active company or for all."""
@@ -227,8 +231,12 @@ class VantagepointState:
         """Make a new client secret; the one before it stops working for new tokens (section 11)."""
         secret = secrets.token_urlsafe(24)
         self._persistence.put(_SETTINGS, _CLIENT_KEY, {"secret": secret})
-        self.client_secret = secret
+        self.world.client_secret = secret
         return secret
+
+    def _keep_session(self, user: str) -> None:
+        session = self._sessions[user]
+        self._persistence.put(_SESSIONS, user, {"period": session.period, "company": session.company})
 
 
 def _split(key: str) -> ProjectKey:
