@@ -1,8 +1,8 @@
 """The tie-out of a connection, as a value and as a pandas frame for reports."""
 
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.calendars import business_calendar
@@ -11,6 +11,9 @@ from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.domain.reconciliation import DocumentSides, TieOut, compare
 from st_deltek_pipeline.store.tie_out import document_figures, journaled_by_project, posted_by_project
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("day", "project", "documents", "servicetitan_total", "posted", "held", "ignored", "difference")
 
@@ -53,8 +56,11 @@ def tie_out(engine: Engine, settings: ConnectionSettings, first: date, last: dat
     )
 
 
-def tie_out_frame(result: TieOut) -> pd.DataFrame:
+def tie_out_frame(result: TieOut) -> "pd.DataFrame":
     """Return the tie-out's rows as a frame whose amounts are Decimals (dtype object), never floats."""
+    # Imported here: pandas takes over a second, and Dagster loads this module in every process.
+    import pandas as pd  # noqa: PLC0415
+
     return pd.DataFrame(
         [
             (
