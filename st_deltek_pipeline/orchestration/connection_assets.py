@@ -7,7 +7,7 @@ import dagster as dg
 
 from st_deltek_pipeline.orchestration.external_assets import external_assets
 from st_deltek_pipeline.orchestration.intake_assets import raw_assets, reference_assets
-from st_deltek_pipeline.orchestration.jobs import post_days_job, take_in_job
+from st_deltek_pipeline.orchestration.jobs import AssetJob, post_days_job, take_in_job
 from st_deltek_pipeline.orchestration.posting_assets import posted_invoices
 from st_deltek_pipeline.orchestration.staging_assets import aligned_invoices, staged_invoices
 from st_deltek_pipeline.orchestration.tie_out_assets import invoice_tie_out
@@ -19,7 +19,7 @@ class ConnectionAssets:
     """The assets and jobs of one connection."""
 
     assets: Sequence[dg.AssetsDefinition | dg.AssetSpec]
-    jobs: Sequence[dg.UnresolvedAssetJobDefinition]
+    jobs: Sequence[AssetJob]
 
 
 def connection_assets(wiring: Wiring) -> ConnectionAssets:

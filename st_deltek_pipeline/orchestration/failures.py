@@ -39,6 +39,6 @@ def explained(retry_number: int) -> Generator[None]:
 def _failure(error: PipelineError) -> dg.Failure:
     return dg.Failure(
         description=str(error),
-        metadata={"what_happened": error.message, "what_next": error.advice or "-", "class": type(error).__name__},
+        metadata={"what_happened": error.message, "what_next": error.advice, "class": type(error).__name__},
         allow_retries=False,
     )

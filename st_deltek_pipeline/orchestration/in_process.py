@@ -4,14 +4,24 @@ A resident ``execute_in_process`` starts a run in under a second; a run worker o
 section 3). The price is that such a run cannot be re-executed from the UI; materializing its assets there can.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 
-from st_deltek_pipeline.domain.errors import PipelineError
+from st_deltek_pipeline.domain.errors import (
+    BrokenError,
+    ConfigurationError,
+    CredentialsError,
+    InDoubtError,
+    LockLostError,
+    PermissionMissingError,
+    PipelineError,
+    TransientError,
+)
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
 from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP, POSTED_ASSET
 from st_deltek_pipeline.orchestration.wiring import CONNECTION_TAG
@@ -25,11 +35,19 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+_ERRORS: Mapping[str, type[PipelineError]] = {
+    error.__name__: error
+    for error in (
+        TransientError,
+        InDoubtError,
+        BrokenError,
+        ConfigurationError,
+        CredentialsError,
+        PermissionMissingError,
+        LockLostError,
+    )
+}
 _QUIET: Mapping[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-class RunFailedError(PipelineError):
-    """A run ended without success; the message has the failed steps' own words."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +68,10 @@ class FinishedRun:
     def text(self, asset: str, entry: str) -> str:
         """Return a text an asset reported; empty when it reported none."""
         return str(self.metadata.get(asset, {}).get(entry, ""))
+
+    def amount(self, asset: str, entry: str) -> Decimal:
+        """Return an amount an asset reported (``presenting.money``); 0.00 when it reported none."""
+        return Decimal(self.text(asset, entry).replace(",", "") or "0.00")
 
 
 class InProcessRunner:
@@ -87,7 +109,7 @@ class InProcessRunner:
         """Run the connection's take-in job.
 
         Raises:
-            RunFailedError: A step failed.
+            PipelineError: A step failed; the class says what kind of trouble it is.
         """
         return self._run(take_in_job_name(self._connection))
 
@@ -99,7 +121,7 @@ class InProcessRunner:
             pinned_plan_hash: Send only if the plan still has this hash.
 
         Raises:
-            RunFailedError: A step failed.
+            PipelineError: A step failed; the class says what kind of trouble it is.
         """
         plan: dict[str, Any] = {"config": {"pinned_plan_hash": pinned_plan_hash}}
         graph = f"{self._connection}__{POSTED_ASSET}"
@@ -117,23 +139,26 @@ class InProcessRunner:
             raise_on_error=False,
         )
         if not result.success:
-            what = f"{job_name} {partition_key or ''}".strip()
-            words = "; ".join(dict.fromkeys(_failures(result.all_events))) or "no step reported why"
-            message = f"{what} failed: {words}"
-            raise RunFailedError(message, advice=f"Its log is in Dagster's UI as run {result.run_id[:8]}.")
+            raise _error(f"{job_name} {partition_key or ''}".strip(), result.run_id, result.all_events)
         return FinishedRun(result.run_id, _metadata(result.get_asset_materialization_events()))
 
 
-def _failures(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:
+def _error(what: str, run_id: str, events: Sequence[dg.DagsterEvent]) -> PipelineError:
+    """Say why a run failed, as the class of error that its first failed step ended with."""
+    where = f"Its log is in Dagster's UI, run {run_id[:8]}."
     for event in events:
         if not event.is_step_failure:
             continue
         failure = event.step_failure_data
-        if failure.user_failure_data is not None and failure.user_failure_data.description:
-            yield failure.user_failure_data.description
-        elif failure.error is not None:
+        if failure.user_failure_data is not None:
+            facts = {name: str(value.value) for name, value in failure.user_failure_data.metadata.items()}
+            error_class = _ERRORS.get(facts.get("class", ""), BrokenError)
+            advice = f"{facts.get('what_next', '')} {where}".strip()
+            return error_class(f"{what}: {facts.get('what_happened', '')}", advice=advice)
+        if failure.error is not None:
             innermost = failure.error.cause or failure.error
-            yield innermost.message.strip()
+            return BrokenError(f"{what} failed: {innermost.message.strip()}", advice=where)
+    return BrokenError(f"{what} failed, and no step says why.", advice=where)
 
 
 def _metadata(events: Sequence[dg.DagsterEvent]) -> dict[str, dict[str, Any]]:

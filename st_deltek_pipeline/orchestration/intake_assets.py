@@ -14,7 +14,6 @@ from st_deltek_pipeline.services.intake import FEEDS, Feed, Reading, take_in_fee
 from st_deltek_pipeline.services.reference_data import REFERENCE_KINDS, poll_reference
 from st_deltek_pipeline.store import raw
 
-
 _HOW_READ = {
     Reading.EXPORT: "An export feed; its cursor moves only with the rows.",
     Reading.LIST: "Read whole each time, because ServiceTitan has no feed of it.",

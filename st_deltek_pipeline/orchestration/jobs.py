@@ -1,13 +1,17 @@
 """The jobs of a connection. Posting is launched by these or by a backfill, never by eager automation."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
 from st_deltek_pipeline.orchestration.wiring import Wiring
 
+AssetJob = Any
+"""What ``define_asset_job`` returns; Dagster does not export the class."""
 
-def take_in_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> dg.UnresolvedAssetJobDefinition:
+
+def take_in_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
     """Build the job that reads both systems.
 
     Args:
@@ -22,7 +26,7 @@ def take_in_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> dg.UnresolvedA
     )
 
 
-def post_days_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> dg.UnresolvedAssetJobDefinition:
+def post_days_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
     """Build the job that brings one business day from raw records to posted invoices and ties it out.
 
     Args:

@@ -13,14 +13,18 @@ from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.orchestration.external_assets import LEDGER_ASSET
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, table_metadata
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
+from st_deltek_pipeline.services.posting.check import check_file
+from st_deltek_pipeline.services.posting.confirm import FileOutcome, confirm_file
+from st_deltek_pipeline.services.posting.enter import enter_file
 from st_deltek_pipeline.services.posting.planner import plan_day
-from st_deltek_pipeline.services.posting.poster import FileOutcome, check_file, confirm_file, enter_file, post_file
+from st_deltek_pipeline.services.posting.post import post_file
 
 POSTED_ASSET = "posted_invoices"
 PLAN_OP = "plan"
@@ -169,20 +173,25 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
         with explained(context.retry_number):
             posting = pipeline.posting_context(wiring, context.run_id)
             outcomes = [confirm_file(posting, batch) for batch in chain.from_iterable(batches)]
+        for outcome in outcomes:
+            if outcome.message:
+                context.log.warning("File %s is %s: %s", outcome.batch, outcome.state, outcome.message)
+        metadata = _metadata(wiring, summary, outcomes)
         context.log_event(
             dg.AssetObservation(
                 asset_key=wiring.key(LEDGER_ASSET),
                 partition=context.partition_key,
-                metadata={"posted_now": money(total(outcome.amount for outcome in outcomes))},
+                metadata={name: metadata[name] for name in ("posted_now", "posted_now_total", "transaction_files")},
             )
         )
-        return dg.Output(None, metadata=_metadata(wiring, summary, outcomes))
+        return dg.Output(None, metadata=metadata)
 
     return plan, check, enter, post, confirm
 
 
 def _metadata(wiring: Wiring, summary: Summary, outcomes: Sequence[FileOutcome]) -> dict[str, Any]:
     address = wiring.connection.vantagepoint.base_url
+    posted = [outcome for outcome in outcomes if outcome.state is FileState.POSTED]
     files = markdown_table(
         ("transaction file", "state", "documents", "amount", "post sequence"),
         [
@@ -198,8 +207,8 @@ def _metadata(wiring: Wiring, summary: Summary, outcomes: Sequence[FileOutcome])
     )
     return {
         ROW_COUNT: int(summary["documents"]),
-        "posted_now": sum(outcome.documents for outcome in outcomes),
-        "posted_now_total": money(total(outcome.amount for outcome in outcomes)),
+        "posted_now": sum(outcome.documents for outcome in posted),
+        "posted_now_total": money(total(outcome.amount for outcome in posted)),
         "planned_total": money(Decimal(summary["planned_total"])),
         "posted_before": int(summary["unchanged"]),
         "held": int(summary["held"]),

@@ -1,0 +1,37 @@
+"""``st-deltek preview``: the exact plan of a business day and its hash. Sends nothing."""
+
+import getpass
+from datetime import datetime
+
+import click
+
+from st_deltek_pipeline.cli.output import json_option, print_json
+
+_EXAMPLE = """\b
+Examples:
+  st-deltek preview acme --day 2026-10-05
+  st-deltek preview acme --day 2026-10-05 --pin
+"""
+
+
+@click.command(epilog=_EXAMPLE)
+@click.argument("name")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The business day.")
+@click.option("--pin", is_flag=True, help="From now on send only this plan for the day; a changed one is refused.")
+@json_option
+def preview(*, name: str, day: datetime, pin: bool, as_json: bool) -> None:
+    """Show exactly what posting the business day of connection NAME would send to Vantagepoint.
+
+    It is computed from what was taken in last, by the function that the run itself uses; the run sends exactly
+    this as long as the hash is the same.
+    """
+    from st_deltek_pipeline.cli.preview_report import compute_plan, plan_as_data, show_plan  # noqa: PLC0415
+    from st_deltek_pipeline.settings import load_settings  # noqa: PLC0415
+
+    plan = compute_plan(load_settings(), name, day.date(), pinned_by=getpass.getuser() if pin else None)
+    if as_json:
+        print_json({**plan_as_data(plan), "pinned": pin})
+        return
+    show_plan(plan)
+    if pin:
+        click.echo(f"Pinned: only the plan {plan.plan_hash} will be sent for {plan.business_day}.")

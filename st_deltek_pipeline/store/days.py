@@ -1,0 +1,39 @@
+"""Which business days have staged documents that no plan has decided about yet.
+
+A day is staged in one run and planned in the next step; when the process dies in between, nothing is pending and
+nothing is under way, and only this comparison still knows of the day.
+"""
+
+from datetime import date
+
+from sqlalchemy import Engine, text
+
+from st_deltek_pipeline.domain.documents import Kind
+
+_UNDECIDED = """
+SELECT staged.business_day
+FROM staged.invoices AS staged
+LEFT JOIN journal.outcomes AS decided
+  ON decided.connection = staged.connection AND decided.kind = :kind AND decided.document_id = staged.document_id
+WHERE staged.connection = :connection AND decided.revision_hash IS DISTINCT FROM staged.revision_hash
+UNION
+SELECT aside.business_day
+FROM staged.set_aside AS aside
+LEFT JOIN journal.outcomes AS decided
+  ON decided.connection = aside.connection AND decided.kind = :kind AND decided.document_id = aside.record_id
+WHERE aside.connection = :connection AND aside.kind = :kind AND aside.business_day IS NOT NULL
+  AND decided.document_id IS NULL
+ORDER BY business_day
+"""
+
+
+def undecided_days(engine: Engine, connection: str, kind: Kind) -> list[date]:
+    """Return the business days with a staged revision, or a record set aside, that has no outcome.
+
+    Args:
+        engine: The database.
+        connection: The connection's name.
+        kind: The kind of document.
+    """
+    with engine.connect() as db:
+        return list(db.scalars(text(_UNDECIDED), {"connection": connection, "kind": kind.value}))
