@@ -43,7 +43,7 @@ class Tokens:
         Raises:
             TokenError: The request is refused.
         """
-        form = {name.lower(): value for name, value in parse_qsl(body.decode(), keep_blank_values=True)}
+        form = {name.lower(): value for name, value in parse_qsl(body.decode(errors="replace"), keep_blank_values=True)}
         grant = form.get("grant_type", "").lower()
         if grant not in {"password", "refresh_token"}:
             error = "unsupported_grant_type" if grant else "invalid_request"

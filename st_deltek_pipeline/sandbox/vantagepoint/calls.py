@@ -50,7 +50,7 @@ class Call:
         """
         try:
             return json.loads(self.body, parse_float=Decimal, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
+        except (ValueError, ArithmeticError, RecursionError):
             raise ApiError(_BAD_REQUEST, "The request body is not valid JSON.") from None
 
     def require(self, *, allowed: bool) -> None:

@@ -39,6 +39,8 @@ class TokenError(Exception):
         self.description = description
 
 
+_LONGEST_ECHO = 100
+
 # Observed, with the two blanks between the sentences.
 LOGIN_DISABLED = "Your login has been disabled.  Please contact your system administrator."
 LOGIN_INVALID = "The user name or password is incorrect."
@@ -82,7 +84,7 @@ def required(label: str) -> str:
 
 def invalid_value(name: str, value: object) -> str:
     """Assumed: a value of the wrong type."""
-    return f"The value '{value}' is not valid for field {name}."
+    return f"The value '{str(value)[:_LONGEST_ECHO]}' is not valid for field {name}."
 
 
 def inactive(label: str, value: str) -> str:

@@ -75,7 +75,7 @@ class _Front:
         user = self._tokens.user_of(request.headers.get("authorization"))
         method, parameters = request.method, request.query_params.multi_items()
         if method == "POST" and request.headers.get("dvp-postasget", "").lower() == "true":
-            method, parameters = "GET", [*parameters, *parse_qsl(body.decode(), keep_blank_values=True)]
+            method, parameters = "GET", [*parameters, *parse_qsl(body.decode(errors="replace"), keep_blank_values=True)]
         handler, parts = self._find(method, below)
         return handler(Call(self._state, self._ledger, user, parts, parameters, body))
 

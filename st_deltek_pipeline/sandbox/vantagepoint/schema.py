@@ -22,6 +22,7 @@ _CENT = Decimal("0.01")
 # Amounts are decimal(19, 4) in Deltek's published data dictionary.
 _DECIMALS = 4
 _LARGEST = Decimal(10) ** 15
+_LARGEST_INTEGER = 2**31 - 1
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,7})?)?$", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,10}$", re.ASCII)
@@ -254,9 +255,12 @@ def _as_amount(value: object) -> Decimal | None:
 
 
 def _as_integer(value: object) -> int | None:
+    number: int | None = None
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return int(value) if isinstance(value, str) and _INTEGER.match(value) else None
+        number = value
+    elif isinstance(value, str) and _INTEGER.match(value):
+        number = int(value)
+    return number if number is not None and abs(number) <= _LARGEST_INTEGER else None
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,86 @@
+"""Whatever is sent, the twin answers with a rule or an error of its own, never with a fault."""
+
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from st_deltek_pipeline.sandbox.faults import RequestHooks
+from st_deltek_pipeline.sandbox.state import MemoryState
+from st_deltek_pipeline.sandbox.vantagepoint.app import VantagepointTwin, build_vantagepoint_app
+from st_deltek_pipeline.sandbox.vantagepoint.calls import Call
+from st_deltek_pipeline.sandbox.vantagepoint.conventions import parse_query, select
+from st_deltek_pipeline.sandbox.vantagepoint.entry import create_file
+from st_deltek_pipeline.sandbox.vantagepoint.errors import ApiError, RuleError
+from st_deltek_pipeline.sandbox.vantagepoint.ledger import Ledger
+from st_deltek_pipeline.sandbox.vantagepoint.switches import VantagepointSwitches
+from st_deltek_pipeline_tests.sandbox.vantagepoint.small_world import detail, invoice_file, master, small_world
+
+_AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, places=2)
+_scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=40) | st.decimals(allow_nan=False, places=4)
+_values = _scalars | st.lists(_scalars, max_size=2) | st.dictionaries(st.text(max_size=3), _scalars, max_size=2)
+_FIELDS = st.sampled_from([*master(), *detail(), "Batch", "Total", "Period", "Company", "Seq", "RetAmount", "Bogus"])
+
+
+def _twin() -> VantagepointTwin:
+    return build_vantagepoint_app(
+        small_world(), switches=VantagepointSwitches(), persistence=MemoryState(), hooks=RequestHooks()
+    )
+
+
+def _enter(twin: VantagepointTwin, body: object) -> bool:
+    content = msgspec.json.Encoder(decimal_format="number").encode(body)
+    try:
+        create_file(Call(twin.state, Ledger([]), "integration", {}, (), content))
+    except (RuleError, ApiError):
+        return False
+    return True
+
+
+@given(
+    place=st.sampled_from(["control", "inMaster", "inDetail"]), changes=st.dictionaries(_FIELDS, _values, min_size=1)
+)
+def test_a_file_with_any_values_is_entered_whole_or_not_at_all(place: str, changes: dict[str, Any]) -> None:
+    body = invoice_file("B1", [master()], [detail()])
+    target = body if place == "control" else body[place][0]
+    target.update(changes)
+    twin = _twin()
+    entered = _enter(twin, body)
+    assert len(twin.state.files) == int(entered)
+
+
+@given(body=_values)
+def test_any_json_value_as_a_body_is_answered(body: object) -> None:
+    assert not _enter(_twin(), body)
+
+
+@given(amounts=st.lists(_AMOUNTS, min_size=1, max_size=20))
+def test_the_sum_of_a_file_is_exact(amounts: list[Decimal]) -> None:
+    twin = _twin()
+    assert _enter(twin, invoice_file("B1", [master()], [detail(amount=str(amount)) for amount in amounts]))
+    assert Decimal(twin.totals()["amount"]["entered"]) == sum(amounts)
+
+
+@given(
+    name=st.sampled_from(["ClientID", "Name", "Status", "CreateDate", "Bogus"]) | st.text(max_size=5),
+    opp=st.sampled_from(["=", "eq", "!=", "<", "gt", "like", "in", "~", ""]),
+    value=st.text(max_size=20),
+    order=st.text(alphabet="NameStatus_DA desc,", max_size=12),
+    limit=st.text(alphabet="0123456789x-", max_size=3),
+)
+def test_any_query_is_answered_or_refused(name: str, opp: str, value: str, order: str, limit: str) -> None:
+    parameters = [("filterHash[0][name]", name), ("filterHash[0][opp]", opp), ("filterHash[0][value]", value)]
+    parameters += [("order", order), *parse_qsl(f"limit={limit}")]
+    switches = VantagepointSwitches()
+    rows = [dict(row, CreateDate=created) for row in small_world().firms.values() for created in ("", "2026-10-05")]
+    try:
+        found = select(rows, parse_query(parameters, switches), switches, "firm")
+    except ApiError as error:
+        found, status = [], error.status
+    else:
+        status = 200
+    assert status in {200, 400}
+    assert all(row in rows for row in found)
