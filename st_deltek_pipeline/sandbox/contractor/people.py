@@ -87,8 +87,6 @@ UNUSUAL_COMMERCIAL: tuple[str, ...] = (
     "0012345",
 )
 
-FORMULA_STARTS = ("=", "+", "-", "@")
-
 
 def person_name(rng: Random) -> str:
     """Return a usual name of a person, sometimes with an initial."""

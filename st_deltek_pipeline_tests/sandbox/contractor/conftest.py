@@ -1,0 +1,19 @@
+"""Worlds that several tests read; none of them changes one."""
+
+import pytest
+
+from st_deltek_pipeline.sandbox.contractor.generate import generate
+from st_deltek_pipeline.sandbox.contractor.world import World
+
+SEED = 7
+MONTH = "2026-10"
+
+
+@pytest.fixture(scope="session")
+def month_world() -> World:
+    return generate(SEED, MONTH, invoices=1800)
+
+
+@pytest.fixture(scope="session")
+def clean_world() -> World:
+    return generate(SEED, MONTH, invoices=1800, scenario="clean")
