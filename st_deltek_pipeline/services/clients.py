@@ -9,6 +9,7 @@ from st_deltek_pipeline.domain.errors import CredentialsError
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.servicetitan.credentials import ServiceTitanCredentials
 from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.transport.options import TransportOptions
 from st_deltek_pipeline.transport.rate_limit import FileRateLimiter
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 from st_deltek_pipeline.vantagepoint.credentials import VantagepointCredentials
@@ -21,7 +22,11 @@ CREDENTIAL_NAMES: Mapping[str, tuple[str, ...]] = {
 
 
 def servicetitan_client(
-    settings: Settings, connection: ConnectionSettings, secrets: Mapping[str, str]
+    settings: Settings,
+    connection: ConnectionSettings,
+    secrets: Mapping[str, str],
+    *,
+    options: TransportOptions | None = None,
 ) -> ServiceTitanClient:
     """Build the client of the connection's ServiceTitan tenant.
 
@@ -29,6 +34,7 @@ def servicetitan_client(
         settings: The installation; every process of it shares the tenant's rate limit.
         connection: The connection.
         secrets: The vault's values for its ``servicetitan`` side.
+        options: Time-outs and retries; the usual ones when not given.
 
     Returns:
         A client that has not called anything yet; close it when done.
@@ -51,11 +57,16 @@ def servicetitan_client(
         page_size=side.page_size,
         rate_limiter=_shared_limit(settings, f"{side.api_url}|{side.tenant_id}", side.calls_per_second),
         allow_insecure_hosts=connection.allow_insecure_hosts,
+        options=options,
     )
 
 
 def vantagepoint_client(
-    settings: Settings, connection: ConnectionSettings, secrets: Mapping[str, str]
+    settings: Settings,
+    connection: ConnectionSettings,
+    secrets: Mapping[str, str],
+    *,
+    options: TransportOptions | None = None,
 ) -> VantagepointClient:
     """Build the client of the connection's Vantagepoint database.
 
@@ -63,6 +74,7 @@ def vantagepoint_client(
         settings: The installation; every process of it shares the database's rate limit.
         connection: The connection.
         secrets: The vault's values for its ``vantagepoint`` side.
+        options: Time-outs and retries; the usual ones when not given.
 
     Returns:
         A client that has not called anything yet; close it when done.
@@ -87,6 +99,7 @@ def vantagepoint_client(
         calls_per_second=side.calls_per_second,
         rate_limiter=_shared_limit(settings, f"{side.base_url}|{side.database}", side.calls_per_second),
         allow_insecure_hosts=connection.allow_insecure_hosts,
+        options=options,
     )
 
 
