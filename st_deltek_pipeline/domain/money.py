@@ -14,7 +14,7 @@ class AmountError(ValueError):
     """A text is not an amount of money we can book to the cent."""
 
 
-def parse_amount(text: str | Decimal | int) -> Decimal:
+def parse_amount(text: object) -> Decimal:
     """Read an amount exactly.
 
     Args:

@@ -136,7 +136,7 @@ def _chunks(postings: Iterable[Posting], *, documents_per_file: int) -> Iterator
             (chunk for chunk in open_chunks if len(chunk[0]) < documents_per_file and key not in chunk[1]), None
         )
         if place is None:
-            place = ([], set())
+            place = (list[Posting](), set[tuple[str, str, str, str]]())
             open_chunks.append(place)
         place[0].append(posting)
         place[1].add(key)

@@ -1,0 +1,179 @@
+"""Decisions: what is posted, held, ignored or left alone, and in which order the questions are asked."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from st_deltek_pipeline.domain.decisions import LEAVE_AS_IS, Decision, PostingRules, Situation, decide
+from st_deltek_pipeline.domain.documents import Invoice, SyncStatus
+from st_deltek_pipeline.domain.holds import Hold, HoldReason, IgnoreReason
+from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
+from st_deltek_pipeline.domain.postings import Standing
+from st_deltek_pipeline_tests.domain.builders import DAY, PERIODS, coded, invoice
+
+RULES = PostingRules(ready_when="posted", post_zero_documents=False, first_open_period=False)
+STANDING: Standing = {(DAY, coded("100.00").key): Decimal("100.00")}
+
+
+def situation(document: Invoice, **changes: object) -> Situation:
+    made = Situation(
+        invoice=document,
+        lines=(coded(str(document.total)),),
+        hold=None,
+        standing={},
+        occupied=False,
+        previous=None,
+        next_posting_no=1,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def previous(document: Invoice, outcome: OutcomeKind, *, revision_hash: str | None = None) -> DocumentOutcome:
+    return DocumentOutcome(
+        document=document.key,
+        revision=document.revision,
+        revision_hash=revision_hash or document.revision_hash,
+        business_day=document.business_day,
+        outcome=outcome,
+        reason="",
+        message="",
+        words="",
+        amount=Decimal("0.00"),
+        project="HVAC",
+    )
+
+
+def outcome(decision: Decision) -> tuple[OutcomeKind, str, Decimal]:
+    assert decision.outcome is not None
+    return decision.outcome.outcome, decision.outcome.reason, decision.outcome.amount
+
+
+def test_a_ready_aligned_invoice_is_planned_for_its_whole_total() -> None:
+    decision = decide(situation(invoice("100.00")), RULES, PERIODS)
+    assert outcome(decision) == (OutcomeKind.IN_FLIGHT, "", Decimal("100.00"))
+    assert len(decision.postings) == 1
+
+
+def test_a_document_under_way_is_left_alone_whatever_changed() -> None:
+    changed = replace(invoice("500.00"), active=False)
+    assert decide(situation(changed, occupied=True), RULES, PERIODS) is LEAVE_AS_IS
+
+
+def test_a_posted_revision_is_left_alone_even_when_a_rule_now_holds_it() -> None:
+    document = invoice("100.00")
+    known = situation(
+        document,
+        previous=previous(document, OutcomeKind.POSTED),
+        hold=Hold(HoldReason.NO_RULE, "gone"),
+        standing=STANDING,
+    )
+    assert decide(known, RULES, PERIODS) is LEAVE_AS_IS
+
+
+def test_a_held_revision_is_decided_again() -> None:
+    document = invoice("100.00")
+    decision = decide(situation(document, previous=previous(document, OutcomeKind.HELD)), RULES, PERIODS)
+    assert outcome(decision)[0] is OutcomeKind.IN_FLIGHT
+
+
+def test_a_changed_revision_of_a_posted_document_posts_the_difference() -> None:
+    document = invoice("130.00")
+    decision = decide(
+        situation(document, previous=previous(document, OutcomeKind.POSTED, revision_hash="b" * 64), standing=STANDING),
+        RULES,
+        PERIODS,
+    )
+    assert outcome(decision) == (OutcomeKind.IN_FLIGHT, "", Decimal("30.00"))
+
+
+def test_a_pending_invoice_waits_with_its_whole_total() -> None:
+    document = replace(invoice("100.00"), sync_status=SyncStatus.PENDING)
+    assert outcome(decide(situation(document), RULES, PERIODS)) == (
+        OutcomeKind.HELD,
+        HoldReason.NOT_READY,
+        Decimal("100.00"),
+    )
+
+
+def test_an_unposted_invoice_we_posted_before_is_held_and_not_reversed_silently() -> None:
+    document = replace(invoice("130.00"), sync_status=SyncStatus.PENDING)
+    decision = decide(situation(document, standing=STANDING), RULES, PERIODS)
+    assert outcome(decision) == (OutcomeKind.HELD, HoldReason.UNPOSTED_IN_SERVICETITAN, Decimal("30.00"))
+    assert decision.postings == ()
+
+
+@pytest.mark.parametrize("status", ["Scheduled", "InProgress", ""])
+def test_with_ready_when_completed_the_job_must_be_completed(status: str) -> None:
+    rules = replace(RULES, ready_when="completed")
+    document = replace(invoice("1.00"), job_id=5, job_status=status, sync_status=SyncStatus.PENDING)
+    assert outcome(decide(situation(document), rules, PERIODS))[1] == HoldReason.NOT_READY
+
+
+def test_with_ready_when_completed_a_pending_invoice_of_a_completed_job_is_posted() -> None:
+    rules = replace(RULES, ready_when="completed")
+    document = replace(invoice("1.00"), job_id=5, job_status="Completed", sync_status=SyncStatus.PENDING)
+    assert outcome(decide(situation(document), rules, PERIODS))[0] is OutcomeKind.IN_FLIGHT
+
+
+def test_with_ready_when_completed_a_pending_review_holds() -> None:
+    rules = replace(RULES, ready_when="completed")
+    document = replace(invoice("1.00"), job_id=5, job_status="Completed", review_status="OnHold")
+    assert outcome(decide(situation(document), rules, PERIODS))[1] == HoldReason.NOT_READY
+
+
+def test_a_void_before_posting_is_ignored_with_that_reason() -> None:
+    document = replace(invoice("100.00"), active=False)
+    assert outcome(decide(situation(document), RULES, PERIODS)) == (
+        OutcomeKind.IGNORED,
+        IgnoreReason.VOIDED_BEFORE_POSTING,
+        Decimal("0.00"),
+    )
+
+
+def test_a_void_after_posting_is_a_reversal_even_if_the_invoice_could_not_be_coded_any_more() -> None:
+    document = replace(invoice("100.00"), active=False)
+    decision = decide(
+        situation(document, standing=STANDING, lines=(), hold=Hold(HoldReason.NO_RULE, "gone")), RULES, PERIODS
+    )
+    assert outcome(decision) == (OutcomeKind.IN_FLIGHT, "", Decimal("-100.00"))
+
+
+def test_a_void_whose_period_is_closed_is_held_with_what_is_too_much() -> None:
+    document = replace(invoice("100.00"), active=False)
+    standing = {(date(2026, 9, 30), coded("100.00").key): Decimal("100.00")}
+    decision = decide(situation(document, standing=standing), RULES, PERIODS)
+    assert outcome(decision) == (OutcomeKind.HELD, HoldReason.PERIOD_CLOSED, Decimal("-100.00"))
+
+
+def test_a_zero_invoice_is_ignored_with_that_reason() -> None:
+    assert outcome(decide(situation(invoice("0.00"), lines=()), RULES, PERIODS))[1] == IgnoreReason.ZERO_DOCUMENT
+
+
+def test_a_zero_total_of_amounts_that_differ_is_no_zero_document() -> None:
+    document = invoice("100.00", "-100.00")
+    lines = (coded("100.00"), coded("-100.00", account="402.00"))
+    assert outcome(decide(situation(document, lines=lines), RULES, PERIODS))[0] is OutcomeKind.IN_FLIGHT
+
+
+def test_a_posted_document_that_becomes_zero_is_reversed_and_not_ignored() -> None:
+    decision = decide(situation(invoice("0.00"), lines=(), standing=STANDING), RULES, PERIODS)
+    assert outcome(decision) == (OutcomeKind.IN_FLIGHT, "", Decimal("-100.00"))
+
+
+def test_an_unreadable_newer_version_holds_what_stands() -> None:
+    hold = Hold(HoldReason.UNREADABLE, "the newer version has no total")
+    decision = decide(situation(invoice("100.00"), hold=hold, standing=STANDING), RULES, PERIODS)
+    assert outcome(decision) == (OutcomeKind.HELD, HoldReason.UNREADABLE, Decimal("0.00"))
+
+
+def test_a_change_without_effect_on_the_books_settles_without_a_posting() -> None:
+    document = invoice("100.00")
+    decision = decide(
+        situation(document, previous=previous(document, OutcomeKind.POSTED, revision_hash="b" * 64), standing=STANDING),
+        RULES,
+        PERIODS,
+    )
+    assert outcome(decision) == (OutcomeKind.POSTED, "", Decimal("0.00"))
+    assert decision.postings == ()

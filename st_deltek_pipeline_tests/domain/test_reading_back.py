@@ -1,0 +1,91 @@
+"""Reading back: only exactly our lines count as ours."""
+
+import json
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from st_deltek_pipeline.domain.reading_back import (
+    file_differences,
+    ledger_differences,
+    missing_from_ledger,
+    stands_already,
+)
+from st_deltek_pipeline.domain.transaction_files import build_file
+from st_deltek_pipeline_tests.domain.test_transaction_files import posting
+
+FILE = build_file("acme", "01", [posting(1, "100.00"), posting(2, "-20.50")])
+BODY: dict[str, Any] = json.loads(FILE.body, parse_float=Decimal)
+
+
+@dataclass(frozen=True)
+class Row:
+    line_key: str
+    wbs1: str
+    account: str
+    invoice: str
+    amount: Decimal
+
+
+def details(**changes: object) -> list[dict[str, Any]]:
+    """The rows Vantagepoint answers: padded numbers, blank levels, more decimals."""
+    rows = [
+        dict(row, Invoice=row["Invoice"].rjust(7, "0"), WBS2=" ", WBS3=" ", Amount=Decimal(f"{row['Amount']}00"))
+        for row in BODY["inDetail"]
+    ]
+    rows[0].update(changes)
+    return rows
+
+
+def ledger() -> list[Row]:
+    rows = [Row(d["PKey"], d["WBS1"], d["Account"], d["Invoice"].rjust(7, "0"), -d["Amount"]) for d in BODY["inDetail"]]
+    return [*rows, Row("", "HVAC", "110.00", "0100001", Decimal("79.50"))]
+
+
+def test_padding_blank_levels_and_extra_decimals_are_no_difference() -> None:
+    assert file_differences(BODY, details(), prefix="in", padded_to=7) == []
+
+
+def test_any_other_amount_account_or_project_is_a_difference() -> None:
+    for change in ({"Amount": Decimal("100.01")}, {"Account": "402.00"}, {"WBS1": "PLUMB"}, {"Invoice": "9"}):
+        assert len(file_differences(BODY, details(**change), prefix="in", padded_to=7)) == 1
+
+
+def test_a_missing_and_a_foreign_line_are_both_named() -> None:
+    found = file_differences(BODY, details(PKey="foreign"), prefix="in", padded_to=7)
+    assert len(found) == 2
+    assert any("is missing" in text for text in found)
+    assert any("is not ours" in text for text in found)
+
+
+def test_the_ledger_agrees_with_reversed_signs_and_the_systems_own_receivable_row() -> None:
+    assert ledger_differences(BODY, ledger(), prefix="in", padded_to=7) == []
+    assert missing_from_ledger(BODY, ledger(), prefix="in") == []
+
+
+def test_a_line_the_ledger_lacks_is_missing() -> None:
+    assert missing_from_ledger(BODY, ledger()[1:], prefix="in") == [BODY["inDetail"][0]["PKey"]]
+
+
+def test_a_line_that_stands_twice_differs() -> None:
+    assert len(ledger_differences(BODY, [*ledger(), ledger()[0]], prefix="in", padded_to=7)) == 1
+
+
+def test_a_line_on_another_account_differs() -> None:
+    rows = ledger()
+    rows[0] = replace(rows[0], account="402.00")
+    assert len(ledger_differences(BODY, rows, prefix="in", padded_to=7)) == 1
+
+
+def test_an_invoice_entered_by_somebody_else_with_the_same_amounts_stands_already() -> None:
+    rows = [
+        Row("theirs", "HVAC", "401.00", "0100001", Decimal("-100.00")),
+        Row("", "HVAC", "110.00", "0100001", Decimal(100)),
+    ]
+    assert stands_already(posting(1, "100.00"), rows, receivables_account="110.00")
+    assert not stands_already(posting(1, "100.01"), rows, receivables_account="110.00")
+
+
+def test_without_a_known_receivables_account_nothing_is_taken_for_ours() -> None:
+    rows = [Row("theirs", "HVAC", "401.00", "0100001", Decimal("-100.00"))]
+    assert not stands_already(posting(1, "100.00"), rows, receivables_account=None)

@@ -1,0 +1,120 @@
+"""Transaction files: derived, frozen, bounded, and the same on every machine."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from st_deltek_pipeline.domain.alignment import LineKey
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.postings import MasterKey, Posting, PostingLine
+from st_deltek_pipeline.domain.transaction_files import build_file, build_files, derive_batch, plan_hash
+from st_deltek_pipeline_tests.domain.builders import DAY
+
+
+def posting(document_id: int, amount: str = "100.00", *, number: str | None = None, period: int = 202610) -> Posting:
+    invoice = number or f"10{document_id:04d}"
+    return Posting(
+        document=DocumentKey("acme", Kind.INVOICE, document_id),
+        posting_no=1,
+        revision=1,
+        revision_hash=f"{document_id:064x}",
+        business_day=DAY,
+        master=MasterKey(period, DAY, "HVAC", "", "", invoice),
+        due_date=date(2026, 11, 6),
+        lines=(PostingLine(LineKey("HVAC", "", "", invoice, "401.00", "F", ""), Decimal(amount), "", "", ZERO),),
+        correction=False,
+        moved_from=None,
+    )
+
+
+def test_the_batch_is_32_hex_digits_and_never_changes() -> None:
+    # A changed derivation would let an already sent revision be sent again under a new Batch.
+    assert derive_batch("acme", Kind.INVOICE, 202610, [posting(1), posting(2)]) == "9e4de64dde43e863d6f175a1d73eab1a"
+
+
+def test_the_batch_does_not_depend_on_the_order_of_revisions() -> None:
+    one = derive_batch("acme", Kind.INVOICE, 202610, [posting(1), posting(2)])
+    other = derive_batch("acme", Kind.INVOICE, 202610, [posting(2), posting(1)])
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda: derive_batch("other", Kind.INVOICE, 202610, [posting(1)]),
+        lambda: derive_batch("acme", Kind.INVOICE, 202611, [posting(1)]),
+        lambda: derive_batch("acme", Kind.INVOICE, 202610, [posting(1), posting(2)]),
+        lambda: derive_batch("acme", Kind.INVOICE, 202610, [replace(posting(1), revision_hash="b" * 64)]),
+        lambda: derive_batch("acme", Kind.INVOICE, 202610, [replace(posting(1), posting_no=2)]),
+    ],
+)
+def test_any_other_content_gives_another_batch(changed: object) -> None:
+    assert callable(changed)
+    assert changed() != derive_batch("acme", Kind.INVOICE, 202610, [posting(1)])
+
+
+def test_the_body_carries_exact_amounts_and_the_files_total() -> None:
+    file = build_file("acme", "01", [posting(1, "0.10"), posting(2, "0.20")])
+    body = json.loads(file.body, parse_float=Decimal)
+    assert body["Total"] == Decimal("0.30")
+    assert '"Amount":0.10' in file.body
+    assert body["Batch"] == file.batch
+    assert body["Period"] == 202610
+    assert {row["PKey"] for row in body["inDetail"]} == {
+        row["PKey"] for row in body["inDetail"] if len(row["PKey"]) == 32
+    }
+
+
+def test_the_same_postings_give_the_same_bytes() -> None:
+    one = build_files("acme", "01", [posting(1), posting(2)], documents_per_file=10)
+    other = build_files("acme", "01", [posting(2), posting(1)], documents_per_file=10)
+    assert [file.body for file in one] == [file.body for file in other]
+    assert plan_hash(one) == plan_hash(other)
+
+
+def test_a_cent_more_changes_the_plans_hash() -> None:
+    one = build_files("acme", "01", [posting(1)], documents_per_file=10)
+    other = build_files("acme", "01", [posting(1, "100.01")], documents_per_file=10)
+    assert plan_hash(one) != plan_hash(other)
+
+
+def test_periods_never_share_a_file() -> None:
+    files = build_files("acme", "01", [posting(1), posting(2, period=202611)], documents_per_file=10)
+    assert [file.period for file in files] == [202610, 202611]
+
+
+def test_one_number_twice_on_a_project_goes_into_two_files() -> None:
+    files = build_files("acme", "01", [posting(1, number="104417"), posting(2, number="104417")], documents_per_file=10)
+    assert [len(file.postings) for file in files] == [1, 1]
+
+
+def test_a_file_with_one_master_key_twice_cannot_be_built() -> None:
+    with pytest.raises(ValueError, match="two masters"):
+        build_file("acme", "01", [posting(1, number="104417"), posting(2, number="104417")])
+
+
+def test_a_file_over_two_periods_cannot_be_built() -> None:
+    with pytest.raises(ValueError, match="one period"):
+        build_file("acme", "01", [posting(1), posting(2, period=202611)])
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 500), st.sampled_from([202610, 202611])), max_size=60, unique_by=lambda pair: pair[0]
+    ),
+    st.integers(1, 7),
+)
+def test_every_posting_is_in_exactly_one_file_of_bounded_size(members: list[tuple[int, int]], most: int) -> None:
+    postings = [posting(document_id, number=f"{document_id % 9}", period=period) for document_id, period in members]
+    files = build_files("acme", "01", postings, documents_per_file=most)
+    placed = [member.document.document_id for file in files for member in file.postings]
+    assert sorted(placed) == sorted(document_id for document_id, _ in members)
+    assert all(len(file.postings) <= most for file in files)
+    assert total(file.amount for file in files) == total(member.amount for member in postings)
+    assert len({file.batch for file in files}) == len(files)
