@@ -18,6 +18,8 @@ from st_deltek_pipeline.store.database import engine_for
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
 from st_deltek_pipeline.store.migrate import known_revisions, migrate
 
+pytest_plugins = ["st_deltek_pipeline_tests.sandbox_fixtures"]
+
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 # Set by pytest-xdist in its workers, whose own temporary folders stand side by side.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")

@@ -1,0 +1,114 @@
+"""A sandbox for tests: both systems over real HTTP in a thread of the test process."""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from st_deltek_pipeline.sandbox.server import RunningSandbox, Sandbox, SandboxSettings, Scenario
+
+_TIMEOUT_SECONDS = 30
+
+
+class SandboxUnderTest:
+    """A running sandbox, and its admin endpoints as methods.
+
+    ``running`` has addresses, credentials, ``hooks`` (faults and request log) and both twins.
+    """
+
+    def __init__(self, running: RunningSandbox) -> None:
+        self.running = running
+        self.hooks = running.hooks
+        self.servicetitan_url = running.servicetitan_url
+        self.servicetitan_auth_url = running.servicetitan_auth_url
+        self.vantagepoint_url = running.vantagepoint_url
+        self.admin_url = running.admin_url
+        self.ready_line = running.ready_line
+        self.credentials = running.credentials
+        self.connection: dict[str, Any] = running.ready_line["connection"]
+
+    def admin(self, method: str, path: str, body: object = None) -> Any:
+        """Call an endpoint under ``/_sandbox``, and return what it answers; an error fails the test."""
+        address = f"{self.admin_url}/{path.lstrip('/')}"
+        answer = requests.request(method, address, json=body, timeout=_TIMEOUT_SECONDS)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def totals(self) -> dict[str, Any]:
+        """Return counts and money totals of both systems; amounts are strings."""
+        return self.admin("GET", "totals")
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Return Vantagepoint's posted ledger rows; amounts are strings."""
+        return self.admin("GET", "ledger")
+
+    def fault(self, **rule: Any) -> None:
+        """Put one fault in force; the keys are those of ``sandbox.faults.FaultRule``."""
+        self.admin("POST", "faults", rule)
+
+    def no_faults(self) -> None:
+        """Let everything work again."""
+        self.admin("DELETE", "faults")
+
+    def add_invoice(self, **wanted: Any) -> dict[str, Any]:
+        """Add an invoice: ``date``, ``total``, ``businessUnitId``, ``customerId``, further fields."""
+        return self.admin("POST", "servicetitan/invoices", wanted)
+
+    def edit_invoice(self, invoice_id: int, *, verbatim: bool = False, **fields: Any) -> dict[str, Any]:
+        """Change fields of an invoice; with ``verbatim`` the amounts need not add up afterwards."""
+        query = "?verbatim=true" if verbatim else ""
+        return self.admin("PATCH", f"servicetitan/invoices/{invoice_id}{query}", fields)
+
+    def void_invoice(self, invoice_id: int) -> dict[str, Any]:
+        """Void an invoice."""
+        return self.admin("POST", f"servicetitan/invoices/{invoice_id}/void")
+
+    def unpost_invoice(self, invoice_id: int) -> dict[str, Any]:
+        """Un-post the batch of an invoice."""
+        return self.admin("POST", f"servicetitan/invoices/{invoice_id}/unpost")
+
+    def set_period(self, period: int, *, closed: bool) -> None:
+        """Close or open an accounting period."""
+        self.admin("PUT", f"vantagepoint/periods/{period}", {"closed": closed})
+
+
+@contextmanager
+def running_sandbox(
+    seed: int = 7,
+    month: str = "2026-10",
+    invoices: int | None = 300,
+    scenario: Scenario = "clean",
+    *,
+    state_dir: Path | None = None,
+    servicetitan: Mapping[str, Any] | None = None,
+    vantagepoint: Mapping[str, Any] | None = None,
+) -> Generator[SandboxUnderTest]:
+    """Run a sandbox on free ports; ``servicetitan`` and ``vantagepoint`` are switches by name."""
+    settings = SandboxSettings(
+        seed=seed,
+        month=month,
+        invoices=invoices,
+        scenario=scenario,
+        state_dir=state_dir,
+        servicetitan=servicetitan or {},
+        vantagepoint=vantagepoint or {},
+    )
+    with Sandbox(settings).start() as running:
+        yield SandboxUnderTest(running)
+
+
+@pytest.fixture
+def sandbox() -> Generator[Callable[..., SandboxUnderTest]]:
+    """A function that runs a sandbox (``running_sandbox``'s arguments) until the end of the test."""
+    with ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(running_sandbox(*args, **options))
+
+
+@pytest.fixture(scope="module")
+def shared_sandbox() -> Generator[SandboxUnderTest]:
+    """A clean month of 300 invoices, shared by a module's tests that change nothing."""
+    with running_sandbox() as running:
+        yield running
