@@ -17,7 +17,11 @@ _NAMES = (
     r"|authorization|st-app-key|app_?key|api_?key|servicetitanapplicationkey"
 )
 _IN_JSON = re.compile(
-    rf'(?P<name>(?P<quote>\\?["\'])(?:{_NAMES})(?P=quote)\s*:\s*)(?:\\?"(?:[^"\\]|\\(?!").)*\\?"?|\'[^\']*\'?|[^\s,}}\]]+)',
+    rf"""(?P<name>"(?:{_NAMES})"\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|[^\s,}}\]"]+)""", re.IGNORECASE | re.DOTALL
+)
+# JSON inside a JSON string, and Python's own way of writing a dictionary.
+_IN_STRING = re.compile(
+    rf"""(?P<name>(?P<quote>\\+"|')(?:{_NAMES})(?P=quote)\s*:\s*)(?:(?P=quote).*?(?:(?P=quote)|\Z)|[^\s,}}\]\\']+)""",
     re.IGNORECASE | re.DOTALL,
 )
 _IN_FORM = re.compile(rf"(?P<name>\b(?:{_NAMES})=)[^&\s\"'<>]*", re.IGNORECASE)
@@ -61,8 +65,7 @@ class Redactor:
         """
         if self._known is not None:
             text = self._known.sub(STARS, text)
-        text = _IN_JSON.sub(rf'\g<name>"{STARS}"', text)
-        for pattern in (_IN_FORM, _IN_HEADER, _BEARER):
+        for pattern in (_IN_JSON, _IN_STRING, _IN_FORM, _IN_HEADER, _BEARER):
             text = pattern.sub(rf"\g<name>{STARS}", text)
         return text
 

@@ -31,6 +31,7 @@ from st_deltek_pipeline.transport.tokens import TokenCache, TokenRefusedError
 
 T = TypeVar("T")
 _CHUNK = 64 * 1024
+_READ_BACK = "Read back before anything is sent again."
 
 
 class TooManyCallsError(TransientError):
@@ -131,8 +132,8 @@ class HttpSession:
 
         Args:
             request: What to send.
-            read: Turns the answer into a value. A TransientError it raises means that the request had no
-                effect and may be sent again.
+            read: Turns the answer into a value. After a TransientError from it, a request that only reads is
+                sent again; one that writes is in doubt.
 
         Returns:
             What ``read`` returned.
@@ -147,7 +148,7 @@ class HttpSession:
         waited = 0.0
         while True:
             try:
-                return read(self._exchange(request, attempt))
+                return self._attempt(request, attempt, read)
             except TransientError as error:
                 wait = self._wait_after(error, attempt)
                 if wait is None or waited + wait > self._options.retry.longest_wait_in_all:
@@ -155,6 +156,16 @@ class HttpSession:
             self._options.timing.sleep(wait)
             waited += wait
             attempt += 1
+
+    def _attempt(self, request: Request, attempt: int, read: Callable[[Answer], T]) -> T:
+        answer = self._exchange(request, attempt)
+        try:
+            return read(answer)
+        except TransientError as error:
+            if not request.writes:
+                raise
+            message = error.message
+        raise InDoubtError(message, advice=_READ_BACK)
 
     def _wait_after(self, error: TransientError, attempt: int) -> float | None:
         retry = self._options.retry
@@ -246,7 +257,7 @@ class HttpSession:
             return TransientError(message, advice="Check the network and the URL in the connection.")
         if request.writes:
             message = f"{request.what} was sent to {self._system} and its answer was lost ({failure.reason})."
-            return InDoubtError(message, advice="Read back before anything is sent again.")
+            return InDoubtError(message, advice=_READ_BACK)
         if failure.fault is _Fault.TOO_LARGE:
             message = f"{self._system} answered {request.what} with {failure.reason}."
             return BrokenError(message, advice="Ask for smaller pages (page_size in the connection).")
