@@ -16,7 +16,7 @@ from st_deltek_pipeline.sandbox.contractor.business_units import (
 )
 from st_deltek_pipeline.sandbox.contractor.contract_work import Contract
 from st_deltek_pipeline.sandbox.contractor.customers import Clientele, Customer, Place
-from st_deltek_pipeline.sandbox.contractor.invoice_rows import Totals, blank_invoice, set_totals, totals_of_sold
+from st_deltek_pipeline.sandbox.contractor.invoice_rows import Totals, blank_invoice, set_totals, totals_of
 from st_deltek_pipeline.sandbox.contractor.line_items import (
     ItemRows,
     SoldLine,
@@ -223,7 +223,7 @@ class Biller:
             invoice["items"] = [] if chance(rng, 60) else None
             invoice["discountTotal"] = "0.00"
         else:
-            set_totals(invoice, totals_of_sold(lines, to.place.zone.rate))
+            set_totals(invoice, totals_of(lines, to.place.zone.rate))
             invoice["items"] = self._items.write(
                 lines,
                 unit=invoice["businessUnit"],
@@ -371,7 +371,7 @@ class Biller:
         invoice["createdBy"] = rng.choice(self._staff.office).name
         invoice["summary"] = f"Adjustment of {number}"
         invoice["paidOn"] = invoice["depositedOn"] = None
-        set_totals(invoice, totals_of_sold(lines, origin.zone.rate))
+        set_totals(invoice, totals_of(lines, origin.zone.rate))
         invoice["items"] = self._items.write(
             lines, unit=invoice["businessUnit"], instant=created, service_date=None, technician_id=None, rng=rng
         )

@@ -1,15 +1,14 @@
-"""What a user of ServiceTitan does later: one more invoice, or an invoice whose lines have changed.
+"""What a user of ServiceTitan adds later: one more invoice.
 
-Functions make or change rows; the sandbox's server stores them and moves ``modifiedOn``.
+It is only made here; the sandbox's server stores it, moves ``modifiedOn``, and edits and voids invoices.
 """
 
 from datetime import date
 from decimal import Decimal
 from random import Random
 
-from st_deltek_pipeline.domain.money import round_to_cents
 from st_deltek_pipeline.sandbox.contractor.business_units import UNITS_BY_ID
-from st_deltek_pipeline.sandbox.contractor.invoice_rows import set_totals, totals_of, totals_of_sold
+from st_deltek_pipeline.sandbox.contractor.invoice_rows import set_totals, totals_of
 from st_deltek_pipeline.sandbox.contractor.line_items import ItemRows, sell, visit
 from st_deltek_pipeline.sandbox.contractor.pricebook import OPENERS
 from st_deltek_pipeline.sandbox.contractor.working_days import servicetitan_instant
@@ -61,28 +60,13 @@ def new_invoice(
     invoice["paidOn"] = invoice["depositedOn"] = invoice["exportId"] = invoice["batch"] = None
     invoice["syncStatus"] = "Posted"
     lines = visit(unit, rng) if total is None else [sell(OPENERS[unit.trade, unit.line][0], Decimal(1), total)]
-    set_totals(invoice, totals_of_sold(lines, _rate(world, invoice)))
+    set_totals(invoice, totals_of(lines, _rate(world, invoice)))
     # Items of the month were numbered in fives at most per line, so this range is above all of them.
     items = ItemRows(invoice["id"] * _ITEMS_PER_INVOICE)
     invoice["items"] = items.write(
         lines, unit=invoice["businessUnit"], instant=instant, service_date=instant, technician_id=None, rng=rng
     )
     return invoice
-
-
-def recompute_totals(world: World, invoice: Row) -> None:
-    """Add an invoice up again after its items changed; what was paid stays paid.
-
-    Args:
-        world: Where the tax zone's rates are looked up.
-        invoice: The row to change: item totals from quantity and price, then subtotal, tax, total and balance.
-    """
-    paid = Decimal(invoice["total"] or 0) - Decimal(invoice["balance"] or 0)
-    items: list[Row] = invoice["items"] or []
-    for item in items:
-        item["total"] = str(round_to_cents(Decimal(item["quantity"] or 0) * Decimal(item["price"] or 0)))
-    lines = ((item["type"], item["taxable"], Decimal(item["total"])) for item in items)
-    set_totals(invoice, totals_of(lines, _rate(world, invoice)), paid)
 
 
 def _rate(world: World, invoice: Row) -> Decimal:

@@ -7,7 +7,7 @@ from st_deltek_pipeline.sandbox.contractor.business_units import business_unit_r
 from st_deltek_pipeline.sandbox.contractor.coding_rules import connection_settings
 from st_deltek_pipeline.sandbox.contractor.contract_work import project_rows, sign_contracts
 from st_deltek_pipeline.sandbox.contractor.customers import find_customers
-from st_deltek_pipeline.sandbox.contractor.edits import new_invoice, recompute_totals
+from st_deltek_pipeline.sandbox.contractor.edits import new_invoice
 from st_deltek_pipeline.sandbox.contractor.firms import register_firms
 from st_deltek_pipeline.sandbox.contractor.fiscal import (
     COMPANY,
@@ -26,7 +26,7 @@ from st_deltek_pipeline.sandbox.contractor.taxes import tax_code_rows, tax_zone_
 from st_deltek_pipeline.sandbox.contractor.working_days import first_day, public_holidays
 from st_deltek_pipeline.sandbox.contractor.world import ServiceTitanWorld, VantagepointWorld, World
 
-__all__ = ["DEFAULT_INVOICES", "Scenario", "generate", "new_invoice", "recompute_totals"]
+__all__ = ["DEFAULT_INVOICES", "Scenario", "generate", "new_invoice"]
 
 Scenario = Literal["month", "clean"]
 

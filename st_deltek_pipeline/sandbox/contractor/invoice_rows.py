@@ -20,30 +20,25 @@ class Totals:
     discount: Decimal
 
 
-def totals_of(lines: Iterable[tuple[str, bool, Decimal]], rate: Decimal) -> Totals:
+def totals_of(lines: Iterable[SoldLine], rate: Decimal) -> Totals:
     """Add an invoice up.
 
     Args:
-        lines: Item type, taxable or not, and extended total of each line.
+        lines: What was sold.
         rate: The tax zone's rates together, as a fraction.
 
     Returns:
         The totals; tax is computed once on the sum of the taxable lines and rounded half away from zero.
     """
     subtotal = base = discount = ZERO
-    for kind, taxable, amount in lines:
-        subtotal += amount
-        if taxable:
-            base += amount
-        if kind == Kind.PRICE_MODIFIER:
-            discount += amount
+    for line in lines:
+        subtotal += line.total
+        if line.sku.taxable:
+            base += line.total
+        if line.sku.kind is Kind.PRICE_MODIFIER:
+            discount += line.total
     tax = round_to_cents(base * rate)
     return Totals(subtotal, tax, subtotal + tax, discount)
-
-
-def totals_of_sold(lines: Iterable[SoldLine], rate: Decimal) -> Totals:
-    """Add up lines that have no row yet; otherwise like ``totals_of``."""
-    return totals_of(((line.sku.kind, line.sku.taxable, line.total) for line in lines), rate)
 
 
 def blank_invoice() -> Row:
@@ -96,16 +91,10 @@ def blank_invoice() -> Row:
     }
 
 
-def set_totals(invoice: Row, totals: Totals, paid: Decimal = ZERO) -> None:
-    """Write totals into a row.
-
-    Args:
-        invoice: The row to change.
-        totals: Its totals.
-        paid: What has been paid already; the balance is the rest.
-    """
+def set_totals(invoice: Row, totals: Totals) -> None:
+    """Write totals into the row of an invoice of which nothing is paid yet."""
     invoice["subTotal"] = str(totals.subtotal)
     invoice["salesTax"] = str(totals.tax)
     invoice["total"] = str(totals.total)
-    invoice["balance"] = str(totals.total - paid)
+    invoice["balance"] = str(totals.total)
     invoice["discountTotal"] = str(totals.discount)
