@@ -246,7 +246,7 @@ class _AccountRow(msgspec.Struct):
 
 class _TaxCodeRow(msgspec.Struct):
     Status: Text = None
-    Rate: msgspec.Raw | None = None
+    Rate: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _PeriodRow(msgspec.Struct):
@@ -369,9 +369,7 @@ def _is(value: Text, expected: str, *, if_hidden: bool) -> bool:
     return if_hidden if value is None else _text(value).upper() == expected
 
 
-def _rate(value: msgspec.Raw | None) -> Decimal | None:
-    if value is None:
-        return None
+def _rate(value: msgspec.Raw) -> Decimal | None:
     try:
         rate = msgspec.json.decode(value, type=Decimal | None)
     except msgspec.ValidationError:
