@@ -1,6 +1,7 @@
 """``st-deltek sandbox``: serves the twins of both systems. What they do is in the sandbox package."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -55,7 +56,7 @@ def serve(  # noqa: PLR0917 - one parameter per option
     servicetitan_port: int,
     vantagepoint_port: int,
     seed: int,
-    month: click.DateTime,
+    month: datetime,
     invoices: int | None,
     scenario: Literal["month", "clean"],
     state_dir: Path | None,
