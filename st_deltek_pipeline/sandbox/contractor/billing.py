@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import accumulate
 
 from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.sandbox.contractor.business_units import (
@@ -62,7 +63,7 @@ _CONFIGURATIONS = {
 _REVIEWS = (("Reviewed", 78), ("Invoiced", 9), ("ReadyForBilling", 5), ("NeedsReview", 5), ("OnHold", 1),
             ("PendingApproval", 1), ("Rejected", 1))  # fmt: skip
 _REVIEW_NAMES = [name for name, _ in _REVIEWS]
-_REVIEW_WEIGHTS = [weight for _, weight in _REVIEWS]
+_REVIEWS_UP_TO = list(accumulate(weight for _, weight in _REVIEWS))
 _SUMMARIES = (
     "Completed as described.<br/>Tested and running.", "Customer approved extra work by phone.", "Parts under warranty.",
     "Return visit recommended before winter.", "", "Left site clean; photos attached.", None,
@@ -146,7 +147,7 @@ class Biller:
         }
         self._tax_codes = {zone.zone_id: invoice_tax_code(zone) for zone in TAX_ZONES}
         self._units = list(BUSINESS_UNITS)
-        self._shares = [unit.share for unit in BUSINESS_UNITS]
+        self._shares_up_to = list(accumulate(unit.share for unit in BUSINESS_UNITS))
         # Served early, so that a small month has them too.
         merged = [customer for customer in clientele.residential if customer.merged_into is not None]
         self._waiting = {
@@ -247,7 +248,7 @@ class Biller:
                 return assignment
         if work is Work.PROJECT:
             return self._on_contract(rng.choice(self._open_contracts))
-        unit = rng.choices(self._units, self._shares)[0]
+        unit = rng.choices(self._units, cum_weights=self._shares_up_to)[0]
         if work in (Work.MEMBERSHIP, Work.COUNTER):
             unit = rng.choice([unit for unit in BUSINESS_UNITS if unit.line is Line.SERVICE])
         if unit.line is Line.CONSTRUCTION and chance(rng, 50):
@@ -320,7 +321,7 @@ class Biller:
             [{"name": "PO number", "value": f"PO-{rng.randint(100, 9999)}"}] if chance(rng, 6) else []
         )
         invoice["employeeInfo"] = {"id": technician.employee_id, "name": technician.name, "modifiedOn": created}
-        invoice["reviewStatus"] = rng.choices(_REVIEW_NAMES, _REVIEW_WEIGHTS)[0]
+        invoice["reviewStatus"] = rng.choices(_REVIEW_NAMES, cum_weights=_REVIEWS_UP_TO)[0]
         invoice["sentStatus"] = "NotSent" if chance(rng, 30) else "Opened" if chance(rng, 40) else "Sent"
         if chance(rng, 10):
             reviewer = rng.choice(self._staff.office)

@@ -13,8 +13,8 @@ from st_deltek_pipeline.sandbox.contractor.pricebook import (
     BY_WORK,
     DISCOUNTS,
     FOLLOWERS,
-    LINE_COUNT_WEIGHTS,
     LINE_COUNTS,
+    LINE_COUNTS_UP_TO,
     OPENERS,
     PROGRESS,
     RETAINAGE,
@@ -47,7 +47,7 @@ def sell(sku: Sku, quantity: Decimal, price: Decimal | None = None) -> SoldLine:
 def visit(unit: BusinessUnit, rng: Random) -> list[SoldLine]:
     """Sell what a visit sells: a service, then what else is needed, sometimes a discount; one to eight lines."""
     work = (unit.trade, unit.line)
-    count = rng.choices(LINE_COUNTS, LINE_COUNT_WEIGHTS)[0]
+    count = rng.choices(LINE_COUNTS, cum_weights=LINE_COUNTS_UP_TO)[0]
     opener = rng.choice(OPENERS[work])
     lines = [sell(opener, opener.quantity(rng))]
     if not lines[0].total:

@@ -1,6 +1,7 @@
 """Where customers live: streets and the cities whose names are also the tax zones'."""
 
 from decimal import Decimal
+from itertools import accumulate
 from random import Random
 
 from st_deltek_pipeline.sandbox.contractor.streams import chance
@@ -23,12 +24,12 @@ _CITIES = (
     ("Longmont", "805", "40.16", "-105.10", 8),
     ("Castle Rock", "801", "39.37", "-104.85", 7),
 )
-_WEIGHTS = [city[-1] for city in _CITIES]
+_CITIES_UP_TO = list(accumulate(city[-1] for city in _CITIES))
 
 
 def crm_address(rng: Random) -> Row:
     """Make an address in the CRM's shape, coordinates sometimes absent."""
-    city, zip_prefix, latitude, longitude, _ = rng.choices(_CITIES, _WEIGHTS)[0]
+    city, zip_prefix, latitude, longitude, _ = rng.choices(_CITIES, cum_weights=_CITIES_UP_TO)[0]
     located = chance(rng, 90)
     offset = Decimal(rng.randint(-4000, 4000)) / 100000
     return {

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from itertools import accumulate
 from random import Random
 
 from st_deltek_pipeline.sandbox.contractor.business_units import Line, Trade
@@ -187,4 +188,5 @@ OPENERS = {work: tuple(sku for sku in skus if sku.kind is Kind.SERVICE) for work
 FOLLOWERS = {work: (*skus, *_COMMON) for work, skus in BY_WORK.items()}
 
 LINE_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8)
-LINE_COUNT_WEIGHTS = (18, 26, 24, 15, 9, 4, 2, 2)
+# Of a hundred invoices, how many have at most that many lines.
+LINE_COUNTS_UP_TO = tuple(accumulate((18, 26, 24, 15, 9, 4, 2, 2)))
