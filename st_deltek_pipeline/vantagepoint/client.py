@@ -325,7 +325,7 @@ class VantagepointClient:
         what = f"{_ENTRY}{kind}Control"
         answer = self._write(Request("POST", what, self._url(what), headers=_JSON, body=content, writes=True))
         entered = first_row(after_writing(answer))
-        if entered is None or folded(str(entered.get("Batch", batch))) != folded(batch):
+        if entered is None or folded(str(entered.get("Batch"))) != folded(batch):
             message = (
                 f"Vantagepoint took file {batch} with status {answer.status} but did not answer with its control row."
             )
@@ -453,7 +453,7 @@ class VantagepointClient:
             now = field_of(loads(answer.body), field)
         except NotJsonError:
             now = None
-        if now is None:
+        if not now:
             now = self._value(path, field)
         if folded(now) != folded(wanted):
             message = f"Vantagepoint was told to make {wanted} the active {field.lower()} and stayed with {now}."

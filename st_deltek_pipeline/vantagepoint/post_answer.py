@@ -38,7 +38,7 @@ def parse_post_answer(answer: object, batch: str) -> PostAnswer:
     text = _text_of(answer)
     batches, outcomes = _list(text, "batchList"), _list(text, "retList")
     position = _position(batches, outcomes, batch)
-    message = _message(text, batch, alone=len(outcomes) == 1)
+    message = _message(text, batch, position, len(outcomes))
     posted = outcomes[position] == _POSTED
     counts = _COUNTS.search(message)
     if counts is not None:
@@ -89,14 +89,20 @@ def _message_start(text: str) -> int:
     return len(text) if found is None else found.start()
 
 
-def _message(text: str, batch: str, *, alone: bool) -> str:
+def _message(text: str, batch: str, position: int, files: int) -> str:
     found = _MESSAGE.search(text)
     if found is None:
         return ""
     lines = [line.strip(" \t\"'}") for line in _LINE_END.split(found["text"])]
     lines = [line for line in lines if line]
-    about = [line for line in lines if batch.casefold() in line.casefold()]
-    return "\n".join(lines if alone else about)
+    if files == 1:
+        return "\n".join(lines)
+    name = re.compile(rf"(?<![a-z0-9]){re.escape(batch)}(?![a-z0-9])", re.IGNORECASE)
+    about = [line for line in lines if name.search(line)]
+    if len(about) != 1 and len(lines) == files:
+        # One line per file, in the files' order.
+        about = [lines[position]]
+    return "\n".join(about)
 
 
 def _number(values: list[str], position: int) -> int | None:
