@@ -83,6 +83,8 @@ def check_rules(rules: Sequence[Rule], reference: ReferenceData) -> list[Finding
 def check_business_units(rules: Sequence[Rule], units: Iterable[BusinessUnit]) -> list[Finding]:
     """Check that some rule can give every active business unit a project, an account and a section.
 
+    A rule that asks for more than the unit (a job type, say) counts, too: only documents can tell how far it reaches.
+
     Args:
         rules: The connection's coding rules.
         units: ServiceTitan's active business units.
@@ -93,14 +95,21 @@ def check_business_units(rules: Sequence[Rule], units: Iterable[BusinessUnit]) -
     known = sorted(units)
     findings: list[Finding] = []
     for unit in known:
-        given = {name for rule in rules if _can_match(rule, unit) for name in rule.give}
+        # Accounts and sections commonly follow from the item; a project must follow from the unit itself.
+        given = {
+            name
+            for rule in rules
+            if _can_match(rule, unit)
+            for name in rule.give
+            if name != "wbs1" or _is_for_the_whole_unit(rule)
+        }
         missing = [name for name in ("wbs1", "account", "section") if name not in given]
         if missing:
             findings.append(
                 Finding(
                     Level.WARNING,
                     f"business unit {unit.name!r} ({unit.unit_id})",
-                    f"No coding rule gives {', '.join(missing)}: its invoices will be held.",
+                    f"No coding rule gives {', '.join(missing)} for it: its invoices will be held.",
                     "Add a rule for it to the connection's file, unless it never invoices.",
                 )
             )
@@ -159,6 +168,10 @@ def check_period(reference: ReferenceData, today: date, *, first_open_allowed: b
         return Finding(Level.WARNING, "accounting period", message)
     message = f"{period.period} is closed: invoices of {today} will be held."
     return _problem("accounting period", message, "Open the period in Vantagepoint, or set posting.closed_period.")
+
+
+def _is_for_the_whole_unit(rule: Rule) -> bool:
+    return bool(_BUSINESS_UNIT_FACTS & rule.when.keys()) or not rule.when.keys() - {"line"}
 
 
 def _can_match(rule: Rule, unit: BusinessUnit) -> bool:

@@ -148,12 +148,16 @@ def _check_servicetitan(
         if isinstance(login, Finding) and login.cause is not Cause.PERMISSION:
             return [login], None
         tenant = connection.servicetitan.tenant_id
-        findings = [Finding(Level.OK, subject, f"Tenant {tenant} at {connection.servicetitan.api_url} lets us in.")]
         missing = [
             found
             for feed in FEEDS
             if isinstance(found := _tried(f"ServiceTitan {feed.name}", _reader(client, feed, now)), Finding)
         ]
+        if len(missing) == len(FEEDS) and all(finding.cause is Cause.PERMISSION for finding in missing):
+            message = f"The credentials are good, but the app may read nothing of tenant {tenant}."
+            advice = "Check servicetitan.tenant_id, and that the tenant's administrator has connected the app."
+            return [Finding(Level.PROBLEM, subject, message, advice, Cause.PERMISSION)], None
+        findings = [Finding(Level.OK, subject, f"Tenant {tenant} at {connection.servicetitan.api_url} lets us in.")]
         if not missing:
             findings.append(Finding(Level.OK, "ServiceTitan scopes", f"All {len(FEEDS)} feeds and lists can be read."))
         units = _tried("ServiceTitan business units", lambda: _business_units(client))

@@ -1,0 +1,238 @@
+"""``connection check`` against both twins: every way of not fitting is named, with what to do about it."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.sandbox.server import RunningSandbox, Sandbox, SandboxSettings
+from st_deltek_pipeline.services.coding_check import Cause, Finding, Level
+from st_deltek_pipeline.services.connection_check import check_connection
+from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.vault import open_vault
+
+_NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def running() -> Generator[RunningSandbox]:
+    with Sandbox(SandboxSettings(invoices=30, scenario="clean")).start() as sandbox:
+        yield sandbox
+
+
+@dataclass
+class Bench:
+    """A connection to the sandbox that a test can spoil."""
+
+    settings: Settings
+    engine: Engine
+    sandbox: RunningSandbox
+    document: dict[str, Any]
+    secrets: dict[str, dict[str, str]]
+
+    def check(self, now: datetime = _NOW) -> list[Finding]:
+        connection = ConnectionSettings.model_validate(self.document)
+        vault = open_vault(self.engine, self.settings)
+        for system, values in self.secrets.items():
+            vault.put(connection.name, system, values)
+        return check_connection(self.settings, connection, engine=self.engine, vault=vault, now=now)
+
+    def problems(self, now: datetime = _NOW) -> list[Finding]:
+        return [finding for finding in self.check(now) if finding.level is Level.PROBLEM]
+
+
+@pytest.fixture
+def bench(settings: Settings, engine: Engine, running: RunningSandbox) -> Bench:
+    return _bench(settings, engine, running)
+
+
+def _bench(settings: Settings, engine: Engine, running: RunningSandbox) -> Bench:
+    ready = running.ready_line
+    document = {
+        "name": "acme",
+        **ready["connection"],
+        "servicetitan": {name: ready["servicetitan"][name] for name in ("api_url", "auth_url", "tenant_id")},
+        "vantagepoint": {name: ready["vantagepoint"][name] for name in ("base_url", "database", "company")},
+    }
+    return Bench(settings, engine, running, document, running.credentials)
+
+
+def test_a_connection_that_fits_has_no_problem_and_no_warning(bench: Bench) -> None:
+    findings = bench.check()
+    assert {finding.level for finding in findings} == {Level.OK}
+    assert [finding.subject for finding in findings] == [
+        "ServiceTitan login",
+        "ServiceTitan scopes",
+        "Vantagepoint login",
+        "Vantagepoint company",
+        "Vantagepoint role",
+        "Vantagepoint AR invoices",
+        "business units",
+        "coding rules",
+        "accounting period",
+    ]
+
+
+def test_the_check_writes_nothing_to_either_system(bench: Bench) -> None:
+    before = len(bench.sandbox.hooks.log.entries())
+    bench.check()
+    entries = bench.sandbox.hooks.log.entries()[before:]
+    assert {(entry.method, entry.path.rsplit("/", 1)[-1]) for entry in entries if entry.method != "GET"} == {
+        ("POST", "token")
+    }
+
+
+@pytest.mark.parametrize(
+    ("spoil", "subject", "cause", "words"),
+    [
+        pytest.param(
+            lambda bench: bench.secrets["servicetitan"].update(client_secret="wrong"),
+            "ServiceTitan login",
+            Cause.CREDENTIALS,
+            "",
+            id="wrong ServiceTitan secret",
+        ),
+        pytest.param(
+            lambda bench: bench.secrets["vantagepoint"].update(password="wrong"),
+            "Vantagepoint login",
+            Cause.CREDENTIALS,
+            "",
+            id="wrong Vantagepoint password",
+        ),
+        pytest.param(
+            lambda bench: bench.secrets.pop("vantagepoint"),
+            "Vantagepoint login",
+            Cause.CREDENTIALS,
+            "No vantagepoint credentials are stored",
+            id="no Vantagepoint credentials",
+        ),
+        pytest.param(
+            lambda bench: bench.document["servicetitan"].update(tenant_id=1),
+            "ServiceTitan login",
+            Cause.PERMISSION,
+            "may read nothing of tenant 1.",
+            id="wrong tenant",
+        ),
+        pytest.param(
+            lambda bench: bench.document["vantagepoint"].update(database="other"),
+            "Vantagepoint login",
+            Cause.CREDENTIALS,
+            "",
+            id="wrong database",
+        ),
+        pytest.param(
+            lambda bench: bench.document["vantagepoint"].update(company="99"),
+            "Vantagepoint company",
+            Cause.CONFIGURATION,
+            "Company 99 does not exist",
+            id="wrong company",
+        ),
+        pytest.param(
+            lambda bench: bench.document["servicetitan"].update(api_url="http://127.0.0.1:9"),
+            "ServiceTitan login",
+            Cause.UNREACHABLE,
+            "",
+            id="ServiceTitan unreachable",
+        ),
+        pytest.param(
+            lambda bench: bench.document["vantagepoint"].update(base_url="http://127.0.0.1:9/api"),
+            "Vantagepoint login",
+            Cause.UNREACHABLE,
+            "",
+            id="Vantagepoint unreachable",
+        ),
+        pytest.param(
+            lambda bench: bench.document["vantagepoint"].update(base_url="https://example.com/api"),
+            "Vantagepoint login",
+            Cause.CONFIGURATION,
+            "example.com is not a known Vantagepoint host",
+            id="strange host",
+        ),
+        pytest.param(
+            lambda bench: bench.document.update(allow_insecure_hosts=False),
+            "ServiceTitan login",
+            Cause.CONFIGURATION,
+            "anybody on the way can read",
+            id="plain http without permission",
+        ),
+        pytest.param(
+            lambda bench: bench.sandbox.sandbox.servicetitan.set_switches({"scopes": ["tn.acc.invoices:r"]}),
+            "ServiceTitan customers",
+            Cause.PERMISSION,
+            "tn.crm.customers:r",
+            id="missing scope",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_cause_and_a_next_step(
+    bench: Bench, spoil: Callable[[Bench], object], subject: str, cause: Cause, words: str
+) -> None:
+    spoil(bench)
+    [found] = [finding for finding in bench.problems() if finding.subject == subject]
+    assert found.cause is cause
+    assert words in found.message + found.advice
+    assert found.message
+    assert found.advice
+    assert not any(secret in str(found) for values in bench.secrets.values() for secret in values.values())
+
+
+def test_one_unreachable_system_does_not_hide_what_is_wrong_with_the_other(bench: Bench) -> None:
+    bench.document["servicetitan"]["api_url"] = "http://127.0.0.1:9"
+    bench.secrets["vantagepoint"]["password"] = "wrong"
+    assert [finding.subject for finding in bench.problems()] == ["ServiceTitan login", "Vantagepoint login"]
+
+
+def test_a_field_that_the_role_hides_is_a_warning(bench: Bench) -> None:
+    bench.sandbox.sandbox.vantagepoint.set_switches({"hidden_fields": ["project.BillingClientID", "firm.Status"]})
+    warnings = [finding for finding in bench.check() if finding.level is Level.WARNING]
+    assert [(finding.subject, "BillingClientID" in finding.message) for finding in warnings] == [
+        ("Vantagepoint firms", False),
+        ("Vantagepoint projects", True),
+    ]
+
+
+def test_rules_are_held_against_what_exists(bench: Bench) -> None:
+    bench.document["coding"] = [
+        {"name": "typo", "when": {"business_unit": "Nobody"}, "give": {"wbs1": "NOPE"}},
+        *bench.document["coding"],
+        {"name": "ledger", "give": {"account": "999.99", "section": "L"}},
+    ]
+    findings = bench.check()
+    assert [(finding.subject, finding.level) for finding in findings if finding.level is not Level.OK] == [
+        ("coding rule 'typo'", Level.WARNING),
+        ("coding rule 'typo'", Level.PROBLEM),
+        ("coding rule 'ledger'", Level.PROBLEM),
+    ]
+
+
+def test_a_business_unit_without_a_rule_is_a_warning(settings: Settings, engine: Engine) -> None:
+    with Sandbox(SandboxSettings(invoices=30, scenario="month")).start() as sandbox:
+        findings = _bench(settings, engine, sandbox).check()
+    assert any(
+        finding.level is Level.WARNING and finding.message.startswith("No coding rule gives wbs1 for it")
+        for finding in findings
+    )
+
+
+def test_a_time_without_an_open_period_is_a_problem(bench: Bench) -> None:
+    [finding] = bench.problems(now=_NOW.replace(year=2040))
+    assert finding.subject == "accounting period"
+    assert "2040-10-20" in finding.message
+
+
+def test_the_rate_limit_is_shared_through_the_data_folder(bench: Bench) -> None:
+    bench.check()
+    assert len(list((bench.settings.data_dir / "rate_limits").iterdir())) == 2
+
+
+def test_another_installation_has_its_own_key_and_is_told_so(bench: Bench) -> None:
+    bench.check()
+    bench.settings = replace(bench.settings, data_dir=bench.settings.data_dir / "other")
+    bench.secrets = {}
+    found = bench.problems()
+    assert [finding.cause for finding in found] == [Cause.CREDENTIALS, Cause.CREDENTIALS]
+    assert "master.key" in found[0].advice
