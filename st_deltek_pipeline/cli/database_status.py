@@ -36,7 +36,7 @@ def database_status(settings: Settings) -> dict[str, Any]:
         found["revision"] = current_revision(engine)
         found["state"] = "running"
     except OperationalError as error:
-        found |= {"revision": None, "state": "unreachable", "reason": str(error.orig).strip()}
+        found |= {"revision": None, "state": "unreachable", "reason": " ".join(str(error.orig).split())}
     finally:
         engine.dispose()
     return {**found, "newest_revision": known_revisions()[-1]}

@@ -134,7 +134,7 @@ def _normalised(url: str, source: str) -> str:
 
 def _explained(error: OperationalError, url: URL) -> ConfigurationError | CredentialsError | TransientError:
     where = f"The database {url.database!r} at {url.host or url.query.get('host', 'the local socket')}"
-    words = str(error.orig).strip() if isinstance(error.orig, psycopg2.Error) else ""
+    words = " ".join(str(error.orig).split()) if isinstance(error.orig, psycopg2.Error) else ""
     if "does not exist" in words and "database" in words:
         return ConfigurationError(f"{where} does not exist.", advice=f"Create it, or correct {DATABASE_URL_VARIABLE}.")
     if "authentication failed" in words or "no pg_hba.conf entry" in words or "role" in words:

@@ -1,0 +1,54 @@
+"""docs/connections.md is complete, and its example and the starting file are connections."""
+
+from pathlib import Path
+
+import pytest
+
+from st_deltek_pipeline.connections.example import starting_file
+from st_deltek_pipeline.connections.files import load_connection
+from st_deltek_pipeline.connections.settings import (
+    CalendarSettings,
+    ConnectionSettings,
+    PostingSettings,
+    ServiceTitanSettings,
+    VantagepointSettings,
+)
+from st_deltek_pipeline.domain.coding import CODING_FIELDS, FACT_FIELDS
+
+_PAGE = (Path(__file__).parents[2] / "docs" / "connections.md").read_text()
+_EXAMPLE = _PAGE.split("```yaml\n")[1].split("```")[0]
+_KEYS = _PAGE.split("## Keys")[1].split("## Credentials")[0]
+
+
+def test_the_full_example_is_a_connection(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text(_EXAMPLE)
+    connection = load_connection(tmp_path / "acme.yaml")
+    assert connection.coding[0].give["account"] == "412.00"
+
+
+@pytest.mark.parametrize(
+    "model", [ConnectionSettings, ServiceTitanSettings, VantagepointSettings, CalendarSettings, PostingSettings]
+)
+def test_every_key_is_in_the_example_and_in_the_tables(model: type[ConnectionSettings]) -> None:
+    for name in model.model_fields:
+        assert f"{name}:" in _EXAMPLE
+        assert f"`{name}`" in _KEYS
+
+
+def test_every_fact_and_every_field_of_rules_is_described() -> None:
+    assert [name for name in (*FACT_FIELDS, *CODING_FIELDS) if f"`{name}`" not in _KEYS] == []
+
+
+def test_the_defaults_in_the_tables_are_the_real_ones() -> None:
+    for model in (ServiceTitanSettings, VantagepointSettings, PostingSettings):
+        for name, field in model.model_fields.items():
+            if field.is_required() or field.default == "":
+                continue
+            value = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+            rows = [line for line in _KEYS.splitlines() if line.startswith(f"| `{name}`")]
+            assert any(value in line.split("|")[2] for line in rows), name
+
+
+def test_the_starting_file_is_a_connection(tmp_path: Path) -> None:
+    (tmp_path / "my_firm.yaml").write_text(starting_file("my_firm"))
+    assert load_connection(tmp_path / "my_firm.yaml").coding[1].give["account"] == "231.00"
