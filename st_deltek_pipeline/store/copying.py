@@ -10,7 +10,8 @@ from psycopg2 import extensions, sql
 from sqlalchemy import Connection
 
 _CHUNK_BYTES = 1 << 16
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+# The backslash comes first: the others bring new ones.
+_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 
 
 def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
@@ -108,6 +109,8 @@ def _text(value: object) -> str:  # noqa: PLR0911 (one return per type)
 
 
 def _escaped(text: str) -> str:
-    if "\\" in text or "\n" in text or "\t" in text or "\r" in text:
-        return text.translate(_ESCAPES)
+    # Many times faster than translate() on texts of some thousand characters.
+    for character, escape in _ESCAPES:
+        if character in text:
+            text = text.replace(character, escape)
     return text

@@ -104,35 +104,44 @@ _RECORD_COLUMNS = (
 )
 
 # One literal of joined values is parsed by Postgres far faster than an array literal of thousands of elements.
+# LATERAL with LIMIT makes it one index look-up per row: without statistics of a table that has just grown, the
+# planner would read all of it for each page.
 _KNOWN = text(
     """
     SELECT asked.record_id, asked.payload_hash
     FROM unnest(
         CAST(string_to_array(:ids, ',') AS bigint[]), string_to_array(:hashes, ',')
     ) AS asked (record_id, payload_hash)
-    JOIN raw.records AS known
-        ON known.connection = :connection AND known.kind = :kind
-        AND known.record_id = asked.record_id AND known.payload_hash = asked.payload_hash
+    CROSS JOIN LATERAL (
+        SELECT FROM raw.records AS known
+        WHERE known.connection = :connection AND known.kind = :kind
+            AND known.record_id = asked.record_id AND known.payload_hash = asked.payload_hash
+        LIMIT 1
+    ) AS found
     """
 )
 
-_SEQUENCE = text(
-    "SELECT nextval(pg_get_serial_sequence('raw.records', 'seq')) FROM generate_series(1, :count) ORDER BY 1"
-)
+_SEQUENCE = text("SELECT nextval('raw.records_seq_seq') FROM generate_series(1, :count) ORDER BY 1")
 
 # An older version that arrives late is kept but never becomes the latest; of equal times the later arrival wins.
+# MATERIALIZED makes the range of numbers the way in: another feed's numbers may lie between, but not many.
 _MAKE_LATEST = text(
     """
-    WITH arrived AS (
+    WITH numbered AS MATERIALIZED (
+        SELECT connection, kind, record_id, seq, payload_hash, modified_on, document_date, active, total
+        FROM raw.records WHERE seq BETWEEN :first AND :last
+    ), arrived AS (
         SELECT DISTINCT ON (record_id)
             record_id, seq, payload_hash, modified_on, document_date, active, total
-        FROM raw.records
-        WHERE seq BETWEEN :first AND :last AND connection = :connection AND kind = :kind
+        FROM numbered WHERE connection = :connection AND kind = :kind
         ORDER BY record_id, modified_on DESC NULLS LAST, seq DESC
     ), before AS (
-        SELECT l.record_id, l.document_date
-        FROM raw.latest AS l JOIN arrived USING (record_id)
-        WHERE l.connection = :connection AND l.kind = :kind
+        SELECT arrived.record_id, l.document_date
+        FROM arrived CROSS JOIN LATERAL (
+            SELECT document_date FROM raw.latest AS known
+            WHERE known.connection = :connection AND known.kind = :kind AND known.record_id = arrived.record_id
+            LIMIT 1
+        ) AS l
     ), changed AS (
         INSERT INTO raw.latest AS l
             (connection, kind, record_id, seq, payload_hash, modified_on, document_date, active, total)
@@ -145,13 +154,17 @@ _MAKE_LATEST = text(
             > (coalesce(l.modified_on, '-infinity'), l.seq)
         RETURNING l.record_id, l.document_date
     ), touched AS (
-        SELECT document_date FROM changed WHERE document_date IS NOT NULL
-        UNION
-        SELECT before.document_date FROM before JOIN changed USING (record_id)
-        WHERE before.document_date IS NOT NULL
+        SELECT unnest(array_agg(document_date)) AS document_date
+        FROM (
+            SELECT record_id, document_date, true AS is_latest FROM changed
+            UNION ALL
+            SELECT record_id, document_date, false FROM before
+        ) AS seen
+        GROUP BY record_id HAVING bool_or(is_latest)
     )
     INSERT INTO raw.document_days AS d (connection, kind, document_date, changed_seq)
-    SELECT :connection, :kind, document_date, :last FROM touched ORDER BY document_date
+    SELECT DISTINCT :connection, :kind, document_date, CAST(:last AS bigint) FROM touched
+    WHERE document_date IS NOT NULL ORDER BY document_date
     ON CONFLICT (connection, kind, document_date) DO UPDATE SET changed_seq = excluded.changed_seq
     RETURNING document_date
     """

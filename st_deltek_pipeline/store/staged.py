@@ -711,11 +711,15 @@ def lookups(
     rows = db.execute(
         text(
             """
-            SELECT l.kind, l.record_id, l.name, l.category, l.refers_to
+            SELECT w.kind, w.record_id, found.name, found.category, found.refers_to
             FROM unnest(string_to_array(:kinds, ','), CAST(string_to_array(:ids, ',') AS bigint[]))
                 AS w (kind, record_id)
-            JOIN staged.lookups AS l
-                ON l.connection = :connection AND l.kind = w.kind AND l.record_id = w.record_id
+            -- One index look-up per record, whatever the planner believes of a table that has just grown.
+            CROSS JOIN LATERAL (
+                SELECT name, category, refers_to FROM staged.lookups AS l
+                WHERE l.connection = :connection AND l.kind = w.kind AND l.record_id = w.record_id
+                LIMIT 1
+            ) AS found
             """
         ),
         {"connection": connection, "kinds": ",".join(kinds), "ids": ",".join(map(str, ids))},

@@ -9,6 +9,9 @@ depends_on = None
 
 # Every sequence number of one (connection, kind) is handed out under the lock of that feed's cursor, so within
 # a kind a larger number was always committed later. Staging's high-water marks rest on that.
+#
+# No second index begins like its table's primary key: while a table has no statistics yet, which is during its
+# first intake, the planner takes either for a look-up by key and would read a whole connection per row.
 _RAW = """
 CREATE SCHEMA IF NOT EXISTS raw;
 
@@ -45,7 +48,7 @@ CREATE TABLE raw.latest (
     PRIMARY KEY (connection, kind, record_id)
 );
 COMMENT ON TABLE raw.latest IS 'The version with the greatest (modified_on, seq) of each record.';
-CREATE INDEX latest_by_date ON raw.latest (connection, kind, document_date, seq);
+CREATE INDEX latest_by_date ON raw.latest (document_date, connection, kind, seq);
 
 CREATE TABLE raw.document_days (
     connection text NOT NULL,
@@ -148,9 +151,9 @@ CREATE TABLE staged.invoices (
     PRIMARY KEY (connection, document_id)
 );
 COMMENT ON COLUMN staged.invoices.shape IS 'Which reading of a payload made this row; another one stages it again.';
-CREATE INDEX invoices_by_day ON staged.invoices (connection, business_day);
-CREATE INDEX invoices_by_customer ON staged.invoices (connection, customer_id);
-CREATE INDEX invoices_by_job ON staged.invoices (connection, job_id);
+CREATE INDEX invoices_by_day ON staged.invoices (business_day, connection);
+CREATE INDEX invoices_by_customer ON staged.invoices (customer_id, connection);
+CREATE INDEX invoices_by_job ON staged.invoices (job_id, connection);
 
 CREATE TABLE staged.invoice_lines (
     connection text NOT NULL,
@@ -182,7 +185,7 @@ CREATE TABLE staged.set_aside (
 );
 COMMENT ON TABLE staged.set_aside IS
     'Records whose latest version does not fit. One that was staged before keeps its last fitting row as well.';
-CREATE INDEX set_aside_by_day ON staged.set_aside (connection, business_day);
+CREATE INDEX set_aside_by_day ON staged.set_aside (business_day, connection);
 
 CREATE TABLE staged.days (
     connection text NOT NULL,

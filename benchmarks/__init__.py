@@ -1,0 +1,1 @@
+"""Measurements: each module prints its figures and never fails on a number."""
