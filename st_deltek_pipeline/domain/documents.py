@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import cast
 
 
 class Kind(StrEnum):
@@ -121,10 +122,11 @@ def content_hash(fields: Sequence[object]) -> str:
 def _collect(parts: list[str], values: Sequence[object]) -> None:
     parts.append("[")
     for value in values:
-        if isinstance(value, (list, tuple)):
-            _collect(parts, value)  # pyright: ignore[reportUnknownArgumentType]
+        kind = value.__class__
+        if kind is list or kind is tuple:
+            _collect(parts, cast("Sequence[object]", value))
         else:
             text = "" if value is None else str(value)
             # Type and length in front: "ab","c" can never hash as "a","bc", nor None as "".
-            parts.append(f"{type(value).__name__}:{len(text)}:{text};")
+            parts.append(f"{kind.__name__}:{len(text)}:{text};")
     parts.append("]")
