@@ -6,7 +6,7 @@ from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
 from st_deltek_pipeline.domain.postings import Posting
 from st_deltek_pipeline.domain.reading_back import pad_invoice_number, stands_already
-from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE, TransactionFile
+from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE, TransactionFile, build_file
 from st_deltek_pipeline.services.posting.context import PostingContext
 from st_deltek_pipeline.services.posting.evidence import evidence_of
 from st_deltek_pipeline.services.posting.moves import add_child, refuse_child
@@ -62,17 +62,18 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
     if not adopted and not held:
         return (file.batch,)
     with context.journal.writing(lock) as transaction:
-        children = [
-            add_child(context, transaction, file, part, "found in Vantagepoint before sending")
-            for part in (adopted, held, remaining)
-            if part
-        ]
+        parts = [part for part in (adopted, held, remaining) if part]
+        if len(parts) == 1:
+            # The whole file goes one way: it is its own only part.
+            files = [build_file(context.settings.name, file.company, postings)]
+        else:
+            files = [add_child(context, transaction, file, part, "found in Vantagepoint") for part in parts]
+            transaction.move_file(file.batch, FileState.SPLIT, before=(FileState.PLANNED,))
         if adopted:
-            _adopt(transaction, children[0], evidence)
+            _adopt(transaction, files[0], evidence)
         if held:
-            refuse_child(transaction, children[1 if adopted else 0], _already_there)
-        transaction.move_file(file.batch, FileState.SPLIT, before=(FileState.PLANNED,))
-    return (children[-1].batch,) if remaining else ()
+            refuse_child(transaction, files[1 if adopted else 0], _already_there)
+    return (files[-1].batch,) if remaining else ()
 
 
 def _ledger_of_numbers(

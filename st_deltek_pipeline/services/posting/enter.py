@@ -65,7 +65,10 @@ def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple
         file = move(context, lock, file, FileState.SENDING, EventType.FILE_SENDING, body_hash=file.body_hash)
         try:
             control = context.client.enter_file(ENTRY_TYPE[file.kind], json.loads(file.body, parse_float=Decimal))
-        except AlreadyExistsError:
+        except AlreadyExistsError as error:
+            # The same words are used for a key that stands twice within the file.
+            if context.client.read_control(ENTRY_TYPE[file.kind], file.batch) is None:
+                return False, _split_or_refuse(context, lock, file, error)
             return compare_entered(context, lock, file), ()
         except RefusedError as error:
             return False, _split_or_refuse(context, lock, file, error)

@@ -1,0 +1,187 @@
+"""A whole connection in a test: sandbox, database, clients, and the steps of a day as methods."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from st_deltek_pipeline.connections.calendars import business_calendar
+from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.calendar import BusinessCalendar
+from st_deltek_pipeline.domain.reconciliation import TieOut
+from st_deltek_pipeline.services.alignment import align_day
+from st_deltek_pipeline.services.intake import FEEDS, take_in_feed
+from st_deltek_pipeline.services.posting.check import check_file
+from st_deltek_pipeline.services.posting.confirm import FileOutcome, confirm_file
+from st_deltek_pipeline.services.posting.context import PostingContext
+from st_deltek_pipeline.services.posting.enter import enter_file
+from st_deltek_pipeline.services.posting.planner import PlanResult, plan_day
+from st_deltek_pipeline.services.posting.post import post_file
+from st_deltek_pipeline.services.reconciliation import tie_out
+from st_deltek_pipeline.services.reference_data import poll_reference
+from st_deltek_pipeline.services.staging import pending_days, stage_invoices
+from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
+from st_deltek_pipeline.servicetitan.credentials import ServiceTitanCredentials
+from st_deltek_pipeline.transport.rate_limit import LocalRateLimiter
+from st_deltek_pipeline.vantagepoint.client import VantagepointClient
+from st_deltek_pipeline.vantagepoint.credentials import VantagepointCredentials
+from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
+
+# Far above what a test sends: the limit itself has tests of its own.
+_NO_LIMIT = 10_000
+
+
+@dataclass
+class Bench:
+    """One connection under test. Each method is one step of the product; tests call them in the order they need."""
+
+    sandbox: SandboxUnderTest
+    engine: Engine
+    settings: ConnectionSettings
+    servicetitan: ServiceTitanClient
+    vantagepoint: VantagepointClient
+    username: str
+    waited: list[float] = field(default_factory=list)
+    sleep: Callable[[float], None] | None = None
+
+    @property
+    def calendar(self) -> BusinessCalendar:
+        return business_calendar(self.settings.calendar, 2026, 2026)
+
+    @property
+    def context(self) -> PostingContext:
+        return PostingContext(
+            engine=self.engine,
+            settings=self.settings,
+            calendar=self.calendar,
+            client=self.vantagepoint,
+            username=self.username,
+            run_id="test",
+            sleep=self.sleep or self.waited.append,
+        )
+
+    def changed(self, **sections: dict[str, Any]) -> None:
+        """Change settings, section by section."""
+        plain = self.settings.model_dump()
+        for section, values in sections.items():
+            plain[section] = {**plain[section], **values}
+        self.settings = ConnectionSettings.model_validate(plain)
+
+    def take_in(self) -> None:
+        for feed in FEEDS:
+            take_in_feed(self.engine, self.servicetitan, self.settings.name, feed, run_id="test")
+        poll_reference(
+            self.engine,
+            self.vantagepoint,
+            self.settings.name,
+            run_id="test",
+            company=self.settings.vantagepoint.company,
+        )
+
+    def days(self) -> list[date]:
+        return pending_days(self.engine, self.settings, self.calendar)
+
+    def prepare(self, day: date) -> None:
+        stage_invoices(self.engine, self.settings, self.calendar, day, run_id="test")
+        align_day(self.engine, self.settings, day, run_id="test")
+
+    def plan(self, day: date) -> PlanResult:
+        return plan_day(self.context, day)
+
+    def send(self, batches: tuple[str, ...]) -> list[FileOutcome]:
+        outcomes: list[FileOutcome] = []
+        for batch in batches:
+            for checked in check_file(self.context, batch):
+                for entered in enter_file(self.context, checked):
+                    outcomes.extend(confirm_file(self.context, posted) for posted in post_file(self.context, entered))
+        return outcomes
+
+    def run(self, day: date) -> PlanResult:
+        """Stage, align, plan and post one day."""
+        self.prepare(day)
+        plan = self.plan(day)
+        self.send(plan.batches)
+        return plan
+
+    def tie_out(self, first: date, last: date | None = None) -> TieOut:
+        return tie_out(self.engine, self.settings, first, last or first)
+
+    def rows(self, statement: str, **parameters: object) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(text(statement), parameters))
+
+    def outcome(self, document_id: int) -> tuple[str, str, Decimal]:
+        """Outcome, reason and amount outside the ledger of one invoice."""
+        (row,) = self.rows("SELECT * FROM journal.outcomes WHERE document_id = :id", id=document_id)
+        return row.outcome, row.reason, row.amount
+
+    def held_words(self, document_id: int) -> str:
+        (row,) = self.rows("SELECT words FROM journal.outcomes WHERE document_id = :id", id=document_id)
+        return row.words
+
+    def file_states(self) -> dict[str, int]:
+        rows = self.rows("SELECT state, count(*) AS files FROM journal.transaction_files GROUP BY state")
+        return {row.state: row.files for row in rows}
+
+    def receivables(self, number: str) -> Decimal:
+        """What Vantagepoint's ledger says is owed on an invoice number, over all projects."""
+        padded = number.rjust(7, "0")
+        return sum(
+            (
+                Decimal(row["Amount"])
+                for row in self.sandbox.ledger()
+                if row["AutoEntry"] == "Y" and row["Invoice"] == padded
+            ),
+            start=Decimal("0.00"),
+        )
+
+    def ledger_total(self) -> Decimal:
+        return sum(
+            (Decimal(row["Amount"]) for row in self.sandbox.ledger() if row["AutoEntry"] == "Y"), start=Decimal(0)
+        )
+
+
+@contextmanager
+def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme") -> Generator[Bench]:
+    """Connect a fresh database to a running sandbox."""
+    ready = sandbox.ready_line
+    left, right = ready["servicetitan"], ready["vantagepoint"]
+    settings = ConnectionSettings.model_validate(
+        {
+            **sandbox.connection,
+            "name": name,
+            "allow_insecure_hosts": True,
+            "servicetitan": {key: left[key] for key in ("api_url", "auth_url", "tenant_id")},
+            "vantagepoint": {
+                "base_url": right["base_url"],
+                "database": right["database"],
+                "company": right["company"],
+                "settling_seconds": 0,
+                "read_back_seconds": 0,
+            },
+        }
+    )
+    with (
+        ServiceTitanClient(
+            api_url=left["api_url"],
+            auth_url=left["auth_url"],
+            tenant_id=left["tenant_id"],
+            credentials=ServiceTitanCredentials(left["client_id"], left["client_secret"], left["app_key"]),
+            rate_limiter=LocalRateLimiter(_NO_LIMIT),
+            allow_insecure_hosts=True,
+        ) as servicetitan,
+        VantagepointClient(
+            base_url=right["base_url"],
+            database=right["database"],
+            credentials=VantagepointCredentials(
+                right["username"], right["password"], right["client_id"], right["client_secret"]
+            ),
+            rate_limiter=LocalRateLimiter(_NO_LIMIT),
+            allow_insecure_hosts=True,
+        ) as vantagepoint,
+    ):
+        yield Bench(sandbox, engine, settings, servicetitan, vantagepoint, right["username"])
