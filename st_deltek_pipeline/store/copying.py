@@ -3,7 +3,9 @@
 What to insert where is the business of the other store modules.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import IO, Any, cast
 
 from psycopg2 import extensions, sql
@@ -69,10 +71,11 @@ class _RowReader:
 
 
 def _chunks(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    writer_of = _WRITERS.get
     lines: list[str] = []
     size = 0
     for row in rows:
-        line = "\t".join([_text(value) for value in row])
+        line = "\t".join([writer_of(value.__class__, _other)(value) for value in row])
         lines.append(line)
         size += len(line)
         if size >= _CHUNK_BYTES:
@@ -92,25 +95,25 @@ def _encoded(lines: list[str]) -> bytes:
     return text.encode() + b"\n"
 
 
-def _text(value: object) -> str:  # noqa: PLR0911 (one return per type)
-    if value is None:
-        return "\\N"
-    if isinstance(value, str):
-        return _escaped(value)
-    if isinstance(value, bytes):
-        return _escaped(value.decode())
-    if value is True:
-        return "t"
-    if value is False:
-        return "f"
-    if isinstance(value, int):
-        return str(value)
+def _escaped(text: str) -> str:
+    if "\\" in text or "\n" in text or "\t" in text or "\r" in text:
+        # Many times faster than translate() on texts of some thousand characters.
+        for character, escape in _ESCAPES:
+            text = text.replace(character, escape)
+    return text
+
+
+def _other(value: object) -> str:
     return _escaped(str(value))
 
 
-def _escaped(text: str) -> str:
-    # Many times faster than translate() on texts of some thousand characters.
-    for character, escape in _ESCAPES:
-        if character in text:
-            text = text.replace(character, escape)
-    return text
+# By exact class: a look-up per value instead of a chain of questions.
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _: "\\N",
+    str: _escaped,
+    bytes: lambda value: _escaped(value.decode()),
+    bool: lambda value: "t" if value else "f",
+    int: str,
+    Decimal: str,
+    date: str,
+}
