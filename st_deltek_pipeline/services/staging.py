@@ -9,11 +9,12 @@ What other records say (customer type, merged customers, names, job type) is cop
 one of those records changes, the days that refer to it become pending again. Holds are the domain's business.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 
 from sqlalchemy import Connection, Engine
 
@@ -225,27 +226,31 @@ class _Work:
         surroundings = _surroundings(
             self._db, self._connection, [record for _, record in records if isinstance(record, InvoiceRecord)]
         )
-        invoices: list[Invoice] = []
-        replaced: list[int] = []
         unfit: list[staged.SetAside] = []
         fits_again: list[int] = []
-        for candidate, record in records:
-            verdict = self._verdict(candidate, record, surroundings)
-            if isinstance(verdict, staged.SetAside):
-                unfit.append(verdict)
-                continue
-            if candidate.is_set_aside:
-                fits_again.append(candidate.record_id)
-            if candidate.staged is not None:
-                if candidate.staged == staged.invoice_values(verdict):
-                    continue
-                replaced.append(candidate.record_id)
-            invoices.append(verdict)
-        if invoices:
-            staged.write_invoices(self._db, self._connection, invoices, replaced)
+
+        def invoices(are_staged: bool) -> Iterator[tuple[Invoice, staged.Candidate]]:  # noqa: FBT001
+            for candidate, record in records:
+                if (candidate.staged is not None) is are_staged:
+                    verdict = self._verdict(candidate, record, surroundings)
+                    if isinstance(verdict, staged.SetAside):
+                        unfit.append(verdict)
+                        continue
+                    if candidate.is_set_aside:
+                        fits_again.append(candidate.record_id)
+                    yield verdict, candidate
+
+        changed = [
+            invoice
+            for invoice, candidate in invoices(are_staged=True)
+            if candidate.staged != staged.invoice_values(invoice)
+        ]
+        # New ones are read while they are sent, so that Postgres does its share at the same time.
+        new = (invoice for invoice, _ in invoices(are_staged=False))
+        replaced = [invoice.key.document_id for invoice in changed]
+        self.changed += staged.write_invoices(self._db, self._connection, chain(changed, new), replaced)
         staged.write_set_aside(self._db, self._connection, unfit)
         staged.clear_set_aside(self._db, self._connection, RecordKind.INVOICE, fits_again)
-        self.changed += len(invoices)
 
     def _verdict(
         self, candidate: staged.Candidate, record: InvoiceRecord | Unfit, surroundings: Surroundings

@@ -359,14 +359,17 @@ def invoice_values(invoice: Invoice) -> tuple[Any, ...]:
     )
 
 
-def write_invoices(db: Connection, connection: str, invoices: Sequence[Invoice], replaced: Sequence[int]) -> None:
+def write_invoices(db: Connection, connection: str, invoices: Iterable[Invoice], replaced: Sequence[int]) -> int:
     """Write invoices with their lines.
 
     Args:
         db: The staging transaction.
         connection: The connection's name.
-        invoices: New or changed ones.
+        invoices: New or changed ones; consumed while Postgres is already inserting the first of them.
         replaced: Ids of those that have a staged row now.
+
+    Returns:
+        How many there were.
     """
     if replaced:
         for statement in (
@@ -374,7 +377,14 @@ def write_invoices(db: Connection, connection: str, invoices: Sequence[Invoice],
             "DELETE FROM staged.invoices WHERE connection = :connection AND document_id = ANY(:ids)",
         ):
             db.execute(text(statement), {"connection": connection, "ids": list(replaced)})
-    copy_rows(db, "staged.invoices", INVOICE_COLUMNS, map(invoice_values, invoices))
+    written: list[Invoice] = []
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for invoice in invoices:
+            written.append(invoice)
+            yield invoice_values(invoice)
+
+    copy_rows(db, "staged.invoices", INVOICE_COLUMNS, rows())
     copy_rows(
         db,
         "staged.invoice_lines",
@@ -394,10 +404,11 @@ def write_invoices(db: Connection, connection: str, invoices: Sequence[Invoice],
                 line.quantity,
                 line.total,
             )
-            for invoice in invoices
+            for invoice in written
             for line_no, line in enumerate(invoice.lines, start=1)
         ),
     )
+    return len(written)
 
 
 def write_set_aside(db: Connection, connection: str, records: Sequence[SetAside]) -> None:
