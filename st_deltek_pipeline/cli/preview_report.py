@@ -36,7 +36,7 @@ def compute_plan(settings: Settings, name: str, day: date, *, pinned_by: str | N
         BrokenError: Nothing was taken in yet.
     """
     connection = find_connection(settings, name)
-    calendar = business_calendar(connection.calendar, connection.start_date.year, day.year + 1)  # pyright: ignore[reportArgumentType]
+    calendar = business_calendar(connection.calendar, connection.start_date.year, day.year + 1)
     if not calendar.is_business_day(day):
         message = f"{day} is not a business day of {name}."
         raise ConfigurationError(message, advice=f"What is dated then belongs to {calendar.business_day(day)}.")

@@ -12,7 +12,6 @@ from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.errors import ConfigurationError
 
 
-@lru_cache(maxsize=256)
 def business_calendar(settings: CalendarSettings, first_year: int, last_year: int) -> BusinessCalendar:
     """Build the calendar for some years.
 
@@ -65,7 +64,8 @@ def check_country(settings: CalendarSettings) -> tuple[str, str] | None:
     return None
 
 
-def _public_holidays(country: str, state: str | None, first_year: int, last_year: int) -> set[date]:
+@lru_cache(maxsize=256)
+def _public_holidays(country: str, state: str | None, first_year: int, last_year: int) -> frozenset[date]:
     import holidays  # noqa: PLC0415
 
     try:
@@ -77,7 +77,7 @@ def _public_holidays(country: str, state: str | None, first_year: int, last_year
         )
         raise ConfigurationError(message, advice="Correct calendar in the connection's file.") from None
     # A state's observed New Year can fall into the year before the ones asked for.
-    return {day for day in found if first_year <= day.year <= last_year}
+    return frozenset(day for day in found if first_year <= day.year <= last_year)
 
 
 def _choices(value: str, valid: "dict[str, list[str]] | list[str]") -> str:
