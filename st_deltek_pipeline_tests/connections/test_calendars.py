@@ -51,12 +51,6 @@ def test_without_a_country_only_weekends_are_free() -> None:
     assert not calendar.is_business_day(date(2026, 10, 4))
 
 
-def test_the_same_calendar_is_built_once() -> None:
-    assert business_calendar(_settings(country="US"), 2026, 2027) is business_calendar(
-        _settings(country="US"), 2026, 2027
-    )
-
-
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
