@@ -87,6 +87,9 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet: two would wait 40 ms for each other.
+    wbufsize = -1
+    disable_nagle_algorithm = True
     timeout = 30
     server: _Server
 

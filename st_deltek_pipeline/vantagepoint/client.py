@@ -5,6 +5,7 @@ error is InDoubtError, and only a read-back can tell what happened.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from itertools import product
 from types import TracebackType
@@ -51,6 +52,7 @@ _OVERHEAD = 300
 _LIMIT_REFUSED = "Object reference not set"
 _ENTRY, _LEDGER = "DataEntry/", "PSALedger/"
 _JSON = {"Content-Type": "application/json"}
+_LONGEST_SHOWN = 60
 _READ_BACK = "Read back before anything is sent again."
 
 
@@ -102,14 +104,15 @@ class VantagepointClient:
         self._page_size = page_size
         self._long_queries_as_post = long_queries_as_post
         secrets = (credentials.client_id, credentials.client_secret)
+        self._redactor = Redactor(
+            credentials.username, credentials.password, *secrets, *(raw_client_value(value) for value in secrets)
+        )
         self._http = HttpSession(
             system=SYSTEM,
             log_name="vantagepoint",
             hosts=hosts,
             limiter=rate_limiter or LocalRateLimiter(calls_per_second),
-            redactor=Redactor(
-                credentials.username, credentials.password, *secrets, *(raw_client_value(value) for value in secrets)
-            ),
+            redactor=self._redactor,
             options=chosen,
             request_log=request_log,
         )
@@ -253,7 +256,8 @@ class VantagepointClient:
         """
         found = self._record(f"{_ENTRY}{kind}Control/{quote(batch, safe='')}")
         if found is not None and folded(str(found.get("Batch", batch))) != folded(batch):
-            message = f"Vantagepoint was asked for file {batch} and answered with file {str(found['Batch'])[:40]}."
+            other = self._redactor.text(str(found["Batch"]))[:_LONGEST_SHOWN]
+            message = f"Vantagepoint was asked for file {batch} and answered with file {other}."
             raise BrokenError(message)
         return found
 
@@ -360,7 +364,8 @@ class VantagepointClient:
         content = dumps({"parms": parms})
         answer = self._write(Request("PUT", what, self._url(what), headers=_JSON, body=content, writes=True))
         try:
-            return parse_post_answer(post_text(answer), batch)
+            said = parse_post_answer(post_text(answer), batch)
+            return replace(said, message=self._redactor.text(said.message))
         except UnclearPostAnswerError as error:
             reason = str(error)
         message = f"Vantagepoint's answer to the posting of file {batch} is not clear ({reason}): {answer.excerpt()}"
@@ -456,7 +461,8 @@ class VantagepointClient:
         if not now:
             now = self._value(path, field)
         if folded(now) != folded(wanted):
-            message = f"Vantagepoint was told to make {wanted} the active {field.lower()} and stayed with {now}."
+            shown = self._redactor.text(now)[:_LONGEST_SHOWN]
+            message = f"Vantagepoint was told to make {wanted} the active {field.lower()} and stayed with {shown}."
             raise BrokenError(message, advice="Somebody else may be signed in as the same user.")
 
     def _write(self, request: Request, *, missing_is_fine: bool = False) -> Answer:
