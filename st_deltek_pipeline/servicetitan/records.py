@@ -228,12 +228,15 @@ class Header(msgspec.Struct, rename="camel", gc=False):
     total: Decimal | None = None
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class _RawHeader(msgspec.Struct, rename="camel"):
     id: msgspec.Raw
-    modified_on: msgspec.Raw | None = None
-    active: msgspec.Raw | None = None
-    invoice_date: msgspec.Raw | None = None
-    total: msgspec.Raw | None = None
+    modified_on: msgspec.Raw = _NULL
+    active: msgspec.Raw = _NULL
+    invoice_date: msgspec.Raw = _NULL
+    total: msgspec.Raw = _NULL
 
 
 # strict=False reads "12" as an int; a text with digits stays a text where both are allowed.
@@ -311,9 +314,7 @@ def _read_header_piecemeal(payload: bytes, reason: str) -> Header | Unfit:
     )
 
 
-def _readable(decoder: msgspec.json.Decoder[_T], raw: msgspec.Raw | None) -> _T | None:
-    if raw is None:
-        return None
+def _readable(decoder: msgspec.json.Decoder[_T], raw: msgspec.Raw) -> _T | None:
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError:
