@@ -179,10 +179,12 @@ class EmbeddedPostgres:
         if not self._cluster.exists():
             return False
         with self._start_lock(_LOCK_SECONDS):
-            _users.leave(self._data_dir)
+            was_user = _users.leave(self._data_dir)
             if self._server_pid() is None:
                 return False
             if not force and _users.others(self._users_file):
+                if was_user:
+                    _users.join(self._data_dir, self._users_file)
                 message = f"The embedded database in {self._cluster} is in use by another process."
                 raise TransientError(message, advice="Wait for it to end, or stop with --force.")
             self._stop()
@@ -324,6 +326,8 @@ class EmbeddedPostgres:
         programs = _programs(self._cluster)
         command = [str(programs / "pg_ctl"), "stop", "-w", "-t", str(_STOP_SECONDS), "-m", "fast"]
         self._run(self._account(), programs, [*command, "-D", str(self._cluster)], log=self._cluster / "server.log")
+        with contextlib.suppress(OSError):
+            self._socket_dir.rmdir()
 
     def _initialise(self, account: _Account | None) -> None:
         programs = _programs(None)
@@ -423,12 +427,16 @@ class _Users:
             self._held[data_dir] = (descriptor, os.getpid())
             return True
 
-    def leave(self, data_dir: Path) -> None:
-        """Give the lock back. Closing, never unlocking: a forked child may still hold a copy and be a user."""
+    def leave(self, data_dir: Path) -> bool:
+        """Give the lock back, and say whether there was one.
+
+        Closing, never unlocking: a forked child may still hold a copy and be a user.
+        """
         with self._mutex:
             descriptor, _ = self._held.pop(data_dir, (-1, -1))
             if descriptor >= 0:
                 os.close(descriptor)
+            return descriptor >= 0
 
     @staticmethod
     def others(path: Path) -> bool:
