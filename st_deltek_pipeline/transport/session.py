@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 import requests.utils
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from st_deltek_pipeline.domain.errors import BrokenError, InDoubtError, TransientError
 from st_deltek_pipeline.transport.answers import Answer
@@ -227,7 +227,7 @@ class HttpSession:
             )
             with response:
                 body = self._bounded(response.iter_content(_CHUNK), deadline)
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             return _classified(error)
         if isinstance(body, _Failure):
             return body
@@ -334,7 +334,7 @@ class SignedSession:
         )
 
 
-def _classified(error: requests.RequestException) -> _Failure:
+def _classified(error: requests.RequestException | HTTPError) -> _Failure:
     """Say what kind of failure it is, by type only: texts of these errors may hold URLs."""
     cause = _root(error)
     reason = type(cause).__name__
