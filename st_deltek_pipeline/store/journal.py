@@ -399,18 +399,11 @@ class JournalTransaction:
         A document whose current revision has nothing outside the ledger any more is posted; for any other the
         amount becomes what is still outside.
         """
+        # MATERIALIZED: on tables that grew since they were last analysed, the planner would compute it once per row.
         self._connection.execute(
             text(
                 """
-                UPDATE journal.outcomes AS now SET
-                    amount = state.outside,
-                    outcome = CASE WHEN state.postings_outside = 0 THEN 'posted' ELSE now.outcome END,
-                    reason = CASE WHEN state.postings_outside = 0 THEN '' ELSE now.reason END,
-                    message = CASE WHEN state.postings_outside = 0 THEN '' ELSE now.message END,
-                    words = CASE WHEN state.postings_outside = 0 THEN '' ELSE now.words END,
-                    since = CASE WHEN state.postings_outside = 0 THEN now() ELSE now.since END,
-                    changed_at = now()
-                FROM (
+                WITH state AS MATERIALIZED (
                     SELECT posting.document_id,
                            coalesce(sum(posting.amount) FILTER (WHERE file.state <> ALL(:standing)), 0) AS outside,
                            count(*) FILTER (WHERE file.state <> ALL(:standing)) AS postings_outside
@@ -422,7 +415,16 @@ class JournalTransaction:
                     WHERE posting.connection = :connection AND posting.kind = :kind
                       AND posting.document_id = ANY(:ids)
                     GROUP BY posting.document_id
-                ) AS state
+                )
+                UPDATE journal.outcomes AS now SET
+                    amount = state.outside,
+                    outcome = CASE WHEN state.postings_outside = 0 THEN 'posted' ELSE now.outcome END,
+                    reason = CASE WHEN state.postings_outside = 0 THEN '' ELSE now.reason END,
+                    message = CASE WHEN state.postings_outside = 0 THEN '' ELSE now.message END,
+                    words = CASE WHEN state.postings_outside = 0 THEN '' ELSE now.words END,
+                    since = CASE WHEN state.postings_outside = 0 THEN now() ELSE now.since END,
+                    changed_at = now()
+                FROM state
                 WHERE now.connection = :connection AND now.kind = :kind AND now.document_id = state.document_id
                 """
             ),
