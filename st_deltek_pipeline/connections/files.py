@@ -77,14 +77,15 @@ def load_connections(settings: Settings) -> LoadedConnections:
     """Read every connection file of the installation, or those chosen by ``ST_DELTEK_CONNECTIONS``.
 
     Args:
-        settings: Says where the files are and which are wanted.
+        settings: Says where the files are (``connections_dir``, and ``connections`` in the data folder) and which
+            are wanted.
 
     Returns:
         The sound connections by name, in the order of their names, and every problem of the others.
     """
     loaded = LoadedConnections()
     wanted = settings.connection_names
-    paths = _files(settings.connections_dir)
+    paths = _files(settings)
     for name in sorted(paths):
         if wanted is not None and name not in wanted:
             continue
@@ -133,10 +134,10 @@ def find_connection(settings: Settings, name: str) -> ConnectionSettings:
     Raises:
         ConfigurationError: There is no such file, or it is wrong.
     """
-    candidates = _files(settings.connections_dir).get(name, [])
+    candidates = _files(settings).get(name, [])
     if not candidates:
         path = settings.connections_dir / f"{name}{_SUFFIX}"
-        known = ", ".join(sorted(_files(settings.connections_dir))) or "none"
+        known = ", ".join(sorted(_files(settings))) or "none"
         message = f"There is no connection {name}: {path} does not exist (there are: {known})."
         raise ConfigurationError(message, advice=f"Run: st-deltek connection add {name}")
     if len(candidates) > 1:
@@ -145,12 +146,14 @@ def find_connection(settings: Settings, name: str) -> ConnectionSettings:
     return load_connection(candidates[0])
 
 
-def _files(folder: Path) -> dict[str, list[Path]]:
+def _files(settings: Settings) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
-    if folder.is_dir():
-        for path in sorted(folder.iterdir()):
-            if path.suffix in {_SUFFIX, ".yml"} and not path.name.startswith("."):
-                found.setdefault(_name_of(path), []).append(path)
+    # The data folder's own are those that commands write, such as the demo's.
+    for folder in dict.fromkeys((settings.connections_dir, settings.data_dir / "connections")):
+        if folder.is_dir():
+            for path in sorted(folder.iterdir()):
+                if path.suffix in {_SUFFIX, ".yml"} and not path.name.startswith("."):
+                    found.setdefault(_name_of(path), []).append(path)
     return found
 
 

@@ -4,7 +4,8 @@ A connection whose file is broken is left out and named in the log; the others l
 """
 
 import logging
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ import dagster as dg
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.files import load_connections
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.orchestration.connection_assets import ConnectionAssets, connection_assets
 from st_deltek_pipeline.orchestration.resources import RESOURCE_KEY, Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
@@ -37,28 +39,54 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     loaded = load_connections(settings)
     for error in loaded.errors:
         _logger.error("Connection disabled: %s", error)
-    built = [found for connection in loaded.connections.values() if (found := _built(connection)) is not None]
-    return dg.Definitions(
-        assets=[asset for found in built for asset in found.assets],
-        jobs=[job for found in built for job in found.jobs],
-        resources={RESOURCE_KEY: Pipeline(settings), **(overrides or {})},
-        # A step in a process of its own costs two seconds (dagster.md section 3).
-        executor=dg.in_process_executor,
-    )
+    built: list[ConnectionAssets] = []
+    for connection in loaded.connections.values():
+        try:
+            built.append(_assets_of(wiring_of(connection)))
+        except ConfigurationError as error:
+            _logger.error("Connection disabled: %s", error)  # noqa: TRY400 - the message says it all
+    return _definitions(built, {RESOURCE_KEY: Pipeline(settings), **(overrides or {})})
+
+
+def definitions_of(wiring: Wiring, pipeline: Pipeline) -> dg.Definitions:
+    """Build the definitions of one connection, for a command that runs its jobs.
+
+    Args:
+        wiring: The connection.
+        pipeline: The resource its steps use.
+
+    Raises:
+        ConfigurationError: Dagster does not accept something in the connection's file.
+    """
+    return _definitions([_assets_of(wiring)], {RESOURCE_KEY: pipeline})
 
 
 def wiring_of(connection: ConnectionSettings) -> Wiring:
     """Build the wiring of one connection, with a calendar that covers every partition it can have."""
     last_year = datetime.now(UTC).year + _YEARS_AHEAD
     # Frozen models are hashable; the type checker does not see that.
-    calendar = business_calendar(connection.calendar, connection.start_date.year, last_year)  # pyright: ignore[reportArgumentType]
+    calendar = business_calendar(connection.calendar, connection.start_date.year, last_year)
     return Wiring.of(connection, calendar)
 
 
-def _built(connection: ConnectionSettings) -> ConnectionAssets | None:
+def _assets_of(wiring: Wiring) -> ConnectionAssets:
     try:
-        return connection_assets(wiring_of(connection))
+        with warnings.catch_warnings():
+            # Backfill policies are beta and partitioned checks a preview; the version is pinned, the tests cover both.
+            warnings.simplefilter("ignore", dg.BetaWarning)
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            return connection_assets(wiring)
     except dg.DagsterError as error:
         # Dagster has rules of its own (an owner's form, for one) that a connection file can break.
-        _logger.error("Connection %s disabled: %s", connection.name, error)  # noqa: TRY400 - the message says it all
-        return None
+        message = f"Dagster does not accept connection {wiring.name}: {error}"
+        raise ConfigurationError(message, advice="Correct the connection's file.") from error
+
+
+def _definitions(built: Sequence[ConnectionAssets], resources: Mapping[str, Any]) -> dg.Definitions:
+    return dg.Definitions(
+        assets=[asset for found in built for asset in found.assets],
+        jobs=[job for found in built for job in found.jobs],
+        resources=resources,
+        # A step in a process of its own costs two seconds (dagster.md section 3).
+        executor=dg.in_process_executor,
+    )

@@ -96,7 +96,7 @@ def aligned_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asse
         owners=wiring.owners,
         tags=wiring.tags,
     )
-    def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
+    def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
         with explained(context.retry_number):
             result = align_day(
                 pipeline.engine, wiring.connection, partition_day(context.partition_key), run_id=context.run_id

@@ -1,7 +1,7 @@
 """The main job without a UI: take in, post every day that needs it, tie out. Each part is a Dagster run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Protocol
@@ -10,12 +10,12 @@ from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.reconciliation import TieOut
-from st_deltek_pipeline.orchestration.build import build_definitions, wiring_of
+from st_deltek_pipeline.orchestration.build import definitions_of, wiring_of
 from st_deltek_pipeline.orchestration.in_process import InProcessRunner
 from st_deltek_pipeline.orchestration.instance import open_instance
 from st_deltek_pipeline.orchestration.posting_assets import POSTED_ASSET
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT
-from st_deltek_pipeline.orchestration.resources import RESOURCE_KEY, Pipeline
+from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.reconciliation import tie_out
 from st_deltek_pipeline.services.staging import pending_days
@@ -119,12 +119,10 @@ def synchronise(settings: Settings, request: SyncRequest, progress: Progress) ->
     wiring = wiring_of(connection)
     wanted = _wanted_days(wiring, request)
     pipeline = Pipeline(settings)
-    chosen = replace(settings, connection_names=frozenset({connection.name}))
     progress.doing("opening the database and Dagster's instance")
     try:
         with command_lock(pipeline.engine, "sync", connection.name), open_instance(settings) as instance:
-            definitions = build_definitions(chosen, {RESOURCE_KEY: pipeline})
-            runner = InProcessRunner(definitions, instance, connection.name)
+            runner = InProcessRunner(definitions_of(wiring, pipeline), instance, connection.name)
             runner.bury_dead_runs()
             return _Synchronisation(pipeline, wiring, runner, progress).run(request, wanted)
     finally:

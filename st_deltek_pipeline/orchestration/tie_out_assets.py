@@ -1,7 +1,5 @@
 """``invoice_tie_out``: ServiceTitan against the journal for one business day, to the cent, with its two checks."""
 
-from typing import Any
-
 import dagster as dg
 
 from st_deltek_pipeline.domain.money import total
@@ -53,7 +51,7 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
         owners=wiring.owners,
         tags=wiring.tags,
     )
-    def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
+    def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
         day = partition_day(context.partition_key)
         with explained(context.retry_number):
             result = tie_out(pipeline.engine, wiring.connection, day, day)

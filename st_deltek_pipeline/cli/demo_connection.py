@@ -1,0 +1,135 @@
+"""The demo's connection: a sandbox whose changes are kept, its connection file, its credentials in the vault."""
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from st_deltek_pipeline.cli.sandbox_process import SandboxProcess
+from st_deltek_pipeline.connections.files import load_connection
+from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.services.clients import CREDENTIAL_NAMES
+from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.database import ready_database
+from st_deltek_pipeline.store.vault import open_vault
+
+CONNECTION = "demo"
+
+_MONTH = "2026-10"
+_SEED = "7"
+# Its first five business days hold 1,100 to 1,200 of them.
+_INVOICES = "5000"
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class DemoPlaces:
+    """Where the demo keeps its things, inside the data folder."""
+
+    folder: Path
+
+    @property
+    def connection_file(self) -> Path:
+        """Where ``load_connections`` finds it beside the installation's own connections."""
+        return self.folder.parent / "connections" / f"{CONNECTION}.yaml"
+
+    @property
+    def sandbox_log(self) -> Path:
+        """What the sandbox says."""
+        return self.folder / "sandbox.log"
+
+    def sandbox_state(self, month: str) -> Path:
+        """What has changed in both systems since they were generated."""
+        return self.folder / f"sandbox-{month}"
+
+
+def demo_places(settings: Settings) -> DemoPlaces:
+    """Return the demo's places; nothing is created."""
+    return DemoPlaces(settings.data_dir / "demo")
+
+
+def demo_sandbox(places: DemoPlaces) -> SandboxProcess:
+    """Return the demo's sandbox, not started yet, on the ports it had the last time where they are free.
+
+    Args:
+        places: From ``demo_places``.
+    """
+    month = _month()
+    places.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    servicetitan_port, vantagepoint_port = _ports(places.connection_file)
+    arguments = ["--seed", _SEED, "--month", month, "--invoices", _INVOICES, "--scenario", "month"]
+    arguments += ["--state-dir", str(places.sandbox_state(month))]
+    arguments += ["--servicetitan-port", str(servicetitan_port), "--vantagepoint-port", str(vantagepoint_port)]
+    return SandboxProcess(arguments, places.sandbox_log)
+
+
+def connect(settings: Settings, places: DemoPlaces, ready: Mapping[str, Any]) -> ConnectionSettings:
+    """Write the connection file for a running sandbox, and put its credentials into the vault.
+
+    Args:
+        settings: The installation.
+        places: From ``demo_places``.
+        ready: The sandbox's ready line.
+
+    Returns:
+        The connection as it is read back from the file.
+    """
+    servicetitan, vantagepoint = ready["servicetitan"], ready["vantagepoint"]
+    content = {
+        "name": CONNECTION,
+        **ready["connection"],
+        "servicetitan": {name: servicetitan[name] for name in ("api_url", "auth_url", "tenant_id")},
+        "vantagepoint": {name: vantagepoint[name] for name in ("base_url", "database", "company")},
+    }
+    places.connection_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    head = "# Written by st-deltek demo each time it runs. The sandbox it points to runs with the demo and with st-deltek up.\n"
+    places.connection_file.write_text(head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    engine = ready_database(settings)
+    try:
+        vault = open_vault(engine, settings)
+        for system, names in CREDENTIAL_NAMES.items():
+            vault.put(CONNECTION, system, {name: str(ready[system][name]) for name in names})
+    finally:
+        engine.dispose()
+    return load_connection(places.connection_file)
+
+
+def _month() -> str:
+    """Return the demo's month, or the last whole one of this machine's clock if that is earlier.
+
+    Days in the future are no partitions.
+    """
+    today = datetime.now(UTC).date()
+    first = today.replace(day=1)
+    last_month = (
+        first.replace(year=first.year - 1, month=12) if first.month == 1 else first.replace(month=first.month - 1)
+    )
+    return min(_MONTH, f"{last_month:%Y-%m}")
+
+
+def _ports(connection_file: Path) -> Sequence[int]:
+    """The journal tells Vantagepoint databases apart by their address, so the sandbox keeps its own."""
+    if not connection_file.exists():
+        return 0, 0
+    try:
+        connection = load_connection(connection_file)
+    except ConfigurationError:
+        return 0, 0
+    urls = (connection.servicetitan.api_url, connection.vantagepoint.base_url)
+    return [port if port and _is_free(port) else 0 for port in (urlsplit(url).port for url in urls)]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True
