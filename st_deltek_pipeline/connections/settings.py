@@ -53,6 +53,7 @@ class VantagepointSettings(_Model):
 
     Attributes:
         base_url: ``https://TENANT.deltekfirst.com/TENANT/api``.
+        known_hosts: Host names to trust beside ``*.deltekfirst.com``: a server on the contractor's own premises.
         company: Company code; blank for a single-company database.
         row_limit_parameter: Some tenants refuse ``limit`` on ledger and entry lists (section 2).
         page_size: Rows asked for per call of a list.
@@ -65,6 +66,7 @@ class VantagepointSettings(_Model):
     """
 
     base_url: Url
+    known_hosts: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")], ...] = ()
     database: str = Field(min_length=1)
     company: str = ""
     integrated_sign_in: bool = False

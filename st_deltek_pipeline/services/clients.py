@@ -99,6 +99,7 @@ def vantagepoint_client(
         calls_per_second=side.calls_per_second,
         rate_limiter=_shared_limit(settings, f"{side.base_url}|{side.database}", side.calls_per_second),
         allow_insecure_hosts=connection.allow_insecure_hosts,
+        known_hosts=side.known_hosts,
         options=options,
     )
 
