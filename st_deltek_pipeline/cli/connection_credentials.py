@@ -11,6 +11,7 @@ import click
 
 from st_deltek_pipeline.cli.output import print_json
 from st_deltek_pipeline.connections.example import starting_file
+from st_deltek_pipeline.connections.files import connection_files
 from st_deltek_pipeline.connections.settings import CONNECTION_NAME_PATTERN
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.services.clients import CREDENTIAL_NAMES
@@ -50,9 +51,8 @@ def add(settings: Settings, name: str, source: BinaryIO | None, *, as_json: bool
         for system, values in given.items():
             vault.put(name, system, values)
         stored = vault.stored()[name]
-    path = settings.connections_dir / f"{name}.yaml"
-    local = path.with_suffix(".local.yaml")
-    has_file = path.exists() or local.exists()
+    files = connection_files(settings).get(name, [])
+    path = files[0] if files else settings.connections_dir / f"{name}.yaml"
     missing = [system for system in CREDENTIAL_NAMES if system not in stored]
     if as_json:
         print_json(
@@ -60,15 +60,15 @@ def add(settings: Settings, name: str, source: BinaryIO | None, *, as_json: bool
                 "connection": name,
                 "stored": {system: sorted(names) for system, names in stored.items()},
                 "missing": missing,
-                "file": str(local if local.exists() else path),
-                "file_exists": has_file,
+                "file": str(path),
+                "file_exists": bool(files),
             }
         )
         return
     click.echo(f"Stored for connection {name}: {', '.join(_TITLES.get(system, system) for system in given)}.")
     if missing:
         click.echo(f"Still without credentials: {', '.join(_TITLES[system] for system in missing)}.")
-    if has_file:
+    if files:
         click.echo(f"Next: st-deltek connection check {name}")
     else:
         click.echo(f"Next: write {path}. A starting point (docs/connections.md describes every key):\n")

@@ -85,7 +85,7 @@ def load_connections(settings: Settings) -> LoadedConnections:
     """
     loaded = LoadedConnections()
     wanted = settings.connection_names
-    paths = _files(settings)
+    paths = connection_files(settings)
     for name in sorted(paths):
         if wanted is not None and name not in wanted:
             continue
@@ -134,10 +134,10 @@ def find_connection(settings: Settings, name: str) -> ConnectionSettings:
     Raises:
         ConfigurationError: There is no such file, or it is wrong.
     """
-    candidates = _files(settings).get(name, [])
+    candidates = connection_files(settings).get(name, [])
     if not candidates:
         path = settings.connections_dir / f"{name}{_SUFFIX}"
-        known = ", ".join(sorted(_files(settings))) or "none"
+        known = ", ".join(sorted(connection_files(settings))) or "none"
         message = f"There is no connection {name}: {path} does not exist (there are: {known})."
         raise ConfigurationError(message, advice=f"Run: st-deltek connection add {name}")
     if len(candidates) > 1:
@@ -146,7 +146,12 @@ def find_connection(settings: Settings, name: str) -> ConnectionSettings:
     return load_connection(candidates[0])
 
 
-def _files(settings: Settings) -> dict[str, list[Path]]:
+def connection_files(settings: Settings) -> dict[str, list[Path]]:
+    """Return the files of each connection by its name, unread; more than one for the same is an error.
+
+    Args:
+        settings: Says where the files are.
+    """
     found: dict[str, list[Path]] = {}
     # The data folder's own are those that commands write, such as the demo's.
     for folder in dict.fromkeys((settings.connections_dir, settings.data_dir / "connections")):

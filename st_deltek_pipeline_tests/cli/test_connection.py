@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from st_deltek_pipeline.cli.connection import connection as connection_group
 from st_deltek_pipeline.cli.connection_report import exit_code_of_findings
 from st_deltek_pipeline.cli.main import run
+from st_deltek_pipeline.connections.example import starting_file
 from st_deltek_pipeline.connections.files import load_connection
 from st_deltek_pipeline.sandbox.server import RunningSandbox, Sandbox, SandboxSettings
 from st_deltek_pipeline.services.coding_check import Cause, Finding, Level
@@ -80,6 +81,20 @@ def test_credentials_from_a_file_and_one_system_at_a_time(
         "file_exists": False,
     }
     assert run(["connection", "add", "acme", "--file", str(tmp_path / "absent.json")]) == 2
+
+
+@pytest.mark.parametrize(
+    "file_name", ["connections/acme.yaml", "connections/acme.local.yaml", "data/connections/acme.yaml"]
+)
+def test_a_connection_that_has_a_file_is_sent_to_the_check(
+    stored: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], file_name: str
+) -> None:
+    path = stored.connections_dir.parent / file_name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(starting_file("acme"))
+    _pipe(monkeypatch, _CREDENTIALS)
+    assert run(["connection", "add", "acme"]) == 0
+    assert "Next: st-deltek connection check acme" in capsys.readouterr().out
 
 
 def test_prompts_ask_for_every_credential_and_show_none(
