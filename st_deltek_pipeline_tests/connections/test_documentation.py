@@ -42,7 +42,7 @@ def test_every_fact_and_every_field_of_rules_is_described() -> None:
 def test_the_defaults_in_the_tables_are_the_real_ones() -> None:
     for model in (ServiceTitanSettings, VantagepointSettings, PostingSettings):
         for name, field in model.model_fields.items():
-            if field.is_required() or not field.default and field.default is not False:
+            if field.is_required() or (not field.default and field.default is not False):
                 continue
             value = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
             rows = [line for line in _KEYS.splitlines() if line.startswith(f"| `{name}`")]
