@@ -117,7 +117,7 @@ def _differences(
     calendar = wiring_of(connection).calendar
     dates = {day.isoformat() for each in days for day in calendar.document_dates(each) if day >= connection.start_date}
     by_day = totals["servicetitan"]["invoices"]["by_day"]
-    invoiced = total(Decimal(found["total"]) for day, found in by_day.items() if day in dates)
+    invoiced = total(Decimal(found["active_total"]) for day, found in by_day.items() if day in dates)
     posted = total(-Decimal(row["Amount"]) for row in ledger if row["AutoEntry"] == "N")
     sides = (
         ("ServiceTitan's invoices", invoiced, total(row.servicetitan_total for row in report.tie_out.rows)),

@@ -39,7 +39,7 @@ class LineProgress:
 
     def done(self, what: str) -> None:
         """Write what has ended."""
-        self._console.print(what, highlight=False, markup=False)
+        self._console.print(what, highlight=False, markup=False, soft_wrap=True)
 
     def _stop(self) -> None:
         if self._status is not None:

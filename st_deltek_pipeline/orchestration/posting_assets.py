@@ -97,6 +97,7 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
         context: dg.OpExecutionContext, config: PlanConfig, pipeline: dg.ResourceParam[Pipeline]
     ) -> Iterator[dg.DynamicOutput[str] | dg.Output[Summary]]:
         with explained(context.retry_number):
+            pipeline.refresh_statistics()
             result = plan_day(
                 pipeline.posting_context(wiring, context.run_id),
                 partition_day(context.partition_key),
@@ -171,6 +172,7 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
         summary: dict[str, str],
     ) -> dg.Output[None]:
         with explained(context.retry_number):
+            pipeline.refresh_statistics()
             posting = pipeline.posting_context(wiring, context.run_id)
             outcomes = [confirm_file(posting, batch) for batch in chain.from_iterable(batches)]
         for outcome in outcomes:

@@ -15,6 +15,7 @@ from st_deltek_pipeline.services.posting.context import PostingContext
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
+from st_deltek_pipeline.store.statistics import refresh_statistics
 from st_deltek_pipeline.store.vault import open_vault
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 
@@ -49,6 +50,10 @@ class Pipeline:
             if self._opened.engine is None:
                 self._opened.engine = ready_database(self._settings)
             return self._opened.engine
+
+    def refresh_statistics(self) -> None:
+        """Tell the database's planner about tables that have just grown; call it before work on many rows."""
+        refresh_statistics(self.engine)
 
     def servicetitan(self, wiring: Wiring) -> ServiceTitanClient:
         """Return the client of the connection's ServiceTitan tenant.

@@ -43,6 +43,7 @@ def staged_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asset
     )
     def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
         with explained(context.retry_number):
+            pipeline.refresh_statistics()
             result = stage_invoices(
                 pipeline.engine,
                 wiring.connection,
@@ -98,6 +99,7 @@ def aligned_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asse
     )
     def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
         with explained(context.retry_number):
+            pipeline.refresh_statistics()
             result = align_day(
                 pipeline.engine, wiring.connection, partition_day(context.partition_key), run_id=context.run_id
             )

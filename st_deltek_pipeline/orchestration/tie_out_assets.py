@@ -54,6 +54,7 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
     def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
         day = partition_day(context.partition_key)
         with explained(context.retry_number):
+            pipeline.refresh_statistics()
             result = tie_out(pipeline.engine, wiring.connection, day, day)
         difference = total(row.difference for row in result.rows)
         headings = ("project", "documents", "ServiceTitan", "posted", "held", "ignored", "difference")
