@@ -1,0 +1,149 @@
+"""Runs the processes of ``st-deltek up``, and stops them all."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from types import FrameType
+
+import click
+import requests
+
+from st_deltek_pipeline.cli.demo_connection import connect, demo_places, demo_sandbox
+from st_deltek_pipeline.cli.exit_codes import ExitCode
+from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
+from st_deltek_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
+from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.database import ready_database
+
+_FIRST_PORT = 3000
+_PORTS_TRIED = 100
+_START_SECONDS = 120
+_STOP_SECONDS = 75
+_POLL_SECONDS = 0.5
+_ANSWER_SECONDS = 5
+
+
+def run_live_system(settings: Settings, *, host: str, port: int | None) -> ExitCode:
+    """Run Dagster until a signal or until it ends by itself.
+
+    Args:
+        settings: The installation.
+        host: Address of the UI.
+        port: Port of the UI; ``None`` takes the first free one from 3000.
+
+    Returns:
+        ``OK`` after a signal.
+
+    Raises:
+        ConfigurationError: The port is taken.
+        BrokenError: Dagster ended by itself or did not start.
+    """
+    chosen = _free_port(host) if port is None else port
+    if port is not None and not _is_free(host, port):
+        message = f"Port {port} of {host} is taken."
+        raise ConfigurationError(message, advice="Stop what uses it, or choose another one with --port.")
+    click.echo("Starting ...")
+    ready_database(settings).dispose()
+    stop = threading.Event()
+    with _stopped_by_signal(stop), contextlib.ExitStack() as running:
+        places = demo_places(settings)
+        if places.connection_file.exists():
+            sandbox = running.enter_context(demo_sandbox(places))
+            connect(settings, places, sandbox.ready)
+            for system, address in (("servicetitan", "api_url"), ("vantagepoint", "base_url")):
+                click.echo(f"Sandbox      {sandbox.ready[system][address]}")
+        dagster = running.enter_context(_dagster(settings, host, chosen))
+        url = f"http://{host}:{chosen}"
+        if _wait_until_ready(dagster, url, stop):
+            click.echo(f"Dagster      {url}")
+            click.echo("Press Ctrl-C to stop.")
+        while not stop.wait(_POLL_SECONDS):
+            _insist_running(dagster)
+        click.echo("Stopping ...")
+    return ExitCode.OK
+
+
+@contextlib.contextmanager
+def _stopped_by_signal(stop: threading.Event) -> Generator[None]:
+    # A handler of our own also where a shell started us with SIGINT ignored, as it does for background jobs.
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _dagster(settings: Settings, host: str, port: int) -> Generator["subprocess.Popen[bytes]"]:
+    # Its one warning recommends a development tool that production does not install.
+    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "-m", "st_deltek_pipeline.definitions"]
+    process = subprocess.Popen(  # noqa: S603 - our own arguments, no shell
+        [*command, "--host", host, "--port", str(port), "--log-level", "warning"],
+        env={**os.environ, HOME_VARIABLE: str(prepare_home(settings))},
+        stdin=subprocess.DEVNULL,
+        # Ctrl-C is for us: Dagster's children stop cleanly only when their parent tells them to.
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        # Its session is its own, so this reaches its children and nobody else.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, stop: threading.Event) -> bool:
+    deadline = time.monotonic() + _START_SECONDS
+    while not stop.wait(_POLL_SECONDS):
+        _insist_running(process)
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(f"{url}/server_info", timeout=_ANSWER_SECONDS).ok:
+                return True
+        if time.monotonic() > deadline:
+            message = f"Dagster's UI did not answer at {url} in {_START_SECONDS} s."
+            raise BrokenError(message, advice="Its messages are above.")
+    return False
+
+
+def _insist_running(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is not None:
+        message = f"Dagster ended by itself with code {process.returncode}."
+        raise BrokenError(message, advice="Its messages are above.")
+
+
+def _free_port(host: str) -> int:
+    for port in range(_FIRST_PORT, _FIRST_PORT + _PORTS_TRIED):
+        if _is_free(host, port):
+            return port
+    message = f"No free port on {host} from {_FIRST_PORT} to {_FIRST_PORT + _PORTS_TRIED - 1}."
+    raise ConfigurationError(message, advice="Choose one with --port.")
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
