@@ -298,13 +298,17 @@ def _drain_export(store: _Store, client: FeedClient, tally: _Tally, tell: Callab
                 token = None
 
 
-_Fetch = Callable[[str | None], "Future[FeedPage]"]
+_Fetch = Callable[[str | None], "Future[tuple[FeedPage, _Page]]"]
 
 
 @contextmanager
 def _one_page_ahead(client: FeedClient, feed: Feed) -> Generator[_Fetch]:
+    def fetch(token: str | None) -> tuple[FeedPage, _Page]:
+        answer = client.export_feed(feed.resource, token)
+        return answer, _sort_rows(answer.rows, feed.kind)
+
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"fetch-{feed.name}") as executor:
-        yield lambda token: executor.submit(client.export_feed, feed.resource, token)
+        yield lambda token: executor.submit(fetch, token)
 
 
 def _follow(
@@ -321,7 +325,7 @@ def _follow(
     idle = 0
     waiting = fetch(token)
     while True:
-        answer = waiting.result()
+        answer, page = waiting.result()
         tally.pages += 1
         leads_on = answer.has_more and answer.continue_from not in given
         idle = 0 if answer.rows and leads_on else idle + 1
@@ -329,7 +333,7 @@ def _follow(
         if answer.has_more and idle < _MOST_IDLE_PAGES:
             waiting = fetch(answer.continue_from)
         after = raw.Cursor(answer.continue_from, caught_up=not answer.has_more)
-        if not store.keep_page(_sort_rows(answer.rows, store.feed.kind), tally, before=cursor, after=after):
+        if not store.keep_page(page, tally, before=cursor, after=after):
             return False
         cursor = after
         tell(tally.rows)

@@ -28,7 +28,7 @@ from st_deltek_pipeline.domain.documents import (
     SyncStatus,
     content_hash,
 )
-from st_deltek_pipeline.domain.money import AmountError, parse_amount
+from st_deltek_pipeline.domain.money import CENT, AmountError, parse_amount
 
 _T = TypeVar("_T")
 
@@ -322,6 +322,8 @@ def _readable(decoder: msgspec.json.Decoder[_T], raw: msgspec.Raw) -> _T | None:
 
 
 def _is_plausible(amount: Decimal) -> bool:
+    if amount.same_quantum(CENT):  # nearly always, and far cheaper than what follows
+        return -_LARGEST_TOTAL < amount < _LARGEST_TOTAL
     if not amount.is_finite() or abs(amount) >= _LARGEST_TOTAL:
         return False
     exponent = amount.as_tuple().exponent
