@@ -306,8 +306,10 @@ def undated_candidates(db: Connection, connection: str, *, chunk: int) -> Iterat
 def _stream_candidates(
     db: Connection, statement: str, parameters: dict[str, Any], chunk: int
 ) -> Iterator[list[Candidate]]:
-    result = db.execute(text(statement), parameters, execution_options={"stream_results": True, "yield_per": chunk})
-    for rows in result.partitions():
+    result = db.execute(
+        text(statement), parameters, execution_options={"stream_results": True, "max_row_buffer": chunk}
+    )
+    for rows in result.partitions(chunk):
         yield [_candidate(row) for row in rows]
 
 
@@ -576,9 +578,9 @@ def lookup_candidates(
             """
         ),
         {"connection": connection, "kind": kind, "seen": seen},
-        execution_options={"stream_results": True, "yield_per": chunk},
+        execution_options={"stream_results": True, "max_row_buffer": chunk},
     )
-    for rows in result.partitions():
+    for rows in result.partitions(chunk):
         yield [(row[0], row[1], row[2]) for row in rows]
 
 

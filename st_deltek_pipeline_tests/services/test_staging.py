@@ -414,6 +414,18 @@ def test_more_than_a_chunk_of_invoices_is_staged_whole(tenant: _Tenant) -> None:
     assert sum(len(typed.lines) for typed in tenant.of_day()) == 5002
 
 
+def test_a_day_is_read_in_chunks_however_long_it_is(tenant: _Tenant) -> None:
+    tenant.invoices(*[invoice(number) for number in range(1, 6)], *[invoice(n, invoiceDate=None) for n in (6, 7, 8)])
+    with tenant.engine.connect() as db:
+        chunks = staged.candidates(db, CONNECTION, MONDAY, [MONDAY], everything=False, chunk=2)
+        assert [len(chunk) for chunk in chunks] == [2, 2, 1]
+        assert [len(chunk) for chunk in staged.undated_candidates(db, CONNECTION, chunk=2)] == [2, 1]
+    tenant.say("customers", *[{"id": number} for number in range(5)])
+    with tenant.engine.connect() as db:
+        chunks = staged.lookup_candidates(db, CONNECTION, "customer", 0, chunk=2)
+        assert [len(chunk) for chunk in chunks] == [2, 2, 1]
+
+
 def test_connections_do_not_meet(tenant: _Tenant) -> None:
     tenant.invoices(invoice(1))
     tenant.stage()
