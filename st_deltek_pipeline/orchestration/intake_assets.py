@@ -1,6 +1,6 @@
 """``raw_*`` and ``reference_*``: what both systems say, taken in unchanged. None of these is partitioned by day."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -28,6 +28,16 @@ class IntakeConfig(dg.Config):
     """
 
     full: bool = False
+
+
+class ReferenceConfig(dg.Config):
+    """Options of polling Vantagepoint's master data.
+
+    Attributes:
+        accept_empty: Believe an empty list where there were rows; a person has checked that it is true.
+    """
+
+    accept_empty: bool = False
 
 
 def raw_assets(wiring: Wiring) -> Sequence[dg.AssetsDefinition]:
@@ -61,12 +71,27 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
     ]
 
     @dg.multi_asset(name=f"{wiring.name}__reference", specs=specs, pool=wiring.vantagepoint_pool, op_tags=wiring.tags)
-    def assets(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Any:  # noqa: ANN401
+    def assets(
+        context: dg.AssetExecutionContext, config: ReferenceConfig, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         with explained(context.retry_number):
-            counts = poll_reference(pipeline.engine, pipeline.vantagepoint(wiring), wiring.name, run_id=context.run_id)
+            counts = poll_reference(
+                pipeline.engine,
+                pipeline.vantagepoint(wiring),
+                wiring.name,
+                run_id=context.run.run_id,
+                company=wiring.connection.vantagepoint.company,
+                accept_empty=config.accept_empty,
+            )
         for kind in REFERENCE_KINDS:
             yield dg.MaterializeResult(
-                asset_key=wiring.key(f"reference_{kind}"), metadata={ROW_COUNT: counts[kind].rows}
+                asset_key=wiring.key(f"reference_{kind}"),
+                metadata={
+                    ROW_COUNT: counts[kind].rows,
+                    "new": counts[kind].new,
+                    "changed": counts[kind].changed,
+                    "gone": counts[kind].gone,
+                },
             )
 
     return assets
@@ -97,7 +122,7 @@ def _raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
                 pipeline.servicetitan(wiring),
                 wiring.name,
                 feed,
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 full=config.full,
             )
             records = raw.count_records(pipeline.engine, wiring.name, feed.kind)

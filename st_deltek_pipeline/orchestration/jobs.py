@@ -38,7 +38,6 @@ def post_days_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
         selection=dg.AssetSelection.assets(*assets),
         description="Stage, align, post and tie out one business day. Running a day again posts only what is new.",
         tags=wiring.tags,
-        partitions_def=wiring.partitions,
     )
 
 

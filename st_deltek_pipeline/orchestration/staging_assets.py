@@ -49,7 +49,7 @@ def staged_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asset
                 wiring.connection,
                 wiring.calendar,
                 partition_day(context.partition_key),
-                run_id=context.run_id,
+                run_id=context.run.run_id,
             )
         return dg.MaterializeResult(
             metadata={
@@ -101,7 +101,7 @@ def aligned_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asse
         with explained(context.retry_number):
             pipeline.refresh_statistics()
             result = align_day(
-                pipeline.engine, wiring.connection, partition_day(context.partition_key), run_id=context.run_id
+                pipeline.engine, wiring.connection, partition_day(context.partition_key), run_id=context.run.run_id
             )
         holds = markdown_table(("reason", "documents"), sorted(result.held.items()))
         return dg.MaterializeResult(

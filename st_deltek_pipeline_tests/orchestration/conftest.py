@@ -1,0 +1,28 @@
+"""Fixtures of the orchestration tests."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from st_deltek_pipeline_tests.orchestration.installations import Installation, installed
+from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest, running_sandbox
+
+
+@pytest.fixture
+def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine, tmp_path: Path) -> Generator[Installation]:
+    """An installation with a clean month of 60 invoices, nothing taken in yet."""
+    with installed(engine, tmp_path, sandbox(invoices=60)) as installation:
+        yield installation
+
+
+@pytest.fixture(scope="module")
+def shared_acme(module_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Generator[Installation]:
+    """An installation with an awkward month of 200 invoices, shared by a module's tests in their order."""
+    folder = tmp_path_factory.mktemp("installation")
+    with (
+        running_sandbox(invoices=200, scenario="month") as sandbox,
+        installed(module_engine, folder, sandbox) as installation,
+    ):
+        yield installation

@@ -1,0 +1,85 @@
+"""The asset graph as a golden file: what the data team sees changes only on purpose.
+
+After an intended change: ``UPDATE_GOLDEN=1 pytest st_deltek_pipeline_tests/orchestration/test_asset_graph.py``.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from st_deltek_pipeline.orchestration.build import build_definitions
+from st_deltek_pipeline.sandbox.contractor.generate import generate
+from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline_tests.orchestration.installations import write_connection_file
+
+GOLDEN = Path(__file__).parent / "asset_graph.json"
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    folder = tmp_path_factory.mktemp("graph")
+    ready = {
+        "servicetitan": {"api_url": "http://127.0.0.1:9", "auth_url": "http://127.0.0.1:9", "tenant_id": 1},
+        "vantagepoint": {"base_url": "http://127.0.0.1:9/api", "database": "D", "company": "01"},
+        "connection": generate(7, "2026-10", invoices=20).connection,
+    }
+    write_connection_file(folder / "connections", ready)
+    return build_definitions(Settings(folder / "data", None, folder / "connections", None))
+
+
+def described(definitions: dg.Definitions) -> dict[str, Any]:
+    graph = definitions.resolve_asset_graph()
+    assets: dict[str, Any] = {}
+    for spec in definitions.resolve_all_asset_specs():
+        node = graph.get(spec.key)
+        schema = spec.metadata.get("dagster/column_schema")
+        assets[spec.key.to_user_string()] = {
+            "after": sorted(key.to_user_string() for key in node.parent_keys),
+            "description": spec.description,
+            "group": spec.group_name,
+            "kinds": sorted(spec.kinds),
+            "owners": list(spec.owners),
+            "tags": {name: value for name, value in spec.tags.items() if not name.startswith("dagster/")},
+            "external": node.is_external,
+            "partitioned": node.is_partitioned,
+            "pools": sorted(node.pools or ()),
+            # The coded part changes with the generated rules.
+            "code_version": (spec.code_version or "").split("-")[0],
+            "table": spec.metadata.get("dagster/table_name"),
+            "columns": [column.name for column in schema.columns] if schema else [],
+            "checks": sorted(key.name for key in node.check_keys),
+        }
+    jobs = {
+        job.name: sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
+        for job in (definitions.resolve_job_def(name) for name in ("acme_take_in", "acme_post_days"))
+    }
+    return {"assets": dict(sorted(assets.items())), "jobs": jobs}
+
+
+def test_the_asset_graph_is_the_golden_one(definitions: dg.Definitions) -> None:
+    found = json.dumps(described(definitions), indent=2, ensure_ascii=False) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(found)
+    assert found == GOLDEN.read_text(), "run with UPDATE_GOLDEN=1 and look at the difference"
+
+
+def test_posting_is_a_graph_of_the_named_steps(definitions: dg.Definitions) -> None:
+    job = definitions.resolve_job_def("acme_post_days")
+    graph = next(node for node in job.graph.nodes if node.name == "acme__posted_invoices")
+    assert {node.name for node in graph.definition.nodes} == {"plan", "check", "enter", "post", "confirm"}
+
+
+def test_every_posting_step_is_in_vantagepoints_pool(definitions: dg.Definitions) -> None:
+    job = definitions.resolve_job_def("acme_post_days")
+    graph = next(node for node in job.graph.nodes if node.name == "acme__posted_invoices")
+    assert {node.definition.pool for node in graph.definition.nodes} == {"vantagepoint_acme"}
+
+
+def test_replaying_many_days_is_one_run_per_day(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    partitioned = [graph.get(key) for key in graph.materializable_asset_keys if graph.get(key).is_partitioned]
+    assert {node.backfill_policy for node in partitioned} == {dg.BackfillPolicy.multi_run(max_partitions_per_run=1)}

@@ -1,0 +1,113 @@
+"""The instance of our own commands: the project's dagster.yaml, on our database, with its files in the data folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster_postgres import PostgresRunStorage
+
+from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.orchestration.instance import open_instance, prepare_home
+from st_deltek_pipeline.settings import Settings, load_settings
+from st_deltek_pipeline.store.database import postgres_url_for_dagster
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def installation(empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setenv("ST_DELTEK_DATABASE_URL", empty_database_url)
+    monkeypatch.setenv("ST_DELTEK_DATA_DIR", str(tmp_path / "data"))
+    return load_settings()
+
+
+def test_runs_are_kept_in_our_postgres(installation: Settings) -> None:
+    with open_instance(installation) as instance:
+        assert isinstance(instance.run_storage, PostgresRunStorage)
+        assert instance.run_storage.postgres_url == postgres_url_for_dagster(installation)
+
+
+def test_the_limits_of_dagster_yaml_are_in_force(installation: Settings) -> None:
+    with open_instance(installation) as instance:
+        assert instance.global_op_concurrency_default_limit == 1
+        assert instance.run_monitoring_enabled
+        assert instance.run_monitoring_max_runtime_seconds == 3600
+        assert instance.run_retries_max_retries == 1
+        assert instance.run_retries_retry_on_asset_or_op_failure is False
+        assert instance.telemetry_enabled is False
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        assert queue.max_concurrent_runs == 4
+        assert [limit["key"] for limit in queue.tag_concurrency_limits] == ["connection"]
+
+
+def test_files_lie_in_the_data_folder_wherever_the_command_is_started(
+    installation: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+
+    @dg.op
+    def produce() -> int:
+        return 1
+
+    @dg.job(executor_def=dg.in_process_executor)
+    def something() -> None:
+        produce()
+
+    with open_instance(installation) as instance:
+        assert something.execute_in_process(instance=instance).success
+        assert Path(instance.storage_directory()) == installation.data_dir / "dagster" / "storage"
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_named_dagster_home_is_obeyed(
+    installation: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    assert prepare_home(installation) == home
+    assert list(home.iterdir()) == []
+
+
+def test_a_dagster_home_that_does_not_exist_is_named(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "/nowhere/at/all")
+    with pytest.raises(ConfigurationError, match="DAGSTER_HOME names /nowhere/at/all"):
+        prepare_home(installation)
+
+
+def test_the_home_follows_a_changed_dagster_yaml(
+    installation: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    sections = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
+    for limit in (4, 7):
+        sections["concurrency"]["runs"]["max_concurrent_runs"] = limit
+        (project / "dagster.yaml").write_text(yaml.safe_dump(sections))
+        written = yaml.safe_load((prepare_home(installation) / "dagster.yaml").read_text())
+        assert written["concurrency"]["runs"]["max_concurrent_runs"] == limit
+
+
+@pytest.mark.parametrize("command", [("dagster", "definitions", "validate"), ("dg", "check", "defs")])
+def test_dagsters_own_validation_passes_in_the_projects_root(installation: Settings, command: tuple[str, ...]) -> None:
+    program = Path(sys.executable).parent / command[0]
+    answer = subprocess.run(  # noqa: S603 - our own arguments, no shell
+        [program, *command[1:]],
+        cwd=PROJECT,
+        env=os.environ.copy(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert installation.connections_dir

@@ -1,0 +1,231 @@
+"""The main job, through Dagster in this process, against both systems over HTTP. The tests follow one connection."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from st_deltek_pipeline.cli.preview_report import compute_plan
+from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, CredentialsError, TransientError
+from st_deltek_pipeline.orchestration.build import wiring_of
+from st_deltek_pipeline.orchestration.in_process import STARTED_BY, STARTED_BY_TAG
+from st_deltek_pipeline.orchestration.instance import open_instance
+from st_deltek_pipeline.orchestration.syncing import SyncReport, SyncRequest, synchronise
+from st_deltek_pipeline.services.preview import pin_plan, preview_day
+from st_deltek_pipeline.store.command_lock import command_lock
+from st_deltek_pipeline_tests.orchestration.installations import CONNECTION, Installation
+
+
+class Told:
+    """Remembers what progress it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def doing(self, what: str) -> None:
+        pass
+
+    def done(self, what: str) -> None:
+        self.lines.append(what)
+
+
+def sync(acme: Installation, **request: Any) -> SyncReport:
+    return synchronise(acme.settings, SyncRequest(CONNECTION, **request), Told())
+
+
+def books(acme: Installation) -> Decimal:
+    """What Vantagepoint itself says is posted."""
+    return Decimal(acme.sandbox.totals()["vantagepoint"]["amount"]["posted"])
+
+
+def events_of(acme: Installation, asset: str) -> Sequence[dg.AssetMaterialization]:
+    with open_instance(acme.settings) as instance:
+        records = instance.fetch_materializations(dg.AssetKey([CONNECTION, asset]), limit=100).records
+    return [record.asset_materialization for record in records if record.asset_materialization is not None]
+
+
+def values(materialization: dg.AssetMaterialization) -> Mapping[str, Any]:
+    return {name: value.value for name, value in materialization.metadata.items()}
+
+
+class TestAnAwkwardMonth:
+    """One connection from its first synchronisation on; each test continues where the last one stopped."""
+
+    def test_the_first_run_accounts_for_every_document_to_the_cent(self, shared_acme: Installation) -> None:
+        report = sync(shared_acme)
+        assert report.accounted_for
+        assert report.tie_out is not None
+        assert sum(row.posted for row in report.tie_out.rows) == books(shared_acme)
+        assert sum(day.posted_now_total for day in report.days) == books(shared_acme)
+        assert report.posted_now > 100
+        assert any(day.held for day in report.days)
+
+    def test_only_business_days_were_posted(self, shared_acme: Installation) -> None:
+        posted = {event.partition for event in events_of(shared_acme, "posted_invoices")}
+        calendar = wiring_of(shared_acme.connection).calendar
+        assert posted
+        assert all(day is not None and calendar.is_business_day(date.fromisoformat(day)) for day in posted)
+
+    def test_a_second_run_looks_at_held_days_only_and_posts_nothing_new(self, shared_acme: Installation) -> None:
+        before = books(shared_acme)
+        report = sync(shared_acme)
+        assert report.posted_now == 0
+        assert report.accounted_for
+        assert all(day.held for day in report.days)
+        assert books(shared_acme) == before
+
+    def test_posting_named_days_again_posts_nothing_new(self, shared_acme: Installation) -> None:
+        before = books(shared_acme)
+        report = sync(shared_acme, first=date(2026, 10, 1), last=date(2026, 10, 7))
+        assert [day.day for day in report.days] == [
+            date(2026, 10, 1),
+            date(2026, 10, 2),
+            date(2026, 10, 6),
+            date(2026, 10, 7),
+        ]
+        assert report.posted_now == 0
+        assert books(shared_acme) == before
+
+    def test_an_edited_invoice_posts_only_its_difference(self, shared_acme: Installation) -> None:
+        before = books(shared_acme)
+        invoice = shared_acme.sandbox.add_invoice(date="2026-10-14", total="100.00")
+        sync(shared_acme)
+        assert books(shared_acme) == before + Decimal("100.00")
+        shared_acme.sandbox.edit_invoice(invoice["id"], total="120.00")
+        report = sync(shared_acme)
+        assert date(2026, 10, 14) in {day.day for day in report.days}
+        assert sum(each.posted_now_total for each in report.days) == Decimal("20.00")
+        assert books(shared_acme) == before + Decimal("120.00")
+        assert report.accounted_for
+
+    def test_every_materialization_reports_rows_and_its_money_as_text(self, shared_acme: Installation) -> None:
+        for asset in ("raw_invoices", "staged_invoices", "aligned_invoices", "posted_invoices", "invoice_tie_out"):
+            for event in events_of(shared_acme, asset):
+                reported = values(event)
+                assert reported["dagster/row_count"] >= 0, asset
+                assert not [name for name, value in reported.items() if isinstance(value, float)], asset
+
+    def test_a_posted_day_links_to_its_transaction_files(self, shared_acme: Installation) -> None:
+        files = [values(event)["transaction_files"] for event in events_of(shared_acme, "posted_invoices")]
+        address = re.escape(shared_acme.sandbox.vantagepoint_url)
+        assert any(re.search(rf"\]\({address}\S*/DataEntry/inControl/[0-9a-f]{{32}}\)", text) for text in files)
+
+    def test_the_ledger_downstream_shows_what_was_posted(self, shared_acme: Installation) -> None:
+        with open_instance(shared_acme.settings) as instance:
+            key = dg.AssetKey([CONNECTION, "vantagepoint_ar_ledger"])
+            assert instance.fetch_observations(key, limit=5).records
+
+    def test_the_runs_are_tagged_with_their_connection(self, shared_acme: Installation) -> None:
+        with open_instance(shared_acme.settings) as instance:
+            runs = instance.get_runs()
+        assert {run.job_name for run in runs} == {"acme_take_in", "acme_post_days"}
+        assert {run.tags["connection"] for run in runs} == {CONNECTION}
+        assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+
+    def test_no_secret_is_in_any_event_or_file_of_dagster(self, shared_acme: Installation) -> None:
+        with open_instance(shared_acme.settings) as instance:
+            texts = [str(entry) for run in instance.get_runs() for entry in instance.all_logs(run.run_id)]
+            storage = instance.storage_directory()
+        files = [path.read_bytes() for path in shared_acme.settings.data_dir.rglob("*") if path.is_file()]
+        assert texts
+        assert files
+        assert storage.startswith(str(shared_acme.settings.data_dir))
+        for secret in shared_acme.secrets:
+            assert not [text for text in texts if secret in text]
+            assert not [content for content in files if secret.encode() in content]
+
+    def test_no_customer_is_pickled(self, shared_acme: Installation) -> None:
+        names = [row["name"].encode() for row in shared_acme.sandbox.running.world.servicetitan.customers.values()]
+        stored = shared_acme.settings.data_dir / "dagster" / "storage"
+        contents = [path.read_bytes() for path in stored.rglob("*") if path.is_file()]
+        assert contents
+        assert not [name for name in names if len(name) > 8 and any(name in content for content in contents)]
+
+
+def test_a_plan_that_changed_after_it_was_pinned_is_not_sent(acme: Installation) -> None:
+    day = date(2026, 10, 7)
+    sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
+    with pytest.raises(BrokenError, match="has changed: pinned 0123"):
+        sync(acme, first=day, last=day, pinned_plan_hash="0123")
+
+
+def test_a_pinned_plan_is_sent_exactly(acme: Installation) -> None:
+    first, day = date(2026, 10, 6), date(2026, 10, 7)
+    sync(acme, first=first, last=first)
+    shown = compute_plan(acme.settings, CONNECTION, day, pinned_by="accountant")
+    assert preview_day(acme.engine, acme.connection, day).plan_hash == shown.plan_hash
+    report = sync(acme, first=day, last=day, pinned_plan_hash=shown.plan_hash)
+    assert report.days[0].plan_hash == shown.plan_hash
+    assert report.days[0].posted_now == len({posting.document for file in shown.files for posting in file.postings})
+
+
+def test_a_stored_pin_refuses_a_day_that_changed_since(acme: Installation) -> None:
+    day = date(2026, 10, 7)
+    sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
+    plan = compute_plan(acme.settings, CONNECTION, day, pinned_by=None)
+    pin_plan(acme.engine, acme.connection, day, plan.plan_hash, actor="accountant")
+    acme.sandbox.add_invoice(date=str(day), total="55.00")
+    with pytest.raises(BrokenError, match="Look at the preview again"):
+        sync(acme, first=day, last=day)
+
+
+def test_wrong_credentials_end_with_what_to_do(acme: Installation) -> None:
+    acme.store_credentials(servicetitan={"client_secret": "wrong"})
+    with pytest.raises(CredentialsError, match="acme_take_in"):
+        sync(acme)
+
+
+def test_an_unknown_connection_names_those_there_are(acme: Installation) -> None:
+    with pytest.raises(ConfigurationError, match=r"There is no connection nobody.*acme"):
+        synchronise(acme.settings, SyncRequest("nobody"), Told())
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        (date(2026, 10, 8), date(2026, 10, 7), "is after"),
+        (date(2026, 9, 1), date(2026, 10, 7), "before acme's start_date"),
+        (date(2026, 10, 3), date(2026, 10, 5), "no business day"),
+        (date(2026, 10, 7), date.today() + timedelta(days=30), "is in the future"),  # noqa: DTZ011 - far enough away
+    ],
+    ids=["reversed", "too_early", "days_off", "in_the_future"],
+)
+def test_days_that_cannot_be_posted_are_refused(acme: Installation, first: date, last: date, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        sync(acme, first=first, last=last)
+
+
+def test_two_synchronisations_of_one_connection_at_once_are_refused(acme: Installation) -> None:
+    with (
+        command_lock(acme.engine, "sync", CONNECTION),
+        pytest.raises(TransientError, match="Another st-deltek sync of connection acme is running"),
+    ):
+        sync(acme)
+
+
+def test_a_run_left_behind_by_a_killed_command_is_ended_and_gives_its_pool_slot_back(acme: Installation) -> None:
+    with open_instance(acme.settings) as instance:
+        run = instance.create_run_for_job(_dead_job, tags={"connection": CONNECTION, STARTED_BY_TAG: STARTED_BY})
+        instance.report_dagster_event(_started(run), run.run_id)
+        storage = instance.event_log_storage
+        storage.initialize_concurrency_limit_to_default("servicetitan_acme")
+        storage.claim_concurrency_slot("servicetitan_acme", run.run_id, "step")
+    report = sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
+    assert report.accounted_for
+    with open_instance(acme.settings) as instance:
+        left = instance.get_run_by_id(run.run_id)
+    assert left is not None
+    assert left.status is dg.DagsterRunStatus.FAILURE
+
+
+@dg.job
+def _dead_job() -> None:
+    """A job of which only the name matters."""
+
+
+def _started(run: dg.DagsterRun) -> dg.DagsterEvent:
+    return dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_START.value, job_name=run.job_name)

@@ -1,0 +1,20 @@
+"""The table schemas shown in Dagster's UI are those of the database."""
+
+import pytest
+from sqlalchemy import Engine, text
+
+from st_deltek_pipeline.orchestration.tables import TABLES
+
+_COLUMNS = """
+SELECT column_name, data_type FROM information_schema.columns
+WHERE table_schema = :schema AND table_name = :table ORDER BY ordinal_position
+"""
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_shown_table_has_exactly_the_databases_columns(module_engine: Engine, table: str) -> None:
+    schema, name = table.split(".")
+    with module_engine.connect() as db:
+        rows = db.execute(text(_COLUMNS), {"schema": schema, "table": name})
+        found = {row.column_name: row.data_type for row in rows}
+    assert dict(TABLES[table]) == found
