@@ -70,10 +70,6 @@ class Rule:
     when: Mapping[str, frozenset[str]]
     give: Mapping[str, str]
 
-    def matches(self, folded: Mapping[str, str]) -> bool:
-        """Say whether every condition holds for a line's facts, each folded with ``fold``."""
-        return all(folded[fact] in accepted for fact, accepted in self.when.items())
-
 
 @dataclass(frozen=True)
 class CodedLine:
@@ -105,10 +101,12 @@ def code_line(rules: Sequence[Rule], facts: LineFacts) -> CodedLine:
     for rule in rules:
         if len(values) == len(CODING_FIELDS):
             break
-        if not rule.matches(folded):
-            continue
-        for name, value in rule.give.items():
-            if name not in values:
-                values[name] = value
-                decided_by[name] = rule.name
+        for fact, accepted in rule.when.items():
+            if folded[fact] not in accepted:
+                break
+        else:
+            for name, value in rule.give.items():
+                if name not in values:
+                    values[name] = value
+                    decided_by[name] = rule.name
     return CodedLine(Coding(**values), decided_by)
