@@ -38,7 +38,7 @@ up: $(STAMP) ## Start the live system: Dagster's UI and daemon (Ctrl-C stops it)
 	@$(BIN)/st-deltek up
 
 bench: $(STAMP) ## Measure intake, posting and memory; prints, never fails on a number
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.run
 
 lock: ## Write requirements.lock anew from pyproject.toml (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv on PATH: https://docs.astral.sh/uv/"; exit 1; }

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,41 @@ from st_deltek_pipeline.cli.sandbox_process import SandboxProcess
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
-from st_deltek_pipeline.services.clients import servicetitan_client, vantagepoint_client
+from st_deltek_pipeline.services.clients import servicetitan_client
 from st_deltek_pipeline.services.intake import FEEDS, IntakeResult, take_in_feed
 from st_deltek_pipeline.services.reference_data import poll_reference
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
+from st_deltek_pipeline.transport.rate_limit import FileRateLimiter
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
+from st_deltek_pipeline.vantagepoint.credentials import VantagepointCredentials
 
 CONNECTION = "benchmark"
 RUN_ID = "benchmark"
 MONTH = "2026-10"
 SEED = 7
 _SESSIONS_END_SECONDS = 5.0
+
+
+@dataclass
+class TimedLimit:
+    """The product's own limit, with a note of how long it made calls wait.
+
+    Attributes:
+        waits: When each wait ended, in seconds since the epoch, and how many seconds it took.
+    """
+
+    limit: FileRateLimiter
+    waits: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+
+    def acquire(self, calls: int = 1) -> None:
+        """Return when ``calls`` more calls may be sent."""
+        started = time.time()
+        self.limit.acquire(calls)
+        ended = time.time()
+        self.waits.append((ended, ended - started))
 
 
 @dataclass(frozen=True)
@@ -44,6 +65,7 @@ class Connected:
     settings: ConnectionSettings
     servicetitan: ServiceTitanClient
     vantagepoint: VantagepointClient
+    limit: TimedLimit
 
     @property
     def calendar(self) -> BusinessCalendar:
@@ -112,14 +134,30 @@ def connected(invoices: int, *, days_off: Sequence[date] = ()) -> Generator[Conn
         engine = ready_database(installation)
         stack.callback(engine.dispose)
         settings = _settings(sandbox.ready, days_off)
+        limit = TimedLimit(FileRateLimiter(folder / "limit", settings.vantagepoint.calls_per_second))
         yield Connected(
             sandbox,
             installation,
             engine,
             settings,
             stack.enter_context(servicetitan_client(installation, settings, sandbox.ready["servicetitan"])),
-            stack.enter_context(vantagepoint_client(installation, settings, sandbox.ready["vantagepoint"])),
+            stack.enter_context(_vantagepoint_client(sandbox.ready["vantagepoint"], settings, limit)),
+            limit,
         )
+
+
+def _vantagepoint_client(ready: dict[str, Any], settings: ConnectionSettings, limit: TimedLimit) -> VantagepointClient:
+    side = settings.vantagepoint
+    return VantagepointClient(
+        base_url=side.base_url,
+        database=side.database,
+        credentials=VantagepointCredentials(
+            ready["username"], ready["password"], ready["client_id"], ready["client_secret"]
+        ),
+        page_size=side.page_size,
+        rate_limiter=limit,
+        allow_insecure_hosts=settings.allow_insecure_hosts,
+    )
 
 
 def _settings(ready: dict[str, Any], days_off: Sequence[date]) -> ConnectionSettings:

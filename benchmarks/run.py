@@ -1,0 +1,224 @@
+"""Runs every benchmark, sets the figures beside their goals, and says what changed since the committed ones.
+
+    make bench                          everything: some minutes
+    python -m benchmarks.run --quick    small volumes: does it work, not how fast it is
+
+A figure never makes it fail; a cent or a document that does not agree does.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from benchmarks import intake, machine, planning, posting
+
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+MOST_MEMORY_GROWTH = Decimal("1.20")
+_QUICK_INTAKE, _QUICK_MEMORY, _QUICK_POSTING, _QUICK_PLANNING = 3_000, (1_000, 3_000), 800, (500,)
+# Smaller changes are the machine's own noise.
+_WORTH_SAYING = Decimal("0.05")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One figure of the specification beside what was measured.
+
+    Attributes:
+        met: ``None`` where the volumes are too small to judge.
+    """
+
+    what: str
+    goal: str
+    measured: str
+    met: bool | None
+
+
+def measure(*, quick: bool) -> dict[str, Any]:
+    """Run every benchmark.
+
+    Args:
+        quick: Small volumes.
+
+    Returns:
+        The figures, ready for JSON.
+    """
+    _say("posting: five business days through both systems")
+    posted = posting.run(_QUICK_POSTING) if quick else posting.run()
+    _say("alignment and planning of a large day")
+    planned = planning.run(_QUICK_PLANNING) if quick else planning.run()
+    _say("intake: throughput, then peak memory at two volumes")
+    taken_in = intake.run(_QUICK_INTAKE, _QUICK_MEMORY) if quick else intake.run()
+    described = posted.pop("machine")
+    busy = max(described["load"], machine.load())
+    return {
+        "machine": {**described, "load": busy},
+        "quick": quick,
+        "intake": taken_in,
+        "posting": posted,
+        "planning": planned,
+    }
+
+
+def goals(figures: dict[str, Any]) -> list[Goal]:
+    """Set the figures beside the goals.
+
+    Args:
+        figures: From ``measure``.
+    """
+    throughput, memory = figures["intake"]["throughput"], figures["intake"]["memory"]
+    first, second = figures["posting"]["first"], figures["posting"]["second"]
+    growth = Decimal(str(memory[-1]["peak_memory_mib"])) / Decimal(str(memory[0]["peak_memory_mib"]))
+    feed_calls = max(second["most_calls_per_feed"], throughput["second_intake_calls"])
+    written = throughput["second_intake_rows_written"] + sum(
+        rows for table, rows in second["intake_rows_written"].items() if table.startswith(("raw.", "staged."))
+    )
+
+    def judged(met: bool) -> bool | None:  # noqa: FBT001 - the judgement itself
+        return None if figures["quick"] else met
+
+    return [
+        Goal(
+            f"intake of {throughput['invoices']:,} three-line invoices, end to end",
+            f"above {intake.GOAL:,}/s",
+            f"{throughput['end_to_end_per_second']:,}/s",
+            judged(throughput["end_to_end_per_second"] > intake.GOAL),
+        ),
+        Goal("second intake: most calls per feed", "at most 1", str(feed_calls), feed_calls <= 1),
+        Goal("second intake: rows written to raw and staged", "0", str(written), written == 0),
+        Goal(
+            f"peak memory, {memory[0]['invoices']:,} to {memory[-1]['invoices']:,} invoices",
+            "flat within 20 %",
+            f"{memory[0]['peak_memory_mib']:.0f} to {memory[-1]['peak_memory_mib']:.0f} MiB ({growth - 1:+.0%})",
+            judged(growth <= MOST_MEMORY_GROWTH),
+        ),
+        Goal(
+            f"calls to Vantagepoint per invoice, {first['posted']:,} posted",
+            f"at most {posting.MOST_CALLS_PER_INVOICE}",
+            f"{first['calls_per_invoice']:.3f}",
+            judged(Decimal(str(first["calls_per_invoice"])) <= posting.MOST_CALLS_PER_INVOICE),
+        ),
+        Goal(
+            "posting, plan to confirm",
+            "(none)",
+            f"{first['posting_invoices_per_second']:,} invoices/s",
+            judged(met=True),
+        ),
+        Goal(
+            "tie-out, and the sandbox's own books",
+            "to the cent",
+            f"difference {first['difference']}",
+            not figures["posting"]["problems"],
+        ),
+    ]
+
+
+def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Say which headline figures moved by more than a twentieth.
+
+    Args:
+        before: Earlier figures.
+        now: These figures.
+    """
+    lines: list[str] = []
+    for name, path in _HEADLINES.items():
+        old, new = (_at(figures, path) for figures in (before, now))
+        if old is None or new is None or old == new:
+            continue
+        change = (new - old) / old if old else Decimal(1)
+        if abs(change) > _WORTH_SAYING:
+            lines.append(f"{name}: {old:,} -> {new:,} ({change:+.0%})")
+    return lines
+
+
+_HEADLINES = {
+    "intake, invoices/s": ("intake", "throughput", "end_to_end_per_second"),
+    "intake into raw, invoices/s": ("intake", "throughput", "raw_per_second"),
+    "staging, invoices/s": ("intake", "throughput", "staged_per_second"),
+    "peak memory, smaller volume, MiB": ("intake", "memory", 0, "peak_memory_mib"),
+    "peak memory, larger volume, MiB": ("intake", "memory", -1, "peak_memory_mib"),
+    "calls to Vantagepoint per invoice": ("posting", "first", "calls_per_invoice"),
+    "posting, invoices/s": ("posting", "first", "posting_invoices_per_second"),
+    "aligning a large day, s": ("planning", -1, "align_seconds"),
+    "planning a large day, s": ("planning", -1, "plan_seconds"),
+    "peak memory of planning a large day, MiB": ("planning", -1, "peak_memory_after_planning_mib"),
+}
+
+
+def _at(figures: Any, path: tuple[str | int, ...]) -> Decimal | None:  # noqa: ANN401 - JSON
+    for step in path:
+        try:
+            figures = figures[step]
+        except (KeyError, IndexError):
+            return None
+    return Decimal(str(figures))
+
+
+def _show(figures: dict[str, Any], judged: list[Goal]) -> None:
+    print(machine.line(figures["machine"]))
+    print(f"Load average while measuring: {figures['machine']['load']}")
+    print()
+    intake.show(figures["intake"])
+    posting.show(figures["posting"])
+    planning.show(figures["planning"])
+    print()
+    width = max(len(goal.what) for goal in judged)
+    for goal in judged:
+        verdict = {None: "not judged", True: "met", False: "MISSED"}[goal.met if goal.goal != "(none)" else None]
+        print(f"{goal.what:<{width}}  {goal.goal:<16}  {goal.measured:<22}  {verdict}")
+
+
+def _committed() -> dict[str, Any] | None:
+    """Return the committed figures, or ``None`` outside a git checkout and before there are any."""
+    command = ["git", "show", f"HEAD:./{RESULTS.name}"]
+    try:
+        found = subprocess.run(command, cwd=RESULTS.parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return dict(json.loads(found.stdout)) if found.returncode == 0 else None
+
+
+def _show_changes(figures: dict[str, Any]) -> None:
+    before = None if figures["quick"] else _committed()
+    if before is None:
+        return
+    if not machine.same(before["machine"], figures["machine"]):
+        print(f"\nNot compared: the committed figures are of another machine, {machine.line(before['machine'])}")
+        return
+    moved = changes(before, figures)
+    print(f"\nAgainst the committed figures, measured at a load average of {before['machine']['load']}:")
+    for line in moved or ["nothing moved by more than 5 %"]:
+        print(f"  {line}")
+
+
+def _say(what: str) -> None:
+    print(f"Measuring {what} ...", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description="Run every benchmark.")
+    parser.add_argument("--quick", action="store_true", help="small volumes; nothing is judged or written")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where the figures are written")
+    options = parser.parse_args()
+    try:
+        figures = measure(quick=options.quick)
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(error.returncode) from error
+    judged = goals(figures)
+    _show(figures, judged)
+    _show_changes(figures)
+    if not options.quick:
+        options.output.parent.mkdir(exist_ok=True)
+        figures["goals"] = [asdict(goal) for goal in judged]
+        options.output.write_text(json.dumps(figures, indent=2) + "\n")
+    if figures["posting"]["problems"]:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
