@@ -5,7 +5,7 @@ left alone, and only then do status, alignment and periods decide.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -41,7 +41,7 @@ class Situation:
     Attributes:
         invoice: The current revision.
         lines: Its coded lines, empty when ``hold`` is set.
-        hold: What alignment (or an unreadable newer version) found.
+        hold: What alignment found.
         standing: What stands in Vantagepoint.
         occupied: A transaction file with this document is under way or held.
         previous: The last recorded outcome.
@@ -81,7 +81,9 @@ def decide(situation: Situation, rules: PostingRules, periods: Mapping[int, Fisc
         rules: The connection's settings.
         periods: Vantagepoint's period table.
     """
-    if situation.occupied or _is_settled(situation):
+    if situation.occupied:
+        return _under_way(situation)
+    if _is_settled(situation):
         return LEAVE_AS_IS
     hold = _status_hold(situation, rules)
     ignore = None if hold else _ignore_reason(situation, rules)
@@ -89,16 +91,32 @@ def decide(situation: Situation, rules: PostingRules, periods: Mapping[int, Fisc
         return _held(situation, hold)
     if ignore is not None:
         return _ignored(situation, ignore)
-    if not situation.invoice.active:
-        return _post(situation, (), rules, periods)
-    if situation.hold is not None:
+    active = situation.invoice.active
+    if active and situation.hold is not None:
         return _held(situation, situation.hold)
-    return _post(situation, situation.lines, rules, periods)
+    return _post(situation, situation.lines if active else (), rules, periods)
 
 
 def unposted_amount(invoice: Invoice, standing: Standing) -> Decimal:
     """Return what the revision's total says should stand and does not."""
     return (invoice.total if invoice.active else ZERO) - total(standing.values())
+
+
+def _under_way(situation: Situation) -> Decision:
+    """Count a revision that came while a file is under way; it is decided once that file is finished."""
+    previous = situation.previous
+    if previous is not None and previous.revision_hash == situation.invoice.revision_hash:
+        return LEAVE_AS_IS
+    amount = unposted_amount(situation.invoice, situation.standing)
+    message = "A newer revision waits until the transaction file under way is finished."
+    waiting = _outcome(situation, OutcomeKind.IN_FLIGHT, "", message, amount)
+    if previous is None:
+        return Decision((), waiting)
+    if previous.outcome is OutcomeKind.HELD and previous.reason != HoldReason.UNREADABLE:
+        # The file itself is on hold, and so is whatever follows it.
+        waiting = replace(waiting, outcome=previous.outcome, reason=previous.reason, message=previous.message)
+        waiting = replace(waiting, words=previous.words)
+    return Decision((), replace(waiting, project=previous.project))
 
 
 def _is_settled(situation: Situation) -> bool:
@@ -112,8 +130,6 @@ def _is_settled(situation: Situation) -> bool:
 
 def _status_hold(situation: Situation, rules: PostingRules) -> Hold | None:
     """Find what keeps any posting, even a reversal, from being right."""
-    if situation.hold is not None and situation.hold.reason is HoldReason.UNREADABLE:
-        return situation.hold
     not_ready = _not_ready(situation.invoice, rules) if situation.invoice.active else ""
     if not not_ready:
         return None

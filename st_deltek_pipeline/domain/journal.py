@@ -62,6 +62,7 @@ class EventType(StrEnum):
     DOCUMENT_HELD = "document_held"
     DOCUMENT_IGNORED = "document_ignored"
     DOCUMENT_UNCHANGED = "document_unchanged"
+    DOCUMENT_WAITING = "document_waiting"
     PLAN_PINNED = "plan_pinned"
 
 

@@ -21,6 +21,11 @@ class LedgerLine(Protocol):
         ...
 
     @property
+    def period(self) -> int:
+        """The accounting period it stands in, YYYYPP."""
+        ...
+
+    @property
     def wbs1(self) -> str:
         """Project."""
         ...
@@ -43,7 +48,12 @@ class LedgerLine(Protocol):
 
 def same_invoice_number(first: str, second: str, *, padded_to: int) -> bool:
     """Compare invoice numbers, one of which Vantagepoint may have padded with zeros."""
-    return pad_invoice_number(first, padded_to) == pad_invoice_number(second, padded_to)
+    return invoice_number_key(first, padded_to) == invoice_number_key(second, padded_to)
+
+
+def invoice_number_key(number: str, padded_to: int) -> str:
+    """Fold an invoice number so that all its spellings are equal: padding, blanks, and case as in SQL Server."""
+    return pad_invoice_number(number, padded_to).casefold()
 
 
 def pad_invoice_number(number: str, padded_to: int) -> str:
@@ -86,7 +96,8 @@ def ledger_differences(
     are left out.
 
     Returns:
-        What differs, in words; empty when every line stands in the ledger once, with its amount.
+        What differs, in words; empty when every line stands in the ledger once, with its amount, in the file's
+        period: the session decides where a posting lands, and somebody may have moved it (section 4.8).
     """
     ours = {str(row["PKey"]): row for row in body[f"{prefix}Detail"]}
     seen: dict[str, Decimal] = {}
@@ -98,6 +109,8 @@ def ledger_differences(
         sent = ours[row.line_key]
         if row.account != sent["Account"] or row.wbs1 != sent["WBS1"]:
             found.append(f"line {row.line_key} stands on {row.wbs1} {row.account}")
+        if row.period != body["Period"]:
+            found.append(f"line {row.line_key} stands in period {row.period}, not {body['Period']}")
         if not same_invoice_number(row.invoice, str(sent["Invoice"]), padded_to=padded_to):
             found.append(f"line {row.line_key} stands under invoice {row.invoice}")
     found += [
@@ -137,8 +150,16 @@ def stands_already(posting: Posting, rows: Iterable[LedgerLine], *, receivables_
     return ours == theirs
 
 
+def nets_to_nothing(rows: Iterable[LedgerLine]) -> bool:
+    """Say whether ledger rows take each other back account by account: somebody reversed what was entered."""
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        sums[row.account] = sums.get(row.account, ZERO) + row.amount
+    return not any(sums.values())
+
+
 def _comparable(row: Mapping[str, Any], padded_to: int) -> tuple[str, ...]:
     amount = Decimal(str(row.get("Amount") or 0)).quantize(Decimal("0.0001"))
     texts = [str(row.get(name) or "").strip() for name in ("WBS1", "WBS2", "WBS3", "InvoiceSection", "Account")]
-    number = pad_invoice_number(str(row.get("Invoice") or ""), padded_to)
+    number = invoice_number_key(str(row.get("Invoice") or ""), padded_to)
     return (*texts, number, str(row.get("TaxCode") or "").strip(), str(amount))

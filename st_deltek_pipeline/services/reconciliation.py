@@ -1,5 +1,6 @@
 """The tie-out of a connection, as a value and as a pandas frame for reports."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.domain.reconciliation import DocumentSides, TieOut, compare
-from st_deltek_pipeline.store.tie_out import document_figures, journaled_by_project, posted_by_project
+from st_deltek_pipeline.store.tie_out import DocumentFigures, document_figures, journaled_by_project, posted_by_project
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,14 +47,20 @@ def tie_out(engine: Engine, settings: ConnectionSettings, first: date, last: dat
             servicetitan=figure.total + ZERO,
             journaled=journaled.get(figure.document_id, {}),
             posted=posted.get(figure.document_id, {}),
-            # A record without a date is held by being set aside; it never reaches planning.
-            outcome=figure.outcome or (None if figure.document_date else "held"),
-            reason=figure.reason if figure.document_date else "unreadable",
-            outside=figure.outside if figure.document_date else figure.total + ZERO,
+            outcome=figure.outcome,
+            reason=figure.reason,
+            outside=figure.outside,
             project=figure.project,
         )
-        for figure in figures
+        for figure in map(_held_without_a_date, figures)
     )
+
+
+def _held_without_a_date(figure: DocumentFigures) -> DocumentFigures:
+    """Hold what never had a readable date: it is set aside, belongs to no day, and so never reaches planning."""
+    if figure.outcome is not None or figure.document_date is not None:
+        return figure
+    return replace(figure, outcome="held", reason="unreadable", outside=figure.total)
 
 
 def tie_out_frame(result: TieOut) -> "pd.DataFrame":

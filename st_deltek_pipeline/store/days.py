@@ -22,7 +22,7 @@ FROM staged.set_aside AS aside
 LEFT JOIN journal.outcomes AS decided
   ON decided.connection = aside.connection AND decided.kind = :kind AND decided.document_id = aside.record_id
 WHERE aside.connection = :connection AND aside.kind = :kind AND aside.business_day IS NOT NULL
-  AND decided.document_id IS NULL
+  AND decided.reason IS DISTINCT FROM 'unreadable'
 ORDER BY business_day
 """
 

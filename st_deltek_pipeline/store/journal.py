@@ -7,7 +7,7 @@ Nothing here decides; ``services.posting`` does.
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy.engine import Row
 from st_deltek_pipeline.domain.alignment import LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError
+from st_deltek_pipeline.domain.holds import Hold
 from st_deltek_pipeline.domain.journal import (
     FIRST_HASH,
     OCCUPYING_STATES,
@@ -40,7 +41,12 @@ _OCCUPYING = sorted(state.value for state in OCCUPYING_STATES)
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A transaction file as the journal knows it."""
+    """A transaction file as the journal knows it.
+
+    Attributes:
+        sent_at: When it was last about to be sent; ``None`` if never.
+        unchanged_for: Time since its last change of state, by the database's clock.
+    """
 
     batch: str
     kind: Kind
@@ -56,6 +62,7 @@ class StoredFile:
     sent_at: datetime | None
     post_sequence: int | None
     words: str
+    unchanged_for: timedelta
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class DocumentStanding:
     """What our journal says of one document's place in Vantagepoint.
 
     Attributes:
-        lines: Amounts that stand in the ledger; zero sums are left out unless the line was a zero line.
+        lines: Amounts that stand in the ledger; what was taken back stays, as a zero.
         next_posting_no: The first number no occupying or standing posting has used.
         occupied: A transaction file with this document is under way or held.
     """
@@ -171,8 +178,8 @@ class JournalTransaction:
     def add_files(self, files: Sequence[TransactionFile], *, parent_batch: str | None = None) -> None:
         """Freeze new transaction files with their postings.
 
-        A file that Vantagepoint refused may be planned again under the same Batch; any other repetition is
-        an error, and the transaction must not commit.
+        A file that is not in Vantagepoint (refused, or split and its parts refused) may be planned again under the
+        same Batch; any other repetition is an error, and the transaction must not commit.
 
         Raises:
             BrokenError: A Batch or posting is already in use.
@@ -195,9 +202,9 @@ class JournalTransaction:
                     VALUES (:connection, :batch, :kind, :company, :period, :business_day,
                         'planned', :documents, :amount, :body_hash, :parent_batch)
                     ON CONFLICT (connection, batch) DO UPDATE SET
-                        state = 'planned', body_hash = :body_hash, business_day = :business_day, amount = :amount,
-                        parent_batch = :parent_batch, words = '', sent_at = NULL, changed_at = now()
-                    WHERE transaction_files.state = 'refused'
+                        state = 'planned', company = :company, body_hash = :body_hash, business_day = :business_day,
+                        amount = :amount, parent_batch = :parent_batch, words = '', sent_at = NULL, changed_at = now()
+                    WHERE transaction_files.state IN ('refused', 'split')
                     """
                 ),
                 {
@@ -214,7 +221,7 @@ class JournalTransaction:
                 },
             )
             if written.rowcount != 1:
-                message = f"Transaction file {file.batch} is already in the journal and was not refused."
+                message = f"Transaction file {file.batch} is already in the journal and was not given up."
                 raise BrokenError(message, advice="This must not happen; report it with the journal's events.")
         if parent_batch is None:
             self._add_postings(files)
@@ -222,14 +229,14 @@ class JournalTransaction:
             self._move_postings(files)
 
     def _add_postings(self, files: Sequence[TransactionFile]) -> None:
+        # What was given up makes room: left behind, it would count as a part that is not posted yet.
         self._connection.execute(
             text(
                 """
                 DELETE FROM journal.postings USING journal.transaction_files AS file,
-                    unnest(CAST(:kinds AS text[]), CAST(:ids AS bigint[]), CAST(:numbers AS int[]))
-                        AS wanted (kind, document_id, posting_no)
+                    unnest(CAST(:kinds AS text[]), CAST(:ids AS bigint[])) AS wanted (kind, document_id)
                 WHERE postings.connection = :connection AND postings.kind = wanted.kind
-                  AND postings.document_id = wanted.document_id AND postings.posting_no >= wanted.posting_no
+                  AND postings.document_id = wanted.document_id
                   AND file.connection = postings.connection AND file.batch = postings.batch
                   AND NOT (file.state = ANY(:taken) AND file.batch <> ALL(:batches))
                 """
@@ -238,7 +245,6 @@ class JournalTransaction:
                 "connection": self._name,
                 "kinds": [posting.document.kind.value for file in files for posting in file.postings],
                 "ids": [posting.document.document_id for file in files for posting in file.postings],
-                "numbers": [posting.posting_no for file in files for posting in file.postings],
                 "taken": _TAKEN,
                 "batches": [file.batch for file in files],
             },
@@ -334,7 +340,7 @@ class JournalTransaction:
             text(
                 """
                 UPDATE journal.transaction_files SET
-                    state = :state, words = :words, changed_at = now(),
+                    state = :state, words = :words, changed_at = clock_timestamp(),
                     post_sequence = coalesce(:post_sequence, post_sequence),
                     sent_at = CASE WHEN :sent_now THEN clock_timestamp() ELSE sent_at END
                 WHERE connection = :connection AND batch = :batch AND state = ANY(:before)
@@ -393,47 +399,80 @@ class JournalTransaction:
             },
         )
 
-    def settle(self, kind: Kind, document_ids: Sequence[int]) -> None:
-        """Bring documents' outcomes in line with their postings.
+    def hold(self, holds: Mapping[DocumentKey, tuple[Hold, str]]) -> None:
+        """Put documents on hold; what of them is outside the ledger stays as it is.
 
-        A document whose current revision has nothing outside the ledger any more is posted; for any other the
-        amount becomes what is still outside.
+        Args:
+            holds: Why, and the project concerned.
+        """
+        self._connection.execute(
+            text(
+                """
+                UPDATE journal.outcomes AS now SET
+                    outcome = 'held', reason = held.reason, message = held.message, words = held.words,
+                    project = held.project, changed_at = now(),
+                    since = CASE WHEN now.outcome = 'held' AND now.reason = held.reason THEN now.since ELSE now() END
+                FROM unnest(CAST(:kinds AS text[]), CAST(:ids AS bigint[]), CAST(:reasons AS text[]),
+                            CAST(:messages AS text[]), CAST(:words AS text[]), CAST(:projects AS text[]))
+                    AS held (kind, document_id, reason, message, words, project)
+                WHERE now.connection = :connection AND now.kind = held.kind AND now.document_id = held.document_id
+                """
+            ),
+            {
+                "connection": self._name,
+                "kinds": [document.kind.value for document in holds],
+                "ids": [document.document_id for document in holds],
+                "reasons": [hold.reason.value for hold, _ in holds.values()],
+                "messages": [hold.message for hold, _ in holds.values()],
+                "words": [hold.words for hold, _ in holds.values()],
+                "projects": [project for _, project in holds.values()],
+            },
+        )
+
+    def land(self, batch: str) -> None:
+        """Bring outcomes in line with a file that has just become a standing one.
+
+        What it posted is no longer outside the ledger. A document whose current revision has nothing under way or
+        refused any more is posted; one that changed meanwhile keeps waiting for its difference.
         """
         # MATERIALIZED: on tables that grew since they were last analysed, the planner would compute it once per row.
         self._connection.execute(
             text(
                 """
-                WITH state AS MATERIALIZED (
-                    SELECT posting.document_id,
-                           coalesce(sum(posting.amount) FILTER (WHERE file.state <> ALL(:standing)), 0) AS outside,
-                           count(*) FILTER (WHERE file.state <> ALL(:standing)) AS postings_outside
-                    FROM journal.postings AS posting
-                    JOIN journal.transaction_files AS file USING (connection, batch)
-                    JOIN journal.outcomes AS outcome
-                      ON outcome.connection = posting.connection AND outcome.kind = posting.kind
-                     AND outcome.document_id = posting.document_id AND outcome.revision = posting.revision
-                    WHERE posting.connection = :connection AND posting.kind = :kind
-                      AND posting.document_id = ANY(:ids)
-                    GROUP BY posting.document_id
+                WITH landed AS MATERIALIZED (
+                    SELECT kind, document_id, max(revision) AS revision, sum(amount) AS amount
+                    FROM journal.postings WHERE connection = :connection AND batch = :batch
+                    GROUP BY kind, document_id
+                ), state AS MATERIALIZED (
+                    SELECT landed.kind, landed.document_id, landed.revision, landed.amount,
+                           bool_and(file.state = ANY(:standing)) AS complete
+                    FROM landed
+                    JOIN journal.postings AS posting
+                      ON posting.connection = :connection AND posting.kind = landed.kind
+                     AND posting.document_id = landed.document_id AND posting.revision = landed.revision
+                    JOIN journal.transaction_files AS file
+                      ON file.connection = posting.connection AND file.batch = posting.batch
+                    GROUP BY landed.kind, landed.document_id, landed.revision, landed.amount
+                ), next AS MATERIALIZED (
+                    SELECT state.kind, state.document_id, outcome.amount - state.amount AS amount,
+                           state.complete AND outcome.revision = state.revision AS posted
+                    FROM state JOIN journal.outcomes AS outcome
+                      ON outcome.connection = :connection AND outcome.kind = state.kind
+                     AND outcome.document_id = state.document_id
                 )
                 UPDATE journal.outcomes AS now SET
-                    amount = state.outside,
-                    outcome = CASE WHEN state.postings_outside = 0 THEN 'posted' ELSE now.outcome END,
-                    reason = CASE WHEN state.postings_outside = 0 THEN '' ELSE now.reason END,
-                    message = CASE WHEN state.postings_outside = 0 THEN '' ELSE now.message END,
-                    words = CASE WHEN state.postings_outside = 0 THEN '' ELSE now.words END,
-                    since = CASE WHEN state.postings_outside = 0 THEN now() ELSE now.since END,
+                    amount = next.amount,
+                    outcome = CASE WHEN next.posted THEN 'posted' ELSE now.outcome END,
+                    reason = CASE WHEN next.posted THEN '' ELSE now.reason END,
+                    message = CASE WHEN next.posted THEN '' ELSE now.message END,
+                    words = CASE WHEN next.posted THEN '' ELSE now.words END,
+                    since = CASE WHEN next.posted THEN now() ELSE now.since END,
                     changed_at = now()
-                FROM state
-                WHERE now.connection = :connection AND now.kind = :kind AND now.document_id = state.document_id
+                FROM next
+                WHERE now.connection = :connection AND now.kind = next.kind AND now.document_id = next.document_id
                 """
             ),
-            {
-                "connection": self._name,
-                "kind": kind.value,
-                "ids": list(document_ids),
-                "standing": _STANDING,
-            },
+            {"connection": self._name, "batch": batch, "standing": _STANDING},
         )
 
     def save_ledger_rows(self, rows: Sequence[LedgerEvidence]) -> None:
@@ -522,6 +561,43 @@ class JournalTransaction:
         )
         return _number_owners(self._connection, target, [(project, invoice) for project, invoice, _ in ordered])
 
+    def release_invoice_numbers(self, batch: str) -> None:
+        """Give back the numbers of a file that was given up, where nothing else of their document needs them."""
+        # Zeros in front may be padding; a number that is kept too long only means one hold more.
+        self._connection.execute(
+            text(
+                """
+                DELETE FROM journal.invoice_numbers AS owner USING journal.postings AS given_up
+                WHERE given_up.connection = :connection AND given_up.batch = :batch
+                  AND owner.connection = given_up.connection AND owner.kind = given_up.kind
+                  AND owner.document_id = given_up.document_id AND owner.wbs1 = given_up.wbs1
+                  AND ltrim(owner.invoice, '0') = ltrim(lower(btrim(given_up.invoice)), '0')
+                  AND NOT EXISTS (
+                    SELECT FROM journal.postings AS other
+                    JOIN journal.transaction_files AS file
+                      ON file.connection = other.connection AND file.batch = other.batch
+                    WHERE other.connection = given_up.connection AND other.kind = given_up.kind
+                      AND other.document_id = given_up.document_id AND other.wbs1 = given_up.wbs1
+                      AND ltrim(lower(btrim(other.invoice)), '0') = ltrim(lower(btrim(given_up.invoice)), '0')
+                      AND file.state = ANY(:taken)
+                  )
+                """
+            ),
+            {"connection": self._name, "batch": batch, "taken": _TAKEN},
+        )
+
+    def use_pin(self, kind: Kind, business_day: date) -> None:
+        """Take a day's pin away, once the plan it allowed is frozen: the next plan of the day is another one."""
+        self._connection.execute(
+            text(
+                """
+                DELETE FROM journal.plan_pins
+                WHERE connection = :connection AND kind = :kind AND business_day = :day
+                """
+            ),
+            {"connection": self._name, "kind": kind.value, "day": business_day},
+        )
+
 
 class Journal:
     """One connection's journal."""
@@ -558,19 +634,35 @@ class Journal:
             raise BrokenError(message)
         return _stored_file(row)
 
-    def open_files(self, kind: Kind, business_day: date | None = None) -> list[StoredFile]:
-        """Read the files a run must go on with, oldest first; of one business day, or of all."""
+    def open_files(self, kind: Kind, business_day: date, document_ids: Sequence[int]) -> list[StoredFile]:
+        """Read the files a run of a business day must go on with, oldest first.
+
+        Args:
+            kind: The kind of document.
+            business_day: The day.
+            document_ids: The day's documents; they may have been planned on another day, which may even have
+                become a day off since.
+        """
         with self._engine.connect() as connection:
             rows = connection.execute(
                 text(
                     _SELECT_FILE
                     + """
                     WHERE connection = :connection AND kind = :kind AND state = ANY(:states)
-                      AND (CAST(:day AS date) IS NULL OR business_day = :day)
+                      AND (business_day = :day OR EXISTS (
+                        SELECT FROM journal.postings AS posting
+                        WHERE posting.connection = file.connection AND posting.batch = file.batch
+                          AND posting.document_id = ANY(:ids)))
                     ORDER BY created_at, batch
                     """
                 ),
-                {"connection": self._name, "kind": kind.value, "states": _OPEN, "day": business_day},
+                {
+                    "connection": self._name,
+                    "kind": kind.value,
+                    "states": _OPEN,
+                    "day": business_day,
+                    "ids": list(document_ids),
+                },
             )
             return [_stored_file(row) for row in rows]
 
@@ -720,7 +812,8 @@ class Journal:
 
 
 _SELECT_FILE = """
-    SELECT file.*, body.body FROM journal.transaction_files AS file JOIN journal.bodies AS body USING (body_hash)
+    SELECT file.*, body.body, clock_timestamp() - file.changed_at AS unchanged_for
+    FROM journal.transaction_files AS file JOIN journal.bodies AS body USING (body_hash)
 """
 
 _SELECT_STANDING_LINES = """
@@ -785,6 +878,7 @@ def _stored_file(row: Row[Any]) -> StoredFile:
         sent_at=row.sent_at,
         post_sequence=row.post_sequence,
         words=row.words,
+        unchanged_for=row.unchanged_for,
     )
 
 

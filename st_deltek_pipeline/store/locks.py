@@ -11,8 +11,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from psycopg2 import errors
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from st_deltek_pipeline.domain.errors import LockLostError, TransientError
 
@@ -67,32 +68,45 @@ def poster_lock(
     """
     number = int.from_bytes(hashlib.sha256(poster.encode()).digest()[:8], "big", signed=True)
     with engine.connect() as connection:
-        connection.execute(text(f"SET lock_timeout = '{int(wait_seconds)}s'"))
-        connection.commit()
         try:
-            connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": number})
-        except OperationalError as error:
-            message = f"Another run has been posting as this Vantagepoint user for over {wait_seconds} s."
-            raise TransientError(message, advice="Wait for it to end, or look at it in the Dagster UI.") from error
+            yield PosterLock(poster, _take(connection, number, poster, holder, wait_seconds))
+        except BaseException:
+            # Ending the session is the one way to give the lock back whatever happened, even on a dead connection.
+            connection.invalidate()
+            raise
+        _give_back(connection, number)
+
+
+def _take(connection: Connection, number: int, poster: str, holder: str, wait_seconds: int) -> int:
+    try:
+        # For this transaction only: the session goes back to the pool. The advisory lock outlives the transaction.
+        connection.execute(text(f"SET LOCAL lock_timeout = '{int(wait_seconds)}s'"))
+        connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": number})
+        fence = connection.execute(
+            text(
+                """
+                INSERT INTO journal.poster_locks (poster, fence, holder, acquired_at)
+                VALUES (:poster, 1, :holder, clock_timestamp())
+                ON CONFLICT (poster) DO UPDATE
+                SET fence = poster_locks.fence + 1, holder = :holder, acquired_at = clock_timestamp()
+                RETURNING fence
+                """
+            ),
+            {"poster": poster, "holder": holder},
+        ).scalar_one()
+    except OperationalError as error:
+        if not isinstance(error.orig, errors.LockNotAvailable | errors.QueryCanceled):
+            raise
+        message = f"Another run has been posting as this Vantagepoint user for over {wait_seconds} s."
+        raise TransientError(message, advice="Wait for it to end, or look at it in the Dagster UI.") from error
+    connection.commit()
+    return fence
+
+
+def _give_back(connection: Connection, number: int) -> None:
+    try:
+        connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": number})
         connection.commit()
-        try:
-            fence = connection.execute(
-                text(
-                    """
-                    INSERT INTO journal.poster_locks (poster, fence, holder, acquired_at)
-                    VALUES (:poster, 1, :holder, clock_timestamp())
-                    ON CONFLICT (poster) DO UPDATE
-                    SET fence = poster_locks.fence + 1, holder = :holder, acquired_at = clock_timestamp()
-                    RETURNING fence
-                    """
-                ),
-                {"poster": poster, "holder": holder},
-            ).scalar_one()
-            connection.commit()
-            yield PosterLock(poster, fence)
-        finally:
-            if not connection.invalidated and not connection.closed:
-                connection.rollback()
-                connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": number})
-                connection.execute(text("RESET lock_timeout"))
-                connection.commit()
+    except DBAPIError:
+        # The session ended, and the lock with it; what was written meanwhile was checked against the fence.
+        connection.invalidate()

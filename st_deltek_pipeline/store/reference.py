@@ -347,6 +347,35 @@ def load_reference(engine: Engine, connection: str) -> ReferenceData:
     )
 
 
+def load_periods(engine: Engine, connection: str) -> Mapping[int, FiscalPeriod]:
+    """Return only the accounting periods, for a look that must be cheap.
+
+    Args:
+        engine: The application's database.
+        connection: The connection's name.
+
+    Raises:
+        BrokenError: A stored row cannot be read.
+    """
+    with engine.connect() as db:
+        rows = db.execute(
+            text(
+                """
+                SELECT kind, key, CAST(row AS text) FROM reference.snapshots
+                WHERE connection = :connection AND gone_at IS NULL AND kind IN (:periods, :session)
+                """
+            ),
+            {"connection": connection, "periods": ReferenceKind.PERIODS.value, "session": _SESSION},
+        ).all()
+    sessions = [(key, row) for kind, key, row in rows if kind == _SESSION]
+    periods = [(key, row) for kind, key, row in rows if kind != _SESSION]
+    session = _read(connection, _SESSION, sessions, _SessionRow).get(_SESSION_KEY, _SessionRow())
+    return _periods(
+        _read(connection, ReferenceKind.PERIODS, periods, _PeriodRow),
+        own_company=(session.Company or session.PeriodsOf) == session.PeriodsOf,
+    )
+
+
 def _read(connection: str, kind: str, rows: Sequence[tuple[str, str]], row_type: type[_T]) -> dict[str, _T]:
     decoder = msgspec.json.Decoder(row_type, strict=False)
     found: dict[str, _T] = {}

@@ -56,9 +56,38 @@ def test_a_ready_aligned_invoice_is_planned_for_its_whole_total() -> None:
     assert len(decision.postings) == 1
 
 
-def test_a_document_under_way_is_left_alone_whatever_changed() -> None:
-    changed = replace(invoice("500.00"), active=False)
-    assert decide(situation(changed, occupied=True), RULES, PERIODS) is LEAVE_AS_IS
+def under_way(document: Invoice, before: DocumentOutcome) -> Decision:
+    return decide(situation(document, occupied=True, previous=before), RULES, PERIODS)
+
+
+def test_a_document_under_way_is_left_alone_while_it_does_not_change() -> None:
+    document = invoice("500.00")
+    assert under_way(document, previous(document, OutcomeKind.IN_FLIGHT)) is LEAVE_AS_IS
+    assert under_way(document, previous(document, OutcomeKind.HELD)) is LEAVE_AS_IS
+
+
+def test_a_revision_that_comes_while_the_file_is_under_way_waits_and_is_counted() -> None:
+    document = invoice("500.00")
+    decision = under_way(document, previous(document, OutcomeKind.IN_FLIGHT, revision_hash="b" * 64))
+    assert decision.postings == ()
+    assert outcome(decision) == (OutcomeKind.IN_FLIGHT, "", Decimal("500.00"))
+    gone = under_way(replace(document, active=False), previous(document, OutcomeKind.IN_FLIGHT, revision_hash="b" * 64))
+    assert outcome(gone) == (OutcomeKind.IN_FLIGHT, "", Decimal("0.00"))
+
+
+def test_a_revision_that_comes_while_the_file_is_on_hold_is_held_for_the_same_reason() -> None:
+    document = invoice("500.00")
+    before = replace(
+        previous(document, OutcomeKind.HELD, revision_hash="b" * 64),
+        reason=HoldReason.POST_REFUSED.value,
+        words="Period 202610 is closed.",
+    )
+    decision = under_way(document, before)
+    assert outcome(decision) == (OutcomeKind.HELD, "post_refused", Decimal("500.00"))
+    assert decision.outcome is not None
+    assert decision.outcome.words == "Period 202610 is closed."
+    unreadable = replace(before, reason=HoldReason.UNREADABLE.value, words="")
+    assert outcome(under_way(document, unreadable)) == (OutcomeKind.IN_FLIGHT, "", Decimal("500.00"))
 
 
 def test_a_posted_revision_is_left_alone_even_when_a_rule_now_holds_it() -> None:
@@ -160,12 +189,6 @@ def test_a_zero_total_of_amounts_that_differ_is_no_zero_document() -> None:
 def test_a_posted_document_that_becomes_zero_is_reversed_and_not_ignored() -> None:
     decision = decide(situation(invoice("0.00"), lines=(), standing=STANDING), RULES, PERIODS)
     assert outcome(decision) == (OutcomeKind.IN_FLIGHT, "", Decimal("-100.00"))
-
-
-def test_an_unreadable_newer_version_holds_what_stands() -> None:
-    hold = Hold(HoldReason.UNREADABLE, "the newer version has no total")
-    decision = decide(situation(invoice("100.00"), hold=hold, standing=STANDING), RULES, PERIODS)
-    assert outcome(decision) == (OutcomeKind.HELD, HoldReason.UNREADABLE, Decimal("0.00"))
 
 
 def test_a_change_without_effect_on_the_books_settles_without_a_posting() -> None:

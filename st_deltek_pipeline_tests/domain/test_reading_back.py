@@ -9,6 +9,8 @@ from st_deltek_pipeline.domain.reading_back import (
     file_differences,
     ledger_differences,
     missing_from_ledger,
+    nets_to_nothing,
+    same_invoice_number,
     stands_already,
 )
 from st_deltek_pipeline.domain.transaction_files import build_file
@@ -25,6 +27,7 @@ class Row:
     account: str
     invoice: str
     amount: Decimal
+    period: int = 202610
 
 
 def details(**changes: object) -> list[dict[str, Any]]:
@@ -75,6 +78,26 @@ def test_a_line_on_another_account_differs() -> None:
     rows = ledger()
     rows[0] = replace(rows[0], account="402.00")
     assert len(ledger_differences(BODY, rows, prefix="in", padded_to=7)) == 1
+
+
+def test_a_line_in_another_period_differs() -> None:
+    rows = ledger()
+    rows[0] = replace(rows[0], period=202611)
+    assert ledger_differences(BODY, rows, prefix="in", padded_to=7) == [
+        f"line {rows[0].line_key} stands in period 202611, not 202610"
+    ]
+
+
+def test_case_blanks_and_padding_do_not_make_another_number() -> None:
+    assert same_invoice_number(" adj7 ", "000ADJ7", padded_to=7)
+    assert not same_invoice_number("adj7", "adj70", padded_to=7)
+
+
+def test_what_was_reversed_account_by_account_nets_to_nothing() -> None:
+    there = Row("theirs", "HVAC", "401.00", "0100001", Decimal("-100.00"))
+    assert nets_to_nothing([])
+    assert nets_to_nothing([there, replace(there, amount=Decimal("100.00"))])
+    assert not nets_to_nothing([there, replace(there, amount=Decimal("100.00"), account="402.00")])
 
 
 def test_an_invoice_entered_by_somebody_else_with_the_same_amounts_stands_already() -> None:

@@ -5,11 +5,17 @@ from collections.abc import Mapping, Sequence
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
 from st_deltek_pipeline.domain.postings import Posting
-from st_deltek_pipeline.domain.reading_back import pad_invoice_number, stands_already
-from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE, TransactionFile, build_file
-from st_deltek_pipeline.services.posting.context import PostingContext
+from st_deltek_pipeline.domain.reading_back import (
+    invoice_number_key,
+    nets_to_nothing,
+    pad_invoice_number,
+    stands_already,
+)
+from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE, build_file
+from st_deltek_pipeline.services.posting.context import PostingContext, period_closed
 from st_deltek_pipeline.services.posting.evidence import evidence_of
-from st_deltek_pipeline.services.posting.moves import add_child, refuse_child
+from st_deltek_pipeline.services.posting.moves import add_child, refuse, refuse_child
+from st_deltek_pipeline.services.posting.planner import number_claim
 from st_deltek_pipeline.services.posting.resolve import compare_entered, resolve_in_doubt
 from st_deltek_pipeline.store.journal import JournalTransaction, LedgerEvidence, StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
@@ -32,37 +38,45 @@ def check_file(context: PostingContext, batch: str) -> tuple[str, ...]:
     with context.locked() as lock:
         file = context.journal.file(batch)
         if file.state in {FileState.SENDING, FileState.IN_DOUBT}:
-            return (batch,) if resolve_in_doubt(context, lock, file) else ()
+            if not resolve_in_doubt(context, lock, file):
+                return ()
+            file = context.journal.file(batch)
         if file.state is not FileState.PLANNED:
             return (batch,) if file.state in {FileState.ENTERED, FileState.POSTING} else ()
-        control = context.client.read_control(ENTRY_TYPE[file.kind], batch)
-        if control is not None:
+        if context.client.read_control(ENTRY_TYPE[file.kind], batch) is not None:
             return (batch,) if compare_entered(context, lock, file) else ()
+        if period_closed(context, file):
+            refuse(context, lock, file, lambda posting: _period_closed(posting, file.period))
+            return ()
         return _without_standing_documents(context, lock, file)
+
+
+def _period_closed(posting: Posting, period: int) -> Hold:
+    message = f"{posting.document}: period {period} was closed before it was sent."
+    return Hold(HoldReason.PERIOD_CLOSED, message)
 
 
 def _without_standing_documents(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[str, ...]:
     """Look for the file's invoices in the ledger; adopt what stands, hold what is in the way, go on with the rest."""
     postings = context.journal.postings_of(file.batch)
     standing = _ledger_of_numbers(context, file, postings)
-    adopted: list[Posting] = []
+    adopted: list[tuple[Posting, list[LedgerEvidence]]] = []
     held: list[Posting] = []
     remaining: list[Posting] = []
-    evidence: list[LedgerEvidence] = []
     receivables = load_reference(context.engine, context.settings.name).receivables_account if standing else None
     for posting in postings:
-        rows = [] if posting.correction else standing.get(_number(context, posting), [])
-        if not rows:
+        rows = standing.get(_number(context, posting), [])
+        phase = [row for row in rows if (row.wbs2, row.wbs3) == (posting.master.wbs2, posting.master.wbs3)]
+        if phase and stands_already(posting, phase, receivables_account=receivables):
+            adopted.append((posting, [evidence_of(row, posting) for row in phase if row.account != receivables]))
+        elif nets_to_nothing(rows):
             remaining.append(posting)
-        elif stands_already(posting, rows, receivables_account=receivables):
-            adopted.append(posting)
-            evidence.extend(evidence_of(row, posting) for row in rows if row.account != receivables)
         else:
             held.append(posting)
     if not adopted and not held:
         return (file.batch,)
     with context.journal.writing(lock) as transaction:
-        parts = [part for part in (adopted, held, remaining) if part]
+        parts = [part for part in ([posting for posting, _ in adopted], held, remaining) if part]
         if len(parts) == 1:
             # The whole file goes one way: it is its own only part.
             files = [build_file(context.settings.name, file.company, postings)]
@@ -70,7 +84,7 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
             files = [add_child(context, transaction, file, part, "found in Vantagepoint") for part in parts]
             transaction.move_file(file.batch, FileState.SPLIT, before=(FileState.PLANNED,))
         if adopted:
-            _adopt(transaction, files[0], evidence)
+            _adopt(transaction, files[0].batch, adopted)
         if held:
             refuse_child(transaction, files[1 if adopted else 0], _already_there)
     return (files[-1].batch,) if remaining else ()
@@ -79,20 +93,32 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
 def _ledger_of_numbers(
     context: PostingContext, file: StoredFile, postings: Sequence[Posting]
 ) -> Mapping[tuple[str, str], list[LedgerRow]]:
-    """Read the ledger rows under the numbers of first-time postings, by project and padded number."""
-    # A correction is expected to find its own earlier rows.
-    numbers = {posting.master.invoice for posting in postings if not posting.correction}
+    """Read the ledger rows under the postings' numbers, by project and number.
+
+    Numbers a document of ours stands under already are left out: there a correction finds its own earlier rows,
+    and another phase of the same project its neighbour's.
+    """
     padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
+    documents = sorted({posting.document.document_id for posting in postings})
+    own = {
+        (document_id, key.wbs1, invoice_number_key(key.invoice, padded_to))
+        for document_id, standing in context.journal.standings(file.kind, documents).items()
+        for _, key in standing.lines
+    }
+    new = [posting for posting in postings if (posting.document.document_id, *_number(context, posting)) not in own]
+    asked = {_number(context, posting) for posting in new}
+    numbers = {posting.master.invoice for posting in new}
     numbers |= {pad_invoice_number(number, padded_to) for number in numbers}
     found: dict[tuple[str, str], list[LedgerRow]] = {}
     for row in context.client.ledger_rows(LEDGER_TYPE[file.kind], invoices=sorted(numbers)):
-        found.setdefault((row.wbs1, pad_invoice_number(row.invoice, padded_to)), []).append(row)
+        key = (row.wbs1, invoice_number_key(row.invoice, padded_to))
+        if key in asked:
+            found.setdefault(key, []).append(row)
     return found
 
 
 def _number(context: PostingContext, posting: Posting) -> tuple[str, str]:
-    padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
-    return (posting.master.wbs1, pad_invoice_number(posting.master.invoice, padded_to))
+    return number_claim(posting, context.settings.vantagepoint.pad_invoice_numbers_to)
 
 
 def _already_there(posting: Posting) -> Hold:
@@ -103,20 +129,19 @@ def _already_there(posting: Posting) -> Hold:
     return Hold(HoldReason.ALREADY_IN_VANTAGEPOINT, message)
 
 
-def _adopt(transaction: JournalTransaction, child: TransactionFile, evidence: Sequence[LedgerEvidence]) -> None:
-    transaction.move_file(child.batch, FileState.ADOPTED, before=(FileState.PLANNED,))
+def _adopt(
+    transaction: JournalTransaction, batch: str, adopted: Sequence[tuple[Posting, Sequence[LedgerEvidence]]]
+) -> None:
+    transaction.move_file(batch, FileState.ADOPTED, before=(FileState.PLANNED,))
     transaction.append(
         Event(
             EventType.DOCUMENT_ADOPTED,
-            {
-                "amount": posting.amount,
-                "found_in": sorted({row.batch for row in evidence if row.document == posting.document}),
-            },
+            {"amount": posting.amount, "found_in": sorted({row.batch for row in evidence})},
             document=posting.document,
             revision=posting.revision,
-            batch=child.batch,
+            batch=batch,
         )
-        for posting in child.postings
+        for posting, evidence in adopted
     )
-    transaction.save_ledger_rows(evidence)
-    transaction.settle(child.kind, [posting.document.document_id for posting in child.postings])
+    transaction.save_ledger_rows([row for _, evidence in adopted for row in evidence])
+    transaction.land(batch)

@@ -100,4 +100,4 @@ def _finish(context: PostingContext, lock: PosterLock, file: StoredFile, rows: S
                 ),
             ]
         )
-        transaction.settle(file.kind, [posting.document.document_id for posting in postings])
+        transaction.land(file.batch)

@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.errors import BrokenError
-from st_deltek_pipeline.store.journal import Journal
+from st_deltek_pipeline.store.journal import Journal, StoredFile
 from st_deltek_pipeline.store.locks import PosterLock, poster_key, poster_lock
+from st_deltek_pipeline.store.reference import load_periods
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 
 LOOK_AGAIN_SECONDS = 2.0
@@ -82,6 +83,16 @@ class PostingContext:
             if self.client.active_period() != period:
                 message = f"Vantagepoint did not switch to period {period}."
                 raise BrokenError(message, advice="Check the role's period rights in Vantagepoint.")
+
+
+def period_closed(context: PostingContext, file: StoredFile) -> bool:
+    """Say whether a file's period was closed since it was planned; what our role might do there all the same, it must not.
+
+    Raises:
+        BrokenError: Vantagepoint's reference data has not been polled yet.
+    """
+    period = load_periods(context.engine, context.settings.name).get(file.period)
+    return period is not None and period.closed
 
 
 def posting_target(settings: ConnectionSettings) -> str:

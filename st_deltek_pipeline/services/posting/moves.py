@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from st_deltek_pipeline.domain.documents import DocumentKey
 from st_deltek_pipeline.domain.holds import Hold
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
-from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.postings import Posting
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_file
 from st_deltek_pipeline.services.posting.context import PostingContext
-from st_deltek_pipeline.services.posting.planner import outcome_event
 from st_deltek_pipeline.store.journal import JournalTransaction, StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
 
@@ -61,6 +60,7 @@ def _refuse_postings(
     words = hold(postings[0]).words
     transaction.move_file(batch, FileState.REFUSED, before=(state,), words=words)
     transaction.append([Event(EventType.FILE_REFUSED, {"words": words}, batch=batch)])
+    transaction.release_invoice_numbers(batch)
     hold_documents(transaction, batch, postings, hold)
 
 
@@ -73,25 +73,24 @@ def hold_file(context: PostingContext, lock: PosterLock, file: StoredFile, hold:
 
 
 def hold_documents(transaction: JournalTransaction, batch: str, postings: Iterable[Posting], hold: HoldFor) -> None:
-    """Record why documents are on hold; their amounts follow from what is outside the ledger."""
-    outcomes: list[DocumentOutcome] = []
+    """Record why documents are on hold; what of them is outside the ledger has not changed by that."""
+    holds: dict[DocumentKey, tuple[Hold, str]] = {}
+    events: dict[DocumentKey, Event] = {}
     for posting in postings:
         found = hold(posting)
-        outcomes.append(
-            DocumentOutcome(
-                document=posting.document,
-                revision=posting.revision,
-                revision_hash=posting.revision_hash,
-                business_day=posting.business_day,
-                outcome=OutcomeKind.HELD,
-                reason=found.reason.value,
-                message=found.message,
-                words=found.words,
-                amount=posting.amount,
-                project=posting.master.wbs1,
-            )
+        holds[posting.document] = (found, posting.master.wbs1)
+        events[posting.document] = Event(
+            EventType.DOCUMENT_HELD,
+            {
+                "reason": found.reason.value,
+                "message": found.message,
+                "words": found.words,
+                "amount": posting.amount,
+                "revision_hash": posting.revision_hash,
+            },
+            document=posting.document,
+            revision=posting.revision,
+            batch=batch,
         )
-    by_document = {outcome.document: outcome for outcome in outcomes}
-    transaction.append(outcome_event(EventType.DOCUMENT_HELD, outcome, batch=batch) for outcome in by_document.values())
-    transaction.set_outcomes(list(by_document.values()))
-    transaction.settle(next(iter(by_document)).kind, [document.document_id for document in by_document])
+    transaction.append(events.values())
+    transaction.hold(holds)

@@ -20,7 +20,7 @@ from st_deltek_pipeline.domain.journal import Event, EventType
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.postings import Posting
-from st_deltek_pipeline.domain.reading_back import pad_invoice_number
+from st_deltek_pipeline.domain.reading_back import invoice_number_key
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_files, plan_hash
 from st_deltek_pipeline.services.posting.context import PostingContext, posting_target
 from st_deltek_pipeline.store.journal import NOT_STANDING, Journal, StoredFile
@@ -99,37 +99,44 @@ def decide_day(engine: Engine, settings: ConnectionSettings, business_day: date,
     invoices = invoices_of_day(engine, settings.name, business_day)
     ids = [invoice.key.document_id for invoice in invoices]
     set_aside = {record.record_id: record for record in set_aside_of_day(engine, settings.name, business_day)}
+    known = sorted({*ids, *set_aside})
     reference = load_reference(engine, settings.name)
     with engine.connect() as connection:
         alignments = alignments_of_day(
             connection, connection_name=settings.name, kind=Kind.INVOICE, business_day=business_day
         )
-    standings = journal.standings(Kind.INVOICE, sorted({*ids, *set_aside}))
-    recorded = journal.outcomes(Kind.INVOICE, sorted({*ids, *set_aside}))
+    standings = journal.standings(Kind.INVOICE, known)
+    recorded = journal.outcomes(Kind.INVOICE, known)
     rules = posting_rules(settings)
     decisions: dict[int, tuple[Invoice, Decision]] = {}
     for invoice in invoices:
         document_id = invoice.key.document_id
+        if document_id in set_aside:
+            # Only an older version is staged; nothing may be decided by it.
+            continue
         standing = standings.get(document_id, NOT_STANDING)
         alignment = alignments.get(document_id)
         situation = Situation(
             invoice=invoice,
             lines=alignment.lines if alignment else (),
-            hold=_hold_of(invoice, alignment, set_aside.pop(document_id, None)),
+            hold=_hold_of(invoice, alignment),
             standing=standing.lines,
             occupied=standing.occupied,
             previous=recorded.get(document_id),
             next_posting_no=standing.next_posting_no,
         )
         decisions[document_id] = (invoice, decide(situation, rules, reference.periods))
-    unreadable_totals = stated_totals(engine, settings.name, Kind.INVOICE, sorted(set_aside))
+    # The day that the newest version belongs to decides.
+    unreadable = [record for record in set_aside.values() if record.business_day == business_day]
+    unreadable_totals = stated_totals(engine, settings.name, Kind.INVOICE, [record.record_id for record in unreadable])
     outcomes = [
         _unreadable_outcome(
             settings.name,
             record,
             unreadable_totals.get(record.record_id, ZERO) - standings.get(record.record_id, NOT_STANDING).amount,
+            recorded.get(record.record_id),
         )
-        for record in set_aside.values()
+        for record in unreadable
     ]
     decisions = _without_taken_numbers(decisions, journal, posting_target(settings), settings)
     outcomes += [decision.outcome for _, decision in decisions.values() if decision.outcome is not None]
@@ -143,9 +150,9 @@ def decide_day(engine: Engine, settings: ConnectionSettings, business_day: date,
     return DayPlan(
         business_day=business_day,
         files=files,
-        resumed=tuple(journal.open_files(Kind.INVOICE, business_day)),
+        resumed=tuple(journal.open_files(Kind.INVOICE, business_day, known)),
         outcomes=tuple(outcome for outcome in outcomes if outcome != recorded.get(outcome.document.document_id)),
-        documents=len(invoices) + len(set_aside),
+        documents=len(decisions) + len(unreadable),
         held=kinds.count(OutcomeKind.HELD),
         ignored=kinds.count(OutcomeKind.IGNORED),
         unchanged=sum(decision.outcome is None for _, decision in decisions.values()),
@@ -159,7 +166,7 @@ def plan_day(context: PostingContext, business_day: date, *, pinned_hash: str | 
     Args:
         context: The run.
         business_day: The partition.
-        pinned_hash: Send only a plan with this hash; a pin stored by the preview counts likewise.
+        pinned_hash: Send only a plan with this hash; a pin stored by the preview counts likewise, once.
 
     Raises:
         BrokenError: The plan differs from the pinned one; nothing was written.
@@ -182,9 +189,11 @@ def plan_day(context: PostingContext, business_day: date, *, pinned_hash: str | 
                     for posting in file.postings
                 ]
                 _check_owners(transaction.claim_invoice_numbers(context.target, claims), plan.files, padded_to)
-                transaction.append([*_file_events(plan.files, plan.plan_hash), *_outcome_events(plan.outcomes)])
+                transaction.append([*_file_events(plan.files, plan.plan_hash), *_outcome_events(plan)])
                 transaction.add_files(plan.files)
                 transaction.set_outcomes(plan.outcomes)
+                if plan.files:
+                    transaction.use_pin(Kind.INVOICE, business_day)
     return PlanResult(
         batches=(*(file.batch for file in plan.resumed), *(file.batch for file in plan.files)),
         documents=plan.documents,
@@ -197,15 +206,16 @@ def plan_day(context: PostingContext, business_day: date, *, pinned_hash: str | 
     )
 
 
-def _hold_of(invoice: Invoice, alignment: StoredAlignment | None, set_aside: SetAside | None) -> Hold | None:
-    if set_aside is not None:
-        return Hold(HoldReason.UNREADABLE, f"{invoice.key}: a newer version does not fit: {set_aside.reason}")
+def _hold_of(invoice: Invoice, alignment: StoredAlignment | None) -> Hold | None:
     if alignment is None or alignment.revision_hash != invoice.revision_hash:
         return Hold(HoldReason.NOT_READY, f"{invoice.key}: {_NOT_ALIGNED}")
     return alignment.hold
 
 
-def _unreadable_outcome(connection: str, record: SetAside, amount: Decimal) -> DocumentOutcome:
+def _unreadable_outcome(
+    connection: str, record: SetAside, amount: Decimal, recorded: DocumentOutcome | None
+) -> DocumentOutcome:
+    # Revision 0: no posting of an earlier revision makes an unreadable one posted.
     key = DocumentKey(connection, Kind.INVOICE, record.record_id)
     return DocumentOutcome(
         document=key,
@@ -217,7 +227,7 @@ def _unreadable_outcome(connection: str, record: SetAside, amount: Decimal) -> D
         message=f"{key} does not fit: {record.reason}",
         words="",
         amount=amount,
-        project="",
+        project=recorded.project if recorded else "",
     )
 
 
@@ -230,7 +240,6 @@ def _without_taken_numbers(
     owners = dict(journal.invoice_number_owners(target, sorted(wanted)))
     kept: dict[int, tuple[Invoice, Decision]] = {}
     for document_id, (invoice, decision) in sorted(decisions.items()):
-        # What takes a document out of the books may use any number it already stands under.
         claims = {number_claim(posting, padded_to) for posting in decision.postings}
         taken = [owner for claim in sorted(claims) if (owner := owners.get(claim, invoice.key)) != invoice.key]
         if taken and decision.outcome is not None:
@@ -243,7 +252,7 @@ def _without_taken_numbers(
 
 def number_claim(posting: Posting, padded_to: int) -> tuple[str, str]:
     """Return the project and padded number a posting occupies in Vantagepoint's receivables."""
-    return (posting.master.wbs1, pad_invoice_number(posting.master.invoice, padded_to))
+    return (posting.master.wbs1, invoice_number_key(posting.master.invoice, padded_to))
 
 
 def _number_taken(invoice: Invoice, outcome: DocumentOutcome, owner: DocumentKey) -> Decision:
@@ -289,31 +298,28 @@ _OUTCOME_EVENTS = {
     OutcomeKind.POSTED: EventType.DOCUMENT_UNCHANGED,
     OutcomeKind.HELD: EventType.DOCUMENT_HELD,
     OutcomeKind.IGNORED: EventType.DOCUMENT_IGNORED,
+    OutcomeKind.IN_FLIGHT: EventType.DOCUMENT_WAITING,
 }
 
 
-def _outcome_events(outcomes: Sequence[DocumentOutcome]) -> Iterable[Event]:
-    for outcome in outcomes:
-        event_type = _OUTCOME_EVENTS.get(outcome.outcome)
-        if event_type is not None:
-            yield outcome_event(event_type, outcome)
-
-
-def outcome_event(event_type: EventType, outcome: DocumentOutcome, *, batch: str | None = None) -> Event:
-    """Describe an outcome as an event of the journal."""
-    return Event(
-        event_type,
-        {
-            "reason": outcome.reason,
-            "message": outcome.message,
-            "words": outcome.words,
-            "amount": outcome.amount,
-            "revision_hash": outcome.revision_hash,
-        },
-        document=outcome.document,
-        revision=outcome.revision,
-        batch=batch,
-    )
+def _outcome_events(plan: DayPlan) -> Iterable[Event]:
+    planned = {posting.document for file in plan.files for posting in file.postings}
+    for outcome in plan.outcomes:
+        if outcome.document in planned:
+            # Told by the file's own events.
+            continue
+        yield Event(
+            _OUTCOME_EVENTS[outcome.outcome],
+            {
+                "reason": outcome.reason,
+                "message": outcome.message,
+                "words": outcome.words,
+                "amount": outcome.amount,
+                "revision_hash": outcome.revision_hash,
+            },
+            document=outcome.document,
+            revision=outcome.revision,
+        )
 
 
 def _check_owners(

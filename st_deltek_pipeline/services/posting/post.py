@@ -5,9 +5,10 @@ from typing import Any
 from st_deltek_pipeline.domain.errors import InDoubtError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
-from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE
-from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext
+from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE
+from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext, period_closed
 from st_deltek_pipeline.services.posting.moves import hold_documents, move, refuse
+from st_deltek_pipeline.services.posting.resolve import in_ledger
 from st_deltek_pipeline.store.journal import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
 
@@ -32,12 +33,15 @@ def post_file(context: PostingContext, batch: str) -> tuple[str, ...]:
         if _is_posted(control):
             move(context, lock, file, FileState.POSTING, EventType.FILE_POSTING, found="posted")
             return (batch,)
+        if period_closed(context, file):
+            _keep_entered(context, lock, file, f"Period {file.period} was closed before the file was posted.")
+            return ()
         return _post(context, lock, file)
 
 
 def _vanished(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[str, ...]:
     """Go on without the entered file: it is in the ledger, or somebody deleted it before it was posted."""
-    if context.client.ledger_rows(LEDGER_TYPE[file.kind], batches=[file.batch]):
+    if in_ledger(context, file):
         move(context, lock, file, FileState.POSTING, EventType.FILE_POSTING, found="in the ledger")
         return (file.batch,)
     if file.state is FileState.POSTING:

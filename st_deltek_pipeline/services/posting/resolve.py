@@ -7,7 +7,7 @@ from decimal import Decimal
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import EventType, FileState
 from st_deltek_pipeline.domain.reading_back import file_differences
-from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE
+from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE
 from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, PostingContext
 from st_deltek_pipeline.services.posting.moves import hold_file, move
 from st_deltek_pipeline.store.journal import StoredFile
@@ -27,16 +27,27 @@ def resolve_in_doubt(context: PostingContext, lock: PosterLock, file: StoredFile
         # A crash between the journal's word and the request, or after it: nobody knows.
         message = "A run ended while this file was being sent."
         file = move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=message)
-    settled_at = (file.sent_at or context.now()) + timedelta(seconds=context.settings.vantagepoint.settling_seconds)
+    # Counted by the database's clock from the moment it was in doubt: other machines' clocks differ, and the
+    # request may have left long after it was announced.
+    settling = timedelta(seconds=context.settings.vantagepoint.settling_seconds)
+    settled_at = context.now() + settling - file.unchanged_for
     while True:
         settled = context.now() >= settled_at
         if context.client.read_control(ENTRY_TYPE[file.kind], file.batch) is not None:
             return compare_entered(context, lock, file)
         if settled:
+            if in_ledger(context, file):
+                move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
+                return True
             message = "Vantagepoint does not hold it after the settling time."
             move(context, lock, file, FileState.PLANNED, EventType.FILE_ABSENT, message=message)
             return True
         context.sleep(min(LOOK_AGAIN_SECONDS, (settled_at - context.now()).total_seconds() + 0.01))
+
+
+def in_ledger(context: PostingContext, file: StoredFile) -> bool:
+    """Say whether the ledger knows a file, which is then posted even if its control row is not shown any more."""
+    return bool(context.client.ledger_rows(LEDGER_TYPE[file.kind], batches=[file.batch]))
 
 
 def compare_entered(context: PostingContext, lock: PosterLock, file: StoredFile) -> bool:

@@ -15,3 +15,10 @@ def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator[
     with bench(sandbox(invoices=200), engine) as connected:
         connected.take_in()
         yield connected
+
+
+@pytest.fixture
+def quiet(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator[Bench]:
+    """A connection with a small month that has no documents on ``QUIET_DAY``; nothing is taken in yet."""
+    with bench(sandbox(invoices=20), engine) as connected:
+        yield connected

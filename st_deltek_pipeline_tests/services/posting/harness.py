@@ -26,6 +26,7 @@ from st_deltek_pipeline.services.reference_data import poll_reference
 from st_deltek_pipeline.services.staging import pending_days, stage_invoices
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.servicetitan.credentials import ServiceTitanCredentials
+from st_deltek_pipeline.transport.options import Timing, TransportOptions
 from st_deltek_pipeline.transport.rate_limit import LocalRateLimiter
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 from st_deltek_pipeline.vantagepoint.credentials import VantagepointCredentials
@@ -33,6 +34,17 @@ from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 
 # Far above what a test sends: the limit itself has tests of its own.
 _NO_LIMIT = 10_000
+
+QUIET_DAY = date(2026, 10, 9)
+"""A business day on which the small month has no documents, so that a test's own are the only ones."""
+
+PARTS = {
+    "PART-A": {"wbs1": "CHS2026", "organization": "01:HV:CS"},
+    "PART-B": {"wbs1": "RHS2026", "organization": "01:HV:RS"},
+    "PHASE-1": {"wbs1": "CHC2026", "wbs2": "GEN", "organization": "01:HV:CC"},
+    "PHASE-2": {"wbs1": "CHC2026", "wbs2": "TRIM", "organization": "01:HV:CC"},
+}
+"""SKUs whose lines go to projects and phases of their own, so that one document has several masters."""
 
 
 @dataclass
@@ -70,6 +82,22 @@ class Bench:
         for section, values in sections.items():
             plain[section] = {**plain[section], **values}
         self.settings = ConnectionSettings.model_validate(plain)
+
+    def add(self, day: date = QUIET_DAY, **parts: str) -> dict[str, Any]:
+        """Add a posted invoice with one line per SKU of ``PARTS`` (``PART_A="60.00"``), and take it in."""
+        invoice = self.sandbox.add_invoice(date=day.isoformat(), syncStatus="Posted", total="1.00")
+        self.change(invoice, **parts)
+        return invoice
+
+    def change(self, invoice: dict[str, Any], **parts: str) -> None:
+        """Give an invoice other lines, and take it in."""
+        (first,) = invoice["items"]
+        items = [
+            {**first, "id": first["id"] + number, "skuName": sku.replace("_", "-"), "price": amount, "total": amount}
+            for number, (sku, amount) in enumerate(parts.items(), start=1)
+        ]
+        self.sandbox.edit_invoice(invoice["id"], items=items)
+        self.take_in()
 
     def take_in(self) -> None:
         for feed in FEEDS:
@@ -139,6 +167,35 @@ class Bench:
             start=Decimal("0.00"),
         )
 
+    def owed(self, invoice: dict[str, Any]) -> dict[str, Decimal]:
+        """What Vantagepoint's ledger says is owed on an invoice, by project and phase; zeros left out."""
+        padded = invoice["referenceNumber"].rjust(7, "0")
+        found: dict[str, Decimal] = {}
+        for row in self.sandbox.ledger():
+            if row["AutoEntry"] == "Y" and row["Invoice"] == padded:
+                project = f"{row['WBS1']} {row['WBS2']}".strip()
+                found[project] = found.get(project, Decimal("0.00")) + Decimal(row["Amount"])
+        return {project: amount for project, amount in found.items() if amount}
+
+    def project(self, wbs1: str, status: str) -> None:
+        """Open (``A``) or close (``I``) a project in Vantagepoint; our reference data does not know yet."""
+        self.sandbox.admin("PATCH", f"vantagepoint/projects/{wbs1}", {"Status": status})
+
+    def enter_by_hand(self, invoice: dict[str, Any], wbs1: str, amount: str, *, batch: str = "BYHAND") -> None:
+        """Enter and post an invoice's number on a project the way a person would."""
+        key = {"Batch": batch, "Invoice": invoice["referenceNumber"], "WBS1": wbs1, "WBS2": "", "WBS3": ""}
+        line = {"PKey": batch, "Seq": 1, "InvoiceSection": "L", "Account": "401.00", "Amount": Decimal(amount)}
+        body = {
+            "Batch": batch,
+            "Total": Decimal(amount),
+            "inMaster": [{**key, "TransDate": "2026-10-09T00:00:00.000"}],
+            "inDetail": [{**key, **line}],
+        }
+        self.vantagepoint.set_active_period(202610)
+        self.vantagepoint.enter_file("in", body)
+        answer = self.vantagepoint.post_file("in", batch, company="01", period=202610, description="by hand")
+        assert answer.posted
+
     def ledger_total(self) -> Decimal:
         return sum(
             (Decimal(row["Amount"]) for row in self.sandbox.ledger() if row["AutoEntry"] == "Y"), start=Decimal(0)
@@ -150,9 +207,17 @@ def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme") -> G
     """Connect a fresh database to a running sandbox."""
     ready = sandbox.ready_line
     left, right = ready["servicetitan"], ready["vantagepoint"]
+    parts = [
+        {
+            "when": {"line": "item", "sku": sku},
+            "give": {"wbs2": "", "wbs3": "", "account": "401.00", "section": "L", **given},
+        }
+        for sku, given in PARTS.items()
+    ]
     settings = ConnectionSettings.model_validate(
         {
             **sandbox.connection,
+            "coding": [*parts, *sandbox.connection["coding"]],
             "name": name,
             "allow_insecure_hosts": True,
             "servicetitan": {key: left[key] for key in ("api_url", "auth_url", "tenant_id")},
@@ -182,6 +247,8 @@ def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme") -> G
             ),
             rate_limiter=LocalRateLimiter(_NO_LIMIT),
             allow_insecure_hosts=True,
+            # Waiting between attempts has tests of its own.
+            options=TransportOptions(timing=Timing(sleep=lambda _: None)),
         ) as vantagepoint,
     ):
         yield Bench(sandbox, engine, settings, servicetitan, vantagepoint, right["username"])
