@@ -35,6 +35,7 @@ class HoldReason(StrEnum):
     NO_PERIOD = "no_period"
     PERIOD_CLOSED = "period_closed"
     ALREADY_IN_VANTAGEPOINT = "already_in_vantagepoint"
+    NO_CLEAR_ANSWER = "no_clear_answer"
     REFUSED = "refused"
     POST_REFUSED = "post_refused"
     DIFFERENT_IN_VANTAGEPOINT = "different_in_vantagepoint"
@@ -83,6 +84,10 @@ _ADVICE: dict[HoldReason, str] = {
     ),
     HoldReason.ALREADY_IN_VANTAGEPOINT: (
         "Somebody entered this invoice number on this project with other amounts. Reverse that entry, or ignore ours."
+    ),
+    HoldReason.NO_CLEAR_ANSWER: (
+        "Vantagepoint does not hold it. The next run sends the same file again; if that fails too, show its words to "
+        "Vantagepoint's administrator."
     ),
     HoldReason.REFUSED: "Vantagepoint refused it with the words shown. Correct the cause there or in ServiceTitan.",
     HoldReason.POST_REFUSED: "It is entered in Vantagepoint but not posted. Correct the cause; the next run tries again.",

@@ -1,6 +1,5 @@
 """Second step: send a file. A refusal is narrowed down to the document that causes it; the others go on."""
 
-import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,7 +16,7 @@ from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import EventType, FileState
 from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE
 from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext
-from st_deltek_pipeline.services.posting.moves import HoldFor, add_child, move, refuse
+from st_deltek_pipeline.services.posting.moves import HoldFor, add_child, hold_documents, move, refuse
 from st_deltek_pipeline.services.posting.resolve import compare_entered, resolve_in_doubt
 from st_deltek_pipeline.store.journal import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
@@ -61,30 +60,44 @@ def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple
     except RefusedError as error:
         refuse(context, lock, file, _refusal(error))
         return False, ()
+    words = ""
     for _ in range(SENDINGS_PER_RUN):
         file = move(context, lock, file, FileState.SENDING, EventType.FILE_SENDING, body_hash=file.body_hash)
         try:
-            control = context.client.enter_file(ENTRY_TYPE[file.kind], json.loads(file.body, parse_float=Decimal))
-        except AlreadyExistsError as error:
-            # The same words are used for a key that stands twice within the file.
-            if context.client.read_control(ENTRY_TYPE[file.kind], file.batch) is None:
-                return False, _split_or_refuse(context, lock, file, error)
-            return compare_entered(context, lock, file), ()
+            # The frozen bytes themselves: what was planned and hashed is what is sent.
+            control = context.client.enter_file(ENTRY_TYPE[file.kind], file.body.encode())
         except RefusedError as error:
-            return False, _split_or_refuse(context, lock, file, error)
+            return _refused(context, lock, file, error)
         except InDoubtError as error:
-            file = move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=error.message)
+            words = error.message
+            file = move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=words)
             resolve_in_doubt(context, lock, file)
             file = context.journal.file(file.batch)
             if file.state is not FileState.PLANNED:
-                break
+                return file.state is FileState.ENTERED, ()
         except (TransientError, BrokenError) as error:
             # The client promises that nothing has left, or that it was turned away at the door.
             move(context, lock, file, FileState.PLANNED, EventType.FILE_ABSENT, message=error.message)
             raise
         else:
             return _accepted(context, lock, file, control), ()
-    return file.state is FileState.ENTERED, ()
+    _give_up_for_now(context, lock, file, words)
+    return False, ()
+
+
+def _give_up_for_now(context: PostingContext, lock: PosterLock, file: StoredFile, words: str) -> None:
+    """Say on its documents that a file was sent in vain; it stays planned, and the next run sends it again."""
+    with context.journal.writing(lock) as transaction:
+        hold_documents(
+            transaction,
+            file.batch,
+            context.journal.postings_of(file.batch),
+            lambda posting: Hold(
+                HoldReason.NO_CLEAR_ANSWER,
+                f"{posting.document}: sent in file {file.batch} without a clear answer.",
+                words,
+            ),
+        )
 
 
 def _accepted(context: PostingContext, lock: PosterLock, file: StoredFile, control: Mapping[str, Any]) -> bool:
@@ -93,6 +106,15 @@ def _accepted(context: PostingContext, lock: PosterLock, file: StoredFile, contr
         return compare_entered(context, lock, file)
     move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, sum_total=stated)
     return True
+
+
+def _refused(
+    context: PostingContext, lock: PosterLock, file: StoredFile, error: RefusedError
+) -> tuple[bool, tuple[str, ...]]:
+    # The words for a taken key are also used for a key that stands twice within the file.
+    if isinstance(error, AlreadyExistsError) and context.client.read_control(ENTRY_TYPE[file.kind], file.batch):
+        return compare_entered(context, lock, file), ()
+    return False, _split_or_refuse(context, lock, file, error)
 
 
 def _split_or_refuse(

@@ -104,6 +104,18 @@ def test_a_file_in_doubt_is_not_sent_again_before_it_has_settled(acme: Bench) ->
     assert_posted_once(acme)
 
 
+def test_a_file_that_never_gets_an_answer_is_shown_as_held_and_goes_out_once_it_does(acme: Bench) -> None:
+    acme.sandbox.fault(system="vantagepoint", method="POST", path="inControl", effect="answer", status=500, html=True)
+    acme.run(DAY)
+    assert acme.file_states() == {"planned": 1}
+    tie_out = acme.tie_out(DAY)
+    assert tie_out.balanced
+    assert set(tie_out.held) - {"not_ready"} == {"no_clear_answer"}
+    acme.sandbox.no_faults()
+    run_until_done(acme)
+    assert_posted_once(acme)
+
+
 def test_a_refused_connection_leaves_the_file_planned(acme: Bench) -> None:
     acme.prepare(DAY)
     plan = acme.plan(DAY)
