@@ -9,7 +9,9 @@ What other records say (customer type, merged customers, names, job type) is cop
 one of those records changes, the days that refer to it become pending again. Holds are the domain's business.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import gc
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -109,7 +111,8 @@ def stage_invoices(
             everything=before is None or before.stale or before.document_dates != tuple(dates),
             chunk=_CHUNK,
         ):
-            work.stage(chunk)
+            with _no_search_for_cycles():
+                work.stage(chunk)
         high = max((changes[day] for day in dates if day in changes), default=0)
         day = staged.close_day(db, settings.name, business_day, dates, high, run_id=run_id)
     return StagingResult(business_day, day.documents, work.changed, day.set_aside, day.total)
@@ -169,6 +172,22 @@ def refresh(engine: Engine, settings: ConnectionSettings, calendar: BusinessCale
             work = _Work(db, connection, settings.start_date, calendar.business_day)
             for chunk in staged.undated_candidates(db, connection, chunk=_CHUNK):
                 work.stage(chunk)
+
+
+@contextmanager
+def _no_search_for_cycles() -> Generator[None]:
+    """Pause the cyclic garbage collector for one chunk.
+
+    Staging makes tens of thousands of objects per second, none of them in a cycle. Looking for cycles among them,
+    and among everything that Dagster has loaded, took a sixth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _dates_of(calendar: BusinessCalendar, business_day: date, start: date) -> list[date]:
