@@ -25,7 +25,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
-from st_deltek_pipeline.services.intake import FEEDS_BY_NAME, take_in_feed
+from st_deltek_pipeline.services.intake import FEEDS_BY_NAME, IntakeResult, take_in_feed
 from st_deltek_pipeline.services.staging import pending_days, stage_invoices
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.servicetitan.credentials import ServiceTitanCredentials
@@ -102,7 +102,7 @@ def measure(url: str, database_url: str) -> dict[str, Any]:
     calendar = BusinessCalendar("America/Denver", frozenset({6, 7}), frozenset())
     with _client(url) as client:
 
-        def intake(name: str) -> Any:
+        def intake(name: str) -> IntakeResult:
             return take_in_feed(engine, client, CONNECTION, FEEDS_BY_NAME[name], run_id="benchmark")
 
         for name in _SURROUNDINGS:
@@ -169,7 +169,9 @@ def _run(postgres: EmbeddedPostgres, invoices: int, page_size: int) -> dict[str,
     return figures
 
 
-def run(invoices: int = 50_000, memory_volumes: tuple[int, ...] = (10_000, 100_000), page_size: int = 1000) -> Any:
+def run(
+    invoices: int = 50_000, memory_volumes: tuple[int, ...] = (10_000, 100_000), page_size: int = 1000
+) -> dict[str, Any]:
     """Run every measurement.
 
     Args:
@@ -191,7 +193,7 @@ def run(invoices: int = 50_000, memory_volumes: tuple[int, ...] = (10_000, 100_0
     return {"throughput": throughput, "memory": memory}
 
 
-def show(figures: Any) -> None:
+def show(figures: dict[str, Any]) -> None:
     """Print the figures for people."""
     throughput = figures["throughput"]
     print(f"Intake of {throughput['invoices']:,} three-line invoices on {throughput['days']} business days")
