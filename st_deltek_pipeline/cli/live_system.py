@@ -25,6 +25,7 @@ _FIRST_PORT = 3000
 _PORTS_TRIED = 100
 _START_SECONDS = 120
 _STOP_SECONDS = 75
+_CHILDREN_SECONDS = 15
 _POLL_SECONDS = 0.5
 _ANSWER_SECONDS = 5
 
@@ -101,15 +102,24 @@ def _dagster(settings: Settings, host: str, port: int) -> Generator["subprocess.
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is not None:
-        return
     process.send_signal(signal.SIGINT)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        # Its session is its own, so this reaches its children and nobody else.
+    # Its code servers end a moment after it. The session is its own, so this reaches its children and nobody else.
+    deadline = time.monotonic() + _CHILDREN_SECONDS
+    while _group_exists(process.pid) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, stop: threading.Event) -> bool:

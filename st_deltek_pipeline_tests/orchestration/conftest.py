@@ -19,10 +19,12 @@ def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine, tmp_path: Pat
 
 @pytest.fixture(scope="module")
 def shared_acme(module_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Generator[Installation]:
-    """An installation with an awkward month of 200 invoices, shared by a module's tests in their order."""
+    """An installation with the last third of an awkward month, shared by a module's tests in their order."""
     folder = tmp_path_factory.mktemp("installation")
     with (
         running_sandbox(invoices=200, scenario="month") as sandbox,
         installed(module_engine, folder, sandbox) as installation,
     ):
+        # Each business day is a run of a second: ten of them show as much as twenty.
+        installation.write_file(start_date="2026-10-20")
         yield installation

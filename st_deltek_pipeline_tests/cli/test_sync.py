@@ -1,0 +1,139 @@
+"""``st-deltek sync`` and ``preview`` as a person or a scheduler runs them."""
+
+import json
+from collections.abc import Callable, Generator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from st_deltek_pipeline.cli.main import run
+from st_deltek_pipeline_tests.orchestration.installations import Installation, installed
+from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
+
+DAY = ("--from", "2026-10-06", "--to", "2026-10-06")
+
+
+@pytest.fixture
+def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine, tmp_path: Path) -> Generator[Installation]:
+    """A connection with an awkward month of 200 invoices, nothing taken in yet."""
+    with installed(engine, tmp_path, sandbox(invoices=200, scenario="month")) as installation:
+        yield installation
+
+
+def test_a_person_sees_each_step_and_the_tie_out(acme: Installation, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["sync", "acme", *DAY]) == 0
+    output, progress = capfd.readouterr()
+    assert "took in" in progress
+    assert "2026-10-06" in progress
+    assert "Tie-out: ServiceTitan = posted + held + ignored" in output
+    assert "Posted " in output
+    books = Decimal(acme.sandbox.totals()["vantagepoint"]["amount"]["posted"])
+    assert f"{books:,.2f}" in output
+    for secret in acme.secrets:
+        assert secret not in output + progress
+
+
+def test_a_machine_gets_json_with_exact_amounts_and_a_second_run_posts_nothing(
+    acme: Installation, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["sync", "acme", *DAY, "--json"]) == 0
+    output, progress = capfd.readouterr()
+    first = json.loads(output, parse_float=pytest.fail)
+    assert progress == ""
+    assert first["accounted_for"] is True
+    assert first["posted_now"] > 0
+    assert first["new_versions"]["invoices"] == 200
+    assert first["posted_now_total"] == acme.sandbox.totals()["vantagepoint"]["amount"]["posted"]
+    assert {row["difference"] for row in first["tie_out"]} == {"0.00"}
+    assert run(["sync", "acme", *DAY, "--json"]) == 0
+    second = json.loads(capfd.readouterr().out)
+    assert second["posted_now"] == 0
+    assert second["tie_out"] == first["tie_out"]
+    assert set(second["new_versions"].values()) == {0}
+
+
+def test_a_cent_that_differs_is_shown_and_ends_with_code_1(
+    acme: Installation, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["sync", "acme", *DAY]) == 0
+    with acme.engine.begin() as db:
+        changed = db.execute(
+            text(
+                "UPDATE journal.ledger_rows SET amount = amount - 0.01 WHERE ctid ="
+                " (SELECT ctid FROM journal.ledger_rows LIMIT 1)"
+            )
+        )
+    assert changed.rowcount == 1
+    capfd.readouterr()
+    assert run(["sync", "acme", *DAY]) == 1
+    assert "-0.01" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sync", "acme", "--from", "2026-10-06"],
+        ["sync", "acme", "--plan-hash", "abc"],
+        ["sync", "acme", "--from", "sixth of October", "--to", "2026-10-06"],
+        ["sync"],
+        ["preview", "acme"],
+    ],
+    ids=["from_without_to", "hash_without_day", "no_date", "no_name", "preview_without_day"],
+)
+def test_a_wrong_call_ends_with_code_2(words: list[str]) -> None:
+    assert run(words) == 2
+
+
+def test_wrong_credentials_end_with_code_3_and_what_to_do(
+    acme: Installation, capfd: pytest.CaptureFixture[str]
+) -> None:
+    acme.store_credentials(vantagepoint={"password": "wrong"})
+    assert run(["sync", "acme", *DAY]) == 3
+    message = capfd.readouterr().err
+    assert "acme_take_in" in message
+    assert "wrong" not in message
+
+
+def test_what_is_previewed_is_what_is_sent(acme: Installation, capfd: pytest.CaptureFixture[str]) -> None:
+    # Taking in happens with the first day; nothing of the next one is posted by it.
+    assert run(["sync", "acme", *DAY, "--json"]) == 0
+    capfd.readouterr()
+    assert run(["preview", "acme", "--day", "2026-10-07", "--json"]) == 0
+    plan = json.loads(capfd.readouterr().out)
+    assert plan["files"]
+    days = ["--from", "2026-10-07", "--to", "2026-10-07"]
+    assert run(["sync", "acme", *days, "--plan-hash", plan["plan_hash"], "--json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert report["days"][0]["plan_hash"] == plan["plan_hash"]
+    amount = sum(Decimal(file["amount"]) for file in plan["files"])
+    assert report["posted_now_total"] == f"{amount:.2f}"
+    with acme.engine.connect() as db:
+        sent = text(
+            "SELECT body FROM journal.transaction_files JOIN journal.bodies USING (body_hash) WHERE batch = :batch"
+        )
+        for file in plan["files"]:
+            assert db.execute(sent, {"batch": file["batch"]}).scalar_one() == file["body"]
+
+
+def test_a_preview_sends_nothing(acme: Installation, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["sync", "acme", *DAY, "--json"]) == 0
+    calls = len(acme.sandbox.admin("GET", "requests")["requests"])
+    assert run(["preview", "acme", "--day", "2026-10-07"]) == 0
+    assert len(acme.sandbox.admin("GET", "requests")["requests"]) == calls
+    assert "Plan hash: " in capfd.readouterr().out
+
+
+def test_a_preview_before_anything_was_taken_in_says_so(acme: Installation, capfd: pytest.CaptureFixture[str]) -> None:
+    assert acme.connection
+    assert run(["preview", "acme", "--day", "2026-10-07"]) == 1
+    assert "has not been" in capfd.readouterr().err
+
+
+def test_a_preview_of_a_day_off_names_the_day_it_belongs_to(
+    acme: Installation, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert acme.connection
+    assert run(["preview", "acme", "--day", "2026-10-04"]) == 2
+    assert "2026-10-06" in capfd.readouterr().err
