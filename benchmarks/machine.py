@@ -17,7 +17,7 @@ def describe(engine: Engine) -> dict[str, Any]:
         engine: The database that was measured.
 
     Returns:
-        Ready for JSON; ``load`` is the one-minute load average now.
+        Ready for JSON.
     """
     with engine.connect() as db:
         postgres = str(db.execute(text("SHOW server_version")).scalar_one())
@@ -28,12 +28,11 @@ def describe(engine: Engine) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "postgres": postgres.split(" ", maxsplit=1)[0],
-        "load": load(),
     }
 
 
 def load() -> float:
-    """Return the one-minute load average: how busy the machine was, the measurement included."""
+    """Return the one-minute load average; before a measurement it says how busy the machine is with other things."""
     return round(os.getloadavg()[0], 1)
 
 

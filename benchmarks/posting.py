@@ -225,6 +225,7 @@ def run(invoices: int = INVOICES_OF_THE_MONTH, *, profile: Path | None = None) -
     Returns:
         The figures, ready for JSON; ``problems`` is empty when every cent agrees.
     """
+    load = machine.load()
     with connected(invoices) as connection:
         described = machine.describe(connection.engine)
         clock = _Clock()
@@ -245,9 +246,8 @@ def run(invoices: int = INVOICES_OF_THE_MONTH, *, profile: Path | None = None) -
         second = _second_run(connection, days)
         if second["files_planned"] or second["new_versions"]:
             problems.append(f"The second run found something new: {second}")
-        busy = max(described["load"], machine.load())
     return {
-        "machine": {**described, "load": busy},
+        "machine": {**described, "load_before": load},
         "first": _first_figures(first, tied, calls, clock),
         "second": second,
         "problems": problems,

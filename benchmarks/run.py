@@ -53,10 +53,8 @@ def measure(*, quick: bool) -> dict[str, Any]:
     planned = planning.run(_QUICK_PLANNING) if quick else planning.run()
     _say("intake: throughput, then peak memory at two volumes")
     taken_in = _intake(quick=quick)
-    described = posted.pop("machine")
-    busy = max(described["load"], machine.load())
     return {
-        "machine": {**described, "load": busy},
+        "machine": posted.pop("machine"),
         "quick": quick,
         "intake": taken_in,
         "posting": posted,
@@ -168,7 +166,7 @@ def _at(figures: Any, path: tuple[str | int, ...]) -> Decimal | None:  # noqa: A
 
 def _show(figures: dict[str, Any], judged: list[Goal]) -> None:
     print(machine.line(figures["machine"]))
-    print(f"Load average while measuring: {figures['machine']['load']}")
+    print(f"Load average before measuring: {figures['machine']['load_before']}")
     print()
     intake.show(figures["intake"])
     posting.show(figures["posting"])
@@ -198,7 +196,7 @@ def _show_changes(figures: dict[str, Any]) -> None:
         print(f"\nNot compared: the committed figures are of another machine, {machine.line(before['machine'])}")
         return
     moved = changes(before, figures)
-    print(f"\nAgainst the committed figures, measured at a load average of {before['machine']['load']}:")
+    print(f"\nAgainst the committed figures, measured from a load average of {before['machine']['load_before']}:")
     for line in moved or ["nothing moved by more than 5 %"]:
         print(f"  {line}")
 
