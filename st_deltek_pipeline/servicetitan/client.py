@@ -14,6 +14,7 @@ from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
 from st_deltek_pipeline.servicetitan.credentials import ServiceTitanCredentials
 from st_deltek_pipeline.servicetitan.errors import refusal, seconds_in_title, sign_in_refusal
 from st_deltek_pipeline.servicetitan.feeds import FeedPage
+from st_deltek_pipeline.servicetitan.verbatim import decodable, verbatim_rows
 from st_deltek_pipeline.transport.answers import Answer, BrokenAnswerError, UnreadableAnswerError
 from st_deltek_pipeline.transport.exact_json import strip_mark
 from st_deltek_pipeline.transport.exchange import RequestLog
@@ -159,7 +160,7 @@ class ServiceTitanClient:
             if not answer.succeeded:
                 raise refusal(answer, feed_token=bool(continue_from))
             body = _decode(answer, _FEED)
-            rows = [bytes(row) for row in body.data or ()]
+            rows = verbatim_rows(answer.body, body.data or ())
             token = body.continue_from
             if not token:
                 message = f"ServiceTitan's feed {feed} gave no token to continue from."
@@ -284,9 +285,9 @@ def _list_page(answer: Answer) -> tuple[list[bytes], bool | None]:
     if not answer.succeeded:
         raise refusal(answer)
     if strip_mark(answer.body).lstrip()[:1] == b"[":
-        return [bytes(row) for row in _decode(answer, _ARRAY)], None
+        return verbatim_rows(answer.body, _decode(answer, _ARRAY)), None
     body = _decode(answer, _ENVELOPE)
-    return [bytes(row) for row in body.data or ()], body.has_more
+    return verbatim_rows(answer.body, body.data or ()), body.has_more
 
 
 def _decode(answer: Answer, decoder: msgspec.json.Decoder[T]) -> T:
@@ -304,7 +305,7 @@ def _decode(answer: Answer, decoder: msgspec.json.Decoder[T]) -> T:
         failure = answer.unreadable("an empty body", may_heal=True)
     else:
         try:
-            return decoder.decode(body)
+            return decoder.decode(decodable(body))
         except msgspec.ValidationError as error:
             failure = answer.unreadable(f"an unexpected shape ({error})", may_heal=False)
         except msgspec.DecodeError as error:
