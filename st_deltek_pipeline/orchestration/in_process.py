@@ -24,7 +24,7 @@ from st_deltek_pipeline.domain.errors import (
 )
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
 from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP, POSTED_ASSET
-from st_deltek_pipeline.orchestration.wiring import CONNECTION_TAG
+from st_deltek_pipeline.orchestration.wiring import CONNECTION_TAG, servicetitan_pool, vantagepoint_pool
 
 STARTED_BY_TAG = "st_deltek/started_by"
 STARTED_BY = "sync"
@@ -104,6 +104,25 @@ class InProcessRunner:
             self._instance.report_run_failed(run, "The command that started this run ended before it.")
             self._instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         return len(dead)
+
+    def free_pools(self) -> list[str]:
+        """Give back the pool slots of runs that have ended without doing so.
+
+        With a daemon running its monitoring does the same; a command must not depend on one.
+
+        Returns:
+            Ids of runs that still hold a slot. A step of ours will wait for them.
+        """
+        storage = self._instance.event_log_storage
+        active: list[str] = []
+        for pool in (servicetitan_pool(self._connection), vantagepoint_pool(self._connection)):
+            for run_id in sorted(storage.get_concurrency_info(pool).active_run_ids):
+                run = self._instance.get_run_by_id(run_id)
+                if run is None or run.is_finished:
+                    storage.free_concurrency_slots_for_run(run_id)
+                else:
+                    active.append(run_id)
+        return active
 
     def take_in(self) -> FinishedRun:
         """Run the connection's take-in job.

@@ -31,17 +31,17 @@ _NO_CAPTURE: Mapping[str, object] = {
 
 
 def instance_file() -> Path:
-    """Find the dagster.yaml to use: of the current directory, of the source checkout, or of the installed package.
+    """Find the dagster.yaml to use: of the current directory, or of the source checkout.
 
     Raises:
-        ConfigurationError: There is none in any of those places.
+        ConfigurationError: There is none in either place.
     """
-    package = Path(str(files("st_deltek_pipeline")))
-    places = (Path.cwd() / INSTANCE_FILE, package.parent / INSTANCE_FILE, package / INSTANCE_FILE)
+    checkout = Path(str(files("st_deltek_pipeline"))).parent
+    places = (Path.cwd() / INSTANCE_FILE, checkout / INSTANCE_FILE)
     for place in places:
         if place.is_file():
             return place
-    message = f"No {INSTANCE_FILE} in {places[0].parent} or with the installed package."
+    message = f"There is no {INSTANCE_FILE} in {places[0].parent}."
     raise ConfigurationError(message, advice=f"Run from the project's root, or set {HOME_VARIABLE}.")
 
 

@@ -124,6 +124,8 @@ def synchronise(settings: Settings, request: SyncRequest, progress: Progress) ->
         with command_lock(pipeline.engine, "sync", connection.name), open_instance(settings) as instance:
             runner = InProcessRunner(definitions_of(wiring, pipeline), instance, connection.name)
             runner.bury_dead_runs()
+            for run_id in runner.free_pools():
+                progress.done(f"waiting for run {run_id[:8]} of Dagster, which is using the same systems")
             return _Synchronisation(pipeline, wiring, runner, progress).run(request, wanted)
     finally:
         pipeline.close()

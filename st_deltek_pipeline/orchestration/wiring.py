@@ -40,12 +40,12 @@ class Wiring:
     @property
     def servicetitan_pool(self) -> str:
         """Pool of every step that reads ServiceTitan."""
-        return f"servicetitan_{self.name}"
+        return servicetitan_pool(self.name)
 
     @property
     def vantagepoint_pool(self) -> str:
         """Pool of every step that reads or writes Vantagepoint."""
-        return f"vantagepoint_{self.name}"
+        return vantagepoint_pool(self.name)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -66,6 +66,16 @@ class Wiring:
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of this connection's assets."""
         return dg.AssetKey([self.name, asset])
+
+
+def servicetitan_pool(connection: str) -> str:
+    """Name the pool of a connection's ServiceTitan side."""
+    return f"servicetitan_{connection}"
+
+
+def vantagepoint_pool(connection: str) -> str:
+    """Name the pool of a connection's Vantagepoint side."""
+    return f"vantagepoint_{connection}"
 
 
 def partition_day(partition_key: str) -> date:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from st_deltek_pipeline.cli.preview_report import compute_plan
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, CredentialsError, TransientError
 from st_deltek_pipeline.orchestration.build import wiring_of
-from st_deltek_pipeline.orchestration.in_process import STARTED_BY, STARTED_BY_TAG
+from st_deltek_pipeline.orchestration.in_process import STARTED_BY, STARTED_BY_TAG, InProcessRunner
 from st_deltek_pipeline.orchestration.instance import open_instance
 from st_deltek_pipeline.orchestration.syncing import SyncReport, SyncRequest, synchronise
 from st_deltek_pipeline.services.preview import pin_plan, preview_day
@@ -217,6 +217,26 @@ def test_a_run_left_behind_by_a_killed_command_is_ended_and_gives_its_pool_slot_
         left = instance.get_run_by_id(run.run_id)
     assert left is not None
     assert left.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_pool_slot_that_an_ended_run_kept_is_given_back(acme: Installation) -> None:
+    with open_instance(acme.settings) as instance:
+        run = instance.create_run_for_job(_dead_job)
+        instance.report_run_failed(run, "The machine lost its power.")
+        instance.event_log_storage.initialize_concurrency_limit_to_default("vantagepoint_acme")
+        instance.event_log_storage.claim_concurrency_slot("vantagepoint_acme", run.run_id, "step")
+        runner = InProcessRunner(dg.Definitions(), instance, CONNECTION)
+        assert runner.free_pools() == []
+        assert not instance.event_log_storage.get_concurrency_info("vantagepoint_acme").claimed_slots
+
+
+def test_a_run_that_is_alive_keeps_its_slot_and_is_named(acme: Installation) -> None:
+    with open_instance(acme.settings) as instance:
+        run = instance.create_run_for_job(_dead_job)
+        instance.report_dagster_event(_started(run), run.run_id)
+        instance.event_log_storage.initialize_concurrency_limit_to_default("vantagepoint_acme")
+        instance.event_log_storage.claim_concurrency_slot("vantagepoint_acme", run.run_id, "step")
+        assert InProcessRunner(dg.Definitions(), instance, CONNECTION).free_pools() == [run.run_id]
 
 
 @dg.job
