@@ -19,6 +19,7 @@ def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator[
 
 @pytest.fixture
 def quiet(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator[Bench]:
-    """A connection with a small month that has no documents on ``QUIET_DAY``; nothing is taken in yet."""
+    """A connection with a small month taken in that has no documents on ``QUIET_DAY``; nothing is posted yet."""
     with bench(sandbox(invoices=20), engine) as connected:
+        connected.take_in()
         yield connected

@@ -14,7 +14,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.reconciliation import TieOut
 from st_deltek_pipeline.services.alignment import align_day
-from st_deltek_pipeline.services.intake import FEEDS, take_in_feed
+from st_deltek_pipeline.services.intake import FEEDS, FEEDS_BY_NAME, take_in_feed
 from st_deltek_pipeline.services.posting.check import check_file
 from st_deltek_pipeline.services.posting.confirm import FileOutcome, confirm_file
 from st_deltek_pipeline.services.posting.context import PostingContext
@@ -84,7 +84,10 @@ class Bench:
         self.settings = ConnectionSettings.model_validate(plain)
 
     def add(self, day: date = QUIET_DAY, **parts: str) -> dict[str, Any]:
-        """Add a posted invoice with one line per SKU of ``PARTS`` (``PART_A="60.00"``), and take it in."""
+        """Add a posted invoice with one line per SKU of ``PARTS`` (``PART_A="60.00"``), and take it in.
+
+        Customers and master data have to be taken in before.
+        """
         invoice = self.sandbox.add_invoice(date=day.isoformat(), syncStatus="Posted", total="1.00")
         self.change(invoice, **parts)
         return invoice
@@ -97,7 +100,10 @@ class Bench:
             for number, (sku, amount) in enumerate(parts.items(), start=1)
         ]
         self.sandbox.edit_invoice(invoice["id"], items=items)
-        self.take_in()
+        self.take_in_invoices()
+
+    def take_in_invoices(self) -> None:
+        take_in_feed(self.engine, self.servicetitan, self.settings.name, FEEDS_BY_NAME["invoices"], run_id="test")
 
     def take_in(self) -> None:
         for feed in FEEDS:

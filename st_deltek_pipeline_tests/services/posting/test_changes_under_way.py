@@ -36,7 +36,7 @@ def test_a_void_while_the_file_waits_is_reversed_after_it(quiet: Bench) -> None:
     quiet.prepare(QUIET_DAY)
     quiet.plan(QUIET_DAY)
     quiet.sandbox.void_invoice(invoice["id"])
-    quiet.take_in()
+    quiet.take_in_invoices()
     quiet.run(QUIET_DAY)
     assert quiet.tie_out(QUIET_DAY).balanced
     quiet.run(QUIET_DAY)

@@ -13,7 +13,7 @@ from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench, 
 def renumber(quiet: Bench, invoice: dict[str, object], number: str) -> None:
     quiet.sandbox.edit_invoice(int(str(invoice["id"])), referenceNumber=number)
     invoice["referenceNumber"] = number
-    quiet.take_in()
+    quiet.take_in_invoices()
 
 
 def test_a_number_whose_document_was_refused_is_free_for_another(quiet: Bench) -> None:
@@ -84,6 +84,7 @@ def neighbours(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Gene
     """Two connections of one installation that share a Vantagepoint."""
     running = sandbox(invoices=20)
     with bench(running, engine) as acme, bench(running, engine, name="zenith") as zenith:
+        acme.take_in()
         yield acme, zenith
 
 

@@ -232,6 +232,7 @@ _STATEMENTS = (
         PRIMARY KEY (target, wbs1, invoice)
     )
     """,
+    "CREATE INDEX invoice_numbers_by_document ON journal.invoice_numbers (connection, kind, document_id)",
     """
     CREATE TABLE journal.poster_locks (
         poster text PRIMARY KEY,
