@@ -13,10 +13,17 @@ number an int or a Decimal (never a float), every instant a string such as ``"20
 ProjectKey = tuple[str, str, str]
 """WBS1, WBS2, WBS3; a level that a project does not have is ``""`` here and ``" "`` in the row."""
 
+VendorKey = tuple[str, str]
+"""Vendor code and Company."""
+
 
 @dataclass
 class ServiceTitanWorld:
-    """One ServiceTitan tenant. Every dictionary is id -> row, in the order the rows were created."""
+    """One ServiceTitan tenant. Every dictionary is id -> row, in the order the rows were created.
+
+    ``bank_deposit_transactions`` is the id of a deposit -> the rows it banks; ``ap_bills`` are the same
+    bills as ``inventory_bills``, as newer tenants show them.
+    """
 
     tenant_id: int
     client_id: str
@@ -32,6 +39,17 @@ class ServiceTitanWorld:
     gl_accounts: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
     tax_zones: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
     payment_types: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    payment_terms: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    payments: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    credit_memos: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    bank_deposits: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    bank_deposit_transactions: dict[int, list[Row]] = field(default_factory=dict[int, list[Row]], repr=False)
+    vendors: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    purchase_orders: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    receipts: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    inventory_bills: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    ap_bills: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    ap_credits: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
 
 
 @dataclass
@@ -53,6 +71,8 @@ class VantagepointWorld:
     companies: dict[str, Row] = field(default_factory=dict[str, Row], repr=False)
     periods: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
     auto_posting: dict[str, Row] = field(default_factory=dict[str, Row], repr=False)
+    vendor_accounting: dict[VendorKey, Row] = field(default_factory=dict[VendorKey, Row], repr=False)
+    liability_codes: dict[str, Row] = field(default_factory=dict[str, Row], repr=False)
 
 
 @dataclass
