@@ -70,11 +70,11 @@ def poster_lock(
     with engine.connect() as connection:
         try:
             yield PosterLock(poster, _take(connection, number, poster, holder, wait_seconds))
+            _give_back(connection, number)
         except BaseException:
             # Ending the session is the one way to give the lock back whatever happened, even on a dead connection.
             connection.invalidate()
             raise
-        _give_back(connection, number)
 
 
 def _take(connection: Connection, number: int, poster: str, holder: str, wait_seconds: int) -> int:

@@ -14,9 +14,9 @@ from st_deltek_pipeline.domain.reading_back import (
 from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE, build_file
 from st_deltek_pipeline.services.posting.context import PostingContext, period_closed
 from st_deltek_pipeline.services.posting.evidence import evidence_of
-from st_deltek_pipeline.services.posting.moves import add_child, refuse, refuse_child
+from st_deltek_pipeline.services.posting.moves import add_child, move, refuse, refuse_child
 from st_deltek_pipeline.services.posting.planner import number_claim
-from st_deltek_pipeline.services.posting.resolve import compare_entered, resolve_in_doubt
+from st_deltek_pipeline.services.posting.resolve import compare_entered, in_ledger, resolve_in_doubt
 from st_deltek_pipeline.store.journal import JournalTransaction, LedgerEvidence, StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
 from st_deltek_pipeline.store.reference import load_reference
@@ -45,6 +45,9 @@ def check_file(context: PostingContext, batch: str) -> tuple[str, ...]:
             return (batch,) if file.state in {FileState.ENTERED, FileState.POSTING} else ()
         if context.client.read_control(ENTRY_TYPE[file.kind], batch) is not None:
             return (batch,) if compare_entered(context, lock, file) else ()
+        if file.sent_at is not None and in_ledger(context, file):
+            move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
+            return (batch,)
         if period_closed(context, file):
             refuse(context, lock, file, lambda posting: _period_closed(posting, file.period))
             return ()

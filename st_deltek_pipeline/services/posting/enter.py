@@ -17,7 +17,7 @@ from st_deltek_pipeline.domain.journal import EventType, FileState
 from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE
 from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext
 from st_deltek_pipeline.services.posting.moves import HoldFor, add_child, hold_documents, move, refuse
-from st_deltek_pipeline.services.posting.resolve import compare_entered, resolve_in_doubt
+from st_deltek_pipeline.services.posting.resolve import compare_entered, in_ledger, resolve_in_doubt
 from st_deltek_pipeline.store.journal import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
 
@@ -112,8 +112,12 @@ def _refused(
     context: PostingContext, lock: PosterLock, file: StoredFile, error: RefusedError
 ) -> tuple[bool, tuple[str, ...]]:
     # The words for a taken key are also used for a key that stands twice within the file.
-    if isinstance(error, AlreadyExistsError) and context.client.read_control(ENTRY_TYPE[file.kind], file.batch):
-        return compare_entered(context, lock, file), ()
+    if isinstance(error, AlreadyExistsError):
+        if context.client.read_control(ENTRY_TYPE[file.kind], file.batch) is not None:
+            return compare_entered(context, lock, file), ()
+        if in_ledger(context, file):
+            move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
+            return True, ()
     return False, _split_or_refuse(context, lock, file, error)
 
 

@@ -4,12 +4,16 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.services.posting.check import check_file
+from st_deltek_pipeline.services.posting.confirm import confirm_file
 from st_deltek_pipeline.services.posting.enter import enter_file
 from st_deltek_pipeline.services.posting.post import post_file
 from st_deltek_pipeline.services.preview import pin_plan, preview_day
+from st_deltek_pipeline.store.days import undecided_days
 from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench
 
 NEXT_DAY = date(2026, 10, 12)
@@ -211,3 +215,42 @@ def test_an_entered_file_stays_ours_when_posting_it_is_interrupted(quiet: Bench)
     assert quiet.run(QUIET_DAY).batches == (batch,)
     assert quiet.owed(invoice) == {"CHS2026": Decimal("100.00")}
     assert quiet.outcome(invoice["id"]) == ("posted", "", ZERO)
+
+
+def test_a_day_staged_with_a_version_that_cannot_be_read_is_known_to_need_a_decision(quiet: Bench) -> None:
+    invoice = quiet.add(PART_A="100.00")
+    quiet.run(QUIET_DAY)
+    assert QUIET_DAY not in undecided_days(quiet.engine, quiet.settings.name, Kind.INVOICE)
+    quiet.sandbox.edit_invoice(invoice["id"], verbatim=True, total="130.00", subTotal=None)
+    quiet.take_in_invoices()
+    # The process dies between staging and planning.
+    quiet.prepare(QUIET_DAY)
+    assert QUIET_DAY in undecided_days(quiet.engine, quiet.settings.name, Kind.INVOICE)
+
+
+@pytest.mark.parametrize("state", ["planned", "sending", "in_doubt"])
+def test_a_file_that_only_the_ledger_shows_any_more_is_not_sent_again(quiet: Bench, state: str) -> None:
+    invoice = quiet.add(PART_A="100.00")
+    quiet.run(QUIET_DAY)
+    quiet.change(invoice, PART_A="130.00")
+    other = quiet.add(PART_A="7.00")
+    quiet.prepare(QUIET_DAY)
+    (batch,) = quiet.plan(QUIET_DAY).batches
+    body = quiet.context.journal.file(batch).body
+    quiet.vantagepoint.set_active_period(202610)
+    quiet.vantagepoint.enter_file("in", body.encode())
+    assert quiet.vantagepoint.post_file("in", batch, company="01", period=202610, description="by hand").posted
+    with quiet.engine.begin() as connection:
+        # As after a request that was lost, and that arrived only when it was no longer expected.
+        connection.execute(
+            text("UPDATE journal.transaction_files SET state = :state, sent_at = now() WHERE batch = :batch"),
+            {"state": state, "batch": batch},
+        )
+    not_found = {"effect": "answer", "status": 404, "body": '{"message": "File does not exist."}'}
+    quiet.sandbox.fault(system="vantagepoint", method="GET", path="inControl", **not_found)
+    assert enter_file(quiet.context, *check_file(quiet.context, batch)) == (batch,)
+    assert post_file(quiet.context, batch) == (batch,)
+    assert confirm_file(quiet.context, batch).state == "posted"
+    assert quiet.owed(invoice) == {"CHS2026": Decimal("130.00")}
+    assert quiet.owed(other) == {"CHS2026": Decimal("7.00")}
+    assert quiet.tie_out(QUIET_DAY).balanced

@@ -3,8 +3,9 @@
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import Engine
 
-from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench
+from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench, bench
 
 ZERO = Decimal("0.00")
 
@@ -104,3 +105,16 @@ def test_a_part_that_stands_already_is_adopted_and_a_later_edit_corrects_it(quie
     assert quiet.run(QUIET_DAY).total == Decimal("-45.00")
     assert quiet.owed(invoice) == {"CHS2026": Decimal("15.00"), "RHS2026": Decimal("40.00")}
     assert_done(quiet, invoice["id"])
+
+
+def test_phases_posted_before_are_found_again_by_a_database_that_knows_nothing(
+    quiet: Bench, module_engine: Engine
+) -> None:
+    invoice = quiet.add(PHASE_1="60.00", PHASE_2="40.00", PART_A="5.00")
+    quiet.run(QUIET_DAY)
+    before = quiet.sandbox.ledger()
+    with bench(quiet.sandbox, module_engine) as fresh:
+        fresh.take_in()
+        fresh.run(QUIET_DAY)
+        assert quiet.sandbox.ledger() == before
+        assert_done(fresh, invoice["id"])
