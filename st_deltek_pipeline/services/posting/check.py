@@ -17,7 +17,8 @@ from st_deltek_pipeline.services.posting.evidence import evidence_of
 from st_deltek_pipeline.services.posting.moves import add_child, move, refuse, refuse_child
 from st_deltek_pipeline.services.posting.planner import number_claim
 from st_deltek_pipeline.services.posting.resolve import compare_entered, in_ledger, resolve_in_doubt
-from st_deltek_pipeline.store.journal import JournalTransaction, LedgerEvidence, StoredFile
+from st_deltek_pipeline.store.journal_rows import LedgerEvidence, StoredFile
+from st_deltek_pipeline.store.journal_transaction import JournalTransaction
 from st_deltek_pipeline.store.locks import PosterLock
 from st_deltek_pipeline.store.reference import load_reference
 from st_deltek_pipeline.vantagepoint.rows import LedgerRow

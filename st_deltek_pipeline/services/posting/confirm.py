@@ -13,7 +13,7 @@ from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE,
 from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, PostingContext
 from st_deltek_pipeline.services.posting.evidence import evidence_of
 from st_deltek_pipeline.services.posting.moves import hold_file
-from st_deltek_pipeline.store.journal import StoredFile
+from st_deltek_pipeline.store.journal_rows import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
 from st_deltek_pipeline.vantagepoint.rows import LedgerRow
 

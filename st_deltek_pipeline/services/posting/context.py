@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.errors import BrokenError
-from st_deltek_pipeline.store.journal import Journal, StoredFile
+from st_deltek_pipeline.store.journal import Journal
+from st_deltek_pipeline.store.journal_rows import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock, poster_key, poster_lock
 from st_deltek_pipeline.store.reference import load_periods
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient

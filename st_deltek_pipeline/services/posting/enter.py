@@ -18,7 +18,7 @@ from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE
 from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext
 from st_deltek_pipeline.services.posting.moves import HoldFor, add_child, hold_documents, move, refuse
 from st_deltek_pipeline.services.posting.resolve import compare_entered, in_ledger, resolve_in_doubt
-from st_deltek_pipeline.store.journal import StoredFile
+from st_deltek_pipeline.store.journal_rows import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
 
 # Refusals that concern every document of a file alike: splitting it would only repeat them.

@@ -1,7 +1,7 @@
 """Ledger rows read back from Vantagepoint, tied to the document that caused them."""
 
 from st_deltek_pipeline.domain.postings import Posting
-from st_deltek_pipeline.store.journal import LedgerEvidence
+from st_deltek_pipeline.store.journal_rows import LedgerEvidence
 from st_deltek_pipeline.vantagepoint.rows import LedgerRow
 
 

@@ -9,7 +9,8 @@ from st_deltek_pipeline.domain.journal import Event, EventType, FileState
 from st_deltek_pipeline.domain.postings import Posting
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_file
 from st_deltek_pipeline.services.posting.context import PostingContext
-from st_deltek_pipeline.store.journal import JournalTransaction, StoredFile
+from st_deltek_pipeline.store.journal_rows import StoredFile
+from st_deltek_pipeline.store.journal_transaction import JournalTransaction
 from st_deltek_pipeline.store.locks import PosterLock
 
 HoldFor = Callable[[Posting], Hold]

@@ -23,7 +23,8 @@ from st_deltek_pipeline.domain.postings import Posting
 from st_deltek_pipeline.domain.reading_back import invoice_number_key
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_files, plan_hash
 from st_deltek_pipeline.services.posting.context import PostingContext, posting_target
-from st_deltek_pipeline.store.journal import NOT_STANDING, Journal, StoredFile
+from st_deltek_pipeline.store.journal import Journal
+from st_deltek_pipeline.store.journal_rows import NOT_STANDING, StoredFile
 from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of_day
 from st_deltek_pipeline.store.reference import load_reference
 from st_deltek_pipeline.store.staged import SetAside, invoices_of_day, set_aside_of_day

@@ -9,7 +9,7 @@ from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE
 from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext, period_closed
 from st_deltek_pipeline.services.posting.moves import hold_documents, move, refuse
 from st_deltek_pipeline.services.posting.resolve import in_ledger
-from st_deltek_pipeline.store.journal import StoredFile
+from st_deltek_pipeline.store.journal_rows import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
 
 
