@@ -47,14 +47,15 @@ def measure(*, quick: bool) -> dict[str, Any]:
     Returns:
         The figures, ready for JSON.
     """
+    load = machine.load()
+    _say("intake: throughput, then peak memory at two volumes")
+    taken_in = _intake(quick=quick)
     _say("posting: five business days through both systems")
     posted = posting.run(_QUICK_POSTING) if quick else posting.run()
     _say("alignment and planning of a large day")
     planned = planning.run(_QUICK_PLANNING) if quick else planning.run()
-    _say("intake: throughput, then peak memory at two volumes")
-    taken_in = _intake(quick=quick)
     return {
-        "machine": posted.pop("machine"),
+        "machine": {**posted.pop("machine"), "load_before": load},
         "quick": quick,
         "intake": taken_in,
         "posting": posted,
