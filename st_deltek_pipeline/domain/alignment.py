@@ -18,7 +18,8 @@ from st_deltek_pipeline.domain.reference import Firm, ReferenceData
 # InvoiceSection codes of Vantagepoint (vantagepoint.md section 4.1).
 INVOICE_SECTIONS = frozenset("FLCEUATI")
 
-_REQUIRED = ("wbs1", "account", "section")
+REQUIRED_FIELDS = ("wbs1", "account", "section")
+"""Fields of a coding without which no amount can be posted."""
 
 
 @dataclass(frozen=True, order=True)
@@ -57,6 +58,23 @@ class CodedAmount:
     organization: str
     tax_basis: Decimal = ZERO
     decided_by: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class LineToCode:
+    """One amount of an invoice before any rule has seen it.
+
+    Attributes:
+        amount: Whole cents; positive increases the receivable.
+        item: ServiceTitan's line id, or ``tax``.
+        tax_basis: For tax lines, the amount the tax was computed on; otherwise 0.00.
+    """
+
+    facts: LineFacts
+    amount: Decimal
+    description: str
+    item: str
+    tax_basis: Decimal = ZERO
 
 
 @dataclass(frozen=True)
@@ -123,22 +141,64 @@ def align_invoice(invoice: Invoice, rules: AlignmentRules, reference: ReferenceD
     if hold is not None:
         return Alignment(invoice, (), hold)
     lines: dict[LineKey, CodedAmount] = {}
-    for facts, amount, description, item, basis in _lines_to_code(invoice, rules):
+    for to_code in lines_to_code(invoice, rules):
+        facts = to_code.facts
         coded = code_line(rules.coding, facts)
         hold = _coding_hold(invoice, facts, coded.coding) or _reference_hold(invoice, coded.coding, reference)
         if hold is not None:
             return Alignment(invoice, (), hold)
         line = CodedAmount(
-            key=_line_key(invoice, coded.coding, item if rules.one_line_per_item else ""),
-            amount=amount,
-            description=description if rules.one_line_per_item else _summary_description(facts),
+            key=_line_key(invoice, coded.coding, to_code.item if rules.one_line_per_item else ""),
+            amount=to_code.amount,
+            description=to_code.description if rules.one_line_per_item else _summary_description(facts),
             organization=coded.coding.organization or "",
-            tax_basis=basis,
+            tax_basis=to_code.tax_basis,
             decided_by=coded.decided_by,
         )
         earlier = lines.get(line.key)
         lines[line.key] = line if earlier is None else _merged(earlier, line)
     return Alignment(invoice, tuple(lines[key] for key in sorted(lines)), None, firm.client_id if firm else None)
+
+
+def lines_to_code(invoice: Invoice, rules: AlignmentRules) -> Iterable[LineToCode]:
+    """Take an invoice apart into the amounts that rules decide about, with what they may match on.
+
+    Args:
+        invoice: A staged invoice.
+        rules: The connection's rules and settings.
+
+    Returns:
+        Items in the invoice's order, then its sales tax; amounts of zero only where zeros are posted.
+    """
+
+    # The invoice's own business unit decides for all its lines: a receivable belongs to one project.
+    def facts(line: LineKind, item_type: str = "", sku: str = "", gl_account: str = "") -> LineFacts:
+        return LineFacts(
+            line=line,
+            business_unit=invoice.business_unit_name,
+            business_unit_id=str(invoice.business_unit_id),
+            job_type=invoice.job_type,
+            customer_type=invoice.customer_type,
+            item_type=item_type,
+            sku=sku,
+            gl_account=gl_account,
+            tax_zone=invoice.tax_zone_name,
+            project=invoice.project_number,
+        )
+
+    all_zero = invoice.sales_tax == ZERO and all(line.total == ZERO for line in invoice.lines)
+    for line in invoice.lines:
+        if line.total != ZERO or (all_zero and rules.code_zero_documents):
+            item = facts(LineKind.ITEM, line.item_type, line.sku, line.gl_account or "")
+            yield LineToCode(item, line.total, line.description, str(line.line_id))
+    if invoice.sales_tax != ZERO:
+        basis = total(line.total for line in invoice.lines if line.taxable)
+        yield LineToCode(facts(LineKind.TAX), invoice.sales_tax, "Sales tax", "tax", basis)
+
+
+def missing_fields(coding: Coding) -> tuple[str, ...]:
+    """Return the required fields that no rule gave."""
+    return tuple(name for name in REQUIRED_FIELDS if getattr(coding, name) is None)
 
 
 def _amounts_hold(invoice: Invoice) -> Hold | None:
@@ -180,34 +240,8 @@ def _find_firm(invoice: Invoice, firms: FirmIndex) -> tuple[Firm | None, Hold | 
     return named[0], None
 
 
-def _lines_to_code(invoice: Invoice, rules: AlignmentRules) -> Iterable[tuple[LineFacts, Decimal, str, str, Decimal]]:
-    # The invoice's own business unit decides for all its lines: a receivable belongs to one project.
-    def facts(line: LineKind, item_type: str = "", sku: str = "", gl_account: str = "") -> LineFacts:
-        return LineFacts(
-            line=line,
-            business_unit=invoice.business_unit_name,
-            business_unit_id=str(invoice.business_unit_id),
-            job_type=invoice.job_type,
-            customer_type=invoice.customer_type,
-            item_type=item_type,
-            sku=sku,
-            gl_account=gl_account,
-            tax_zone=invoice.tax_zone_name,
-            project=invoice.project_number,
-        )
-
-    all_zero = invoice.sales_tax == ZERO and all(line.total == ZERO for line in invoice.lines)
-    for line in invoice.lines:
-        if line.total != ZERO or (all_zero and rules.code_zero_documents):
-            item = facts(LineKind.ITEM, line.item_type, line.sku, line.gl_account or "")
-            yield item, line.total, line.description, str(line.line_id), ZERO
-    if invoice.sales_tax != ZERO:
-        basis = total(line.total for line in invoice.lines if line.taxable)
-        yield facts(LineKind.TAX), invoice.sales_tax, "Sales tax", "tax", basis
-
-
 def _coding_hold(invoice: Invoice, facts: LineFacts, coding: Coding) -> Hold | None:
-    missing = [name for name in _REQUIRED if getattr(coding, name) is None]
+    missing = missing_fields(coding)
     if missing:
         message = f"{invoice.key}: no coding rule gives {', '.join(missing)} for {_describe(facts)}."
         return Hold(HoldReason.NO_RULE, message)
