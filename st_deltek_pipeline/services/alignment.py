@@ -1,6 +1,5 @@
 """Aligning a business day: code every staged invoice, and say what does not exist in Vantagepoint."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +11,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.alignment import AlignmentRules, FirmIndex, align_invoice
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import total
-from st_deltek_pipeline.store.mapping import replace_alignments
+from st_deltek_pipeline.store.mapping import alignments_of_day, replace_alignments
 from st_deltek_pipeline.store.reference import load_reference
 from st_deltek_pipeline.store.staged import invoices_of_day
 
@@ -23,13 +22,19 @@ class AlignmentResult:
 
     Attributes:
         held: Reason code to number of documents.
+        held_totals: Reason code to the sum of their totals.
     """
 
     documents: int
     aligned: int
     held: Mapping[str, int]
+    held_totals: Mapping[str, Decimal]
     total: Decimal
-    held_total: Decimal
+
+    @property
+    def held_total(self) -> Decimal:
+        """Sum of the held documents' totals."""
+        return total(self.held_totals.values())
 
 
 def alignment_rules(settings: ConnectionSettings) -> AlignmentRules:
@@ -61,14 +66,27 @@ def align_day(engine: Engine, settings: ConnectionSettings, business_day: date, 
     rules = alignment_rules(settings)
     alignments = [align_invoice(invoice, rules, reference, firms) for invoice in invoices]
     with engine.begin() as connection:
-        replace_alignments(
-            connection, connection_name=settings.name, kind=Kind.INVOICE, alignments=alignments, run_id=run_id
+        stored = alignments_of_day(
+            connection, connection_name=settings.name, kind=Kind.INVOICE, business_day=business_day
         )
-    held = [alignment for alignment in alignments if alignment.hold is not None]
+        changed = [
+            alignment
+            for alignment in alignments
+            if (known := stored.get(alignment.invoice.key.document_id)) is None or not known.says(alignment)
+        ]
+        if changed:
+            replace_alignments(
+                connection, connection_name=settings.name, kind=Kind.INVOICE, alignments=changed, run_id=run_id
+            )
+    held: dict[str, list[Decimal]] = {}
+    for alignment in alignments:
+        if alignment.hold is not None:
+            held.setdefault(alignment.hold.reason.value, []).append(alignment.invoice.total)
+    counts = {reason: len(totals) for reason, totals in held.items()}
     return AlignmentResult(
         documents=len(alignments),
-        aligned=len(alignments) - len(held),
-        held=Counter(alignment.hold.reason.value for alignment in held if alignment.hold),
+        aligned=len(alignments) - sum(counts.values()),
+        held=counts,
+        held_totals={reason: total(totals) for reason, totals in held.items()},
         total=total(alignment.invoice.total for alignment in alignments),
-        held_total=total(alignment.invoice.total for alignment in held),
     )

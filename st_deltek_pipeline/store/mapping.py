@@ -40,6 +40,16 @@ class StoredAlignment:
     revision_hash: str
     hold: Hold | None
     lines: tuple[CodedAmount, ...]
+    firm_id: str | None
+
+    def says(self, alignment: Alignment) -> bool:
+        """Say whether a new alignment has found the same."""
+        return (self.revision_hash, self.hold, self.lines, self.firm_id) == (
+            alignment.invoice.revision_hash,
+            alignment.hold,
+            alignment.lines,
+            alignment.firm_id,
+        )
 
 
 def replace_alignments(
@@ -124,15 +134,25 @@ def alignments_of_day(
     connection: Connection, *, connection_name: str, kind: Kind, business_day: date
 ) -> Mapping[int, StoredAlignment]:
     """Read the alignments of a business day, by document id."""
-    parameters = {"connection": connection_name, "kind": kind.value, "day": business_day}
+    parameters: dict[str, object] = {"connection": connection_name, "kind": kind.value, "day": business_day}
+    headers = connection.execute(
+        text(
+            """
+            SELECT document_id, revision_hash, reason, message, firm_id FROM mapping.alignments
+            WHERE connection = :connection AND kind = :kind AND business_day = :day
+            """
+        ),
+        parameters,
+    ).all()
+    # By ids and not by a join: a join's plan depends on statistics that a table which has just grown does not have.
+    parameters["ids"] = [header.document_id for header in headers]
     lines: dict[int, list[CodedAmount]] = {}
     for row in connection.execute(
         text(
             """
-            SELECT line.* FROM mapping.coded_lines AS line
-            JOIN mapping.alignments AS alignment USING (connection, kind, document_id)
-            WHERE alignment.connection = :connection AND alignment.kind = :kind AND alignment.business_day = :day
-            ORDER BY line.document_id, line.line_no
+            SELECT * FROM mapping.coded_lines
+            WHERE connection = :connection AND kind = :kind AND document_id = ANY(:ids)
+            ORDER BY document_id, line_no
             """
         ),
         parameters,
@@ -142,18 +162,11 @@ def alignments_of_day(
             CodedAmount(key, row.amount, row.description, row.organization, row.tax_basis, json.loads(row.decided_by))
         )
     return {
-        row.document_id: StoredAlignment(
-            revision_hash=row.revision_hash,
-            hold=Hold(HoldReason(row.reason), row.message) if row.reason else None,
-            lines=tuple(lines.get(row.document_id, ())),
+        header.document_id: StoredAlignment(
+            revision_hash=header.revision_hash,
+            hold=Hold(HoldReason(header.reason), header.message) if header.reason else None,
+            lines=tuple(lines.get(header.document_id, ())),
+            firm_id=header.firm_id,
         )
-        for row in connection.execute(
-            text(
-                """
-                SELECT document_id, revision_hash, reason, message FROM mapping.alignments
-                WHERE connection = :connection AND kind = :kind AND business_day = :day
-                """
-            ),
-            parameters,
-        )
+        for header in headers
     }
