@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import accumulate
 
-from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.sandbox.contractor.business_units import (
     BUSINESS_UNITS,
     UNMAPPED_UNIT,
@@ -408,6 +407,7 @@ class Biller:
         invoice["batch"] = moments.batch
         usual = 70 if invoice["termName"] != "Net 30" else 12
         if state is not State.VOIDED and invoice["total"] != "0.00" and chance(rng, usual):
+            # What was paid at the door; payments and balances follow it later.
             invoice["paidOn"] = invoice["invoiceDate"]
             invoice["balance"] = "0.00"
             if chance(rng, 50):
@@ -471,13 +471,3 @@ def _job_row(job_id: int, invoice: Row, to: _Assignment, kind: JobType, created:
         "isAutoDispatched": None,
         "active": True,
     }
-
-
-def customer_balances(invoices: dict[int, Row]) -> dict[int, Decimal]:
-    """Add up what each customer owes on active invoices."""
-    owed: dict[int, Decimal] = {}
-    for invoice in invoices.values():
-        if invoice["active"] and invoice["balance"] is not None:
-            customer_id = invoice["customer"]["id"]
-            owed[customer_id] = owed.get(customer_id, ZERO) + Decimal(invoice["balance"])
-    return owed

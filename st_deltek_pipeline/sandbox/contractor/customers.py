@@ -20,6 +20,9 @@ _FEWEST_COMMERCIAL = 24
 _MERGED_IN = 90
 _EXEMPT_IN = 8
 
+# None of these can come from the name book of companies, which joins a place, a trade and a form.
+_ALSO_VENDORS = ("Tri-County Crane Yard", "Kestrel & Daughters Machine Shop", "Sunstone Facility Partners L.L.C.")
+
 
 @dataclass(slots=True)
 class Place:
@@ -63,6 +66,7 @@ class Clientele:
 
     Attributes:
         residential, commercial: Those whose work can be posted.
+        also_vendors: Commercial ones from whom the contractor also buys; nothing was done for them this month.
         without_firm, with_two_firms: Residential ones that Vantagepoint knows not at all, or twice.
     """
 
@@ -70,22 +74,25 @@ class Clientele:
     commercial: list[Customer]
     without_firm: list[Customer]
     with_two_firms: list[Customer]
+    also_vendors: list[Customer]
 
     @property
     def everybody(self) -> list[Customer]:
         """All of them, in the order of their ids."""
-        groups = (self.residential, self.commercial, self.without_firm, self.with_two_firms)
+        groups = (self.residential, self.commercial, self.without_firm, self.with_two_firms, self.also_vendors)
         return sorted((customer for group in groups for customer in group), key=lambda customer: customer.customer_id)
 
 
 class _Intake:
     """Signs customers up one by one; ids rise in that order."""
 
-    def __init__(self, rng: Random, first: date) -> None:
+    def __init__(
+        self, rng: Random, first: date, last_customer: int = 41_000_000, last_location: int = 61_000_000
+    ) -> None:
         self._rng = rng
         self._first = first
-        self._next_customer = 41_000_000
-        self._next_location = 61_000_000
+        self._next_customer = last_customer
+        self._next_location = last_location
 
     def sign_up(self, name: str, segment: Segment, locations: int) -> Customer:
         rng = self._rng
@@ -202,4 +209,12 @@ def find_customers(seed: int, first: date, invoices: int, *, troubled: int) -> C
         strangers[0].row["name"] = strangers[0].reference["name"] = long_name
         strangers[0].places[0].row["name"] = strangers[0].places[0].reference["name"] = "Estate"
     twins = [intake.sign_up(names.person(), Segment.RESIDENTIAL, 1) for _ in range(troubled)]
-    return Clientele(residential, commercial, strangers, twins)
+    served = [*commercial, *residential, *strangers, *twins]
+    return Clientele(residential, commercial, strangers, twins, _also_vendors(seed, first, served))
+
+
+def _also_vendors(seed: int, first: date, served: list[Customer]) -> list[Customer]:
+    last_location = max(place.row["id"] for customer in served for place in customer.places)
+    rng = stream(seed, "customers that are vendors")
+    intake = _Intake(rng, first, max(customer.customer_id for customer in served), last_location)
+    return [intake.sign_up(name, Segment.COMMERCIAL, 1) for name in _ALSO_VENDORS]

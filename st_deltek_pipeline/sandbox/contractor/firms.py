@@ -10,7 +10,7 @@ from st_deltek_pipeline.sandbox.contractor.streams import hexadecimal, stream
 from st_deltek_pipeline.sandbox.contractor.working_days import vantagepoint_instant
 from st_deltek_pipeline.sandbox.contractor.world import Row
 
-_SUPPLIERS = (
+SUPPLIERS = (
     "Ferrous Supply House", "Mile High HVAC Distributors", "Rocky Mountain Pipe & Valve", "Johnstone Sheet Metal Works",
     "Front Range Refrigerants", "Colorado Crane and Rigging", "Platte Valley Fasteners", "Westside Tool Rental",
     "Denver Permit Runners", "Bright Fleet Fuel Cards",
@@ -18,16 +18,37 @@ _SUPPLIERS = (
 HOUSE_NAME = "Summit Ridge Mechanical"
 
 
-class _Register:
-    def __init__(self, rng: Random, first: date) -> None:
+class Register:
+    """Numbers firms one by one.
+
+    Args:
+        rng: Decides keys and dates.
+        first: First day of the month; firms are older.
+        last_number: The firm number that was given last.
+
+    Attributes:
+        rows: By ClientID.
+    """
+
+    def __init__(self, rng: Random, first: date, last_number: int = 1000) -> None:
         self._rng = rng
         self._first = first
-        self._number = 1000
+        self._number = last_number
         self.rows: dict[str, Row] = {}
+
+    @property
+    def last_number(self) -> int:
+        """The firm number that was given last."""
+        return self._number
 
     def add(
         self, name: str, *, organization: str, status: str = "A", vendor: bool = False, address: Row | None = None
     ) -> str:
+        """Register a firm, by default a customer.
+
+        Returns:
+            Its ClientID.
+        """
         self._number += 1
         client_id = hexadecimal(self._rng, 32)
         day = date.fromordinal(self._first.toordinal() - self._rng.randint(20, 1500))
@@ -61,6 +82,7 @@ class _Register:
         return client_id
 
     def add_customer(self, customer: Customer, organization: str) -> str:
+        """Register a customer under a name spelled as the office spells it, and return the ClientID."""
         name = respelled(customer.name, self._rng)
         return self.add(name, organization=organization, address=customer.row["address"])
 
@@ -70,10 +92,14 @@ class Firms:
 
     Attributes:
         rows: By ClientID.
+        last_number: The firm number that was given last.
     """
 
-    def __init__(self, rows: dict[str, Row], by_billing_name: dict[str, str], by_customer: dict[int, str]) -> None:
+    def __init__(
+        self, rows: dict[str, Row], last_number: int, by_billing_name: dict[str, str], by_customer: dict[int, str]
+    ) -> None:
         self.rows = rows
+        self.last_number = last_number
         self._by_billing_name = by_billing_name
         self._by_customer = by_customer
 
@@ -97,7 +123,7 @@ def register_firms(seed: int, first: date, clientele: Clientele) -> Firms:
     Returns:
         The firms; besides the customers' the billing clients of business units, suppliers, and dormant ones.
     """
-    register = _Register(stream(seed, "firms"), first)
+    register = Register(stream(seed, "firms"), first)
     billing = {
         unit.billing_name: register.add(unit.billing_name, organization=unit.organization) for unit in BUSINESS_UNITS
     }
@@ -110,8 +136,8 @@ def register_firms(seed: int, first: date, clientele: Clientele) -> Firms:
     for customer in clientele.with_two_firms:
         for _ in range(2):
             register.add_customer(customer, "01:HV:RS")
-    for name in _SUPPLIERS:
+    for name in SUPPLIERS:
         register.add(name, organization=OVERHEAD_ORGANIZATION, vendor=True)
     register.add("Old Colfax Laundry (closed)", organization="01:HV:CS", status="I")
     register.add("Sleeping Bear Lodge", organization="01:HV:CS", status="D")
-    return Firms(register.rows, billing, by_customer)
+    return Firms(register.rows, register.last_number, billing, by_customer)

@@ -1,14 +1,22 @@
-"""Vantagepoint's settings of the books: companies, organizations, periods, banks and auto-posting accounts."""
+"""Vantagepoint's settings of the books: companies, organizations, periods, banks, auto-posting and liability codes."""
 
 from datetime import date, timedelta
 
 from st_deltek_pipeline.sandbox.contractor.business_units import BUSINESS_UNITS, OVERHEAD_ORGANIZATION
-from st_deltek_pipeline.sandbox.contractor.ledger_accounts import RECEIVABLES, UNBILLED_SERVICES, UNINVOICED_REVENUE
+from st_deltek_pipeline.sandbox.contractor.ledger_accounts import (
+    PAYABLES,
+    RECEIVABLES,
+    SUBCONTRACTOR_PAYABLES,
+    UNBILLED_SERVICES,
+    UNINVOICED_REVENUE,
+)
 from st_deltek_pipeline.sandbox.contractor.working_days import add_months, vantagepoint_instant
 from st_deltek_pipeline.sandbox.contractor.world import Row
 
 COMPANY = "01"
 IDLE_COMPANY = "02"
+TRADE_LIABILITY = "TRADE"
+SUBCONTRACTOR_LIABILITY = "SUBS"
 
 _MONTHS_BACK = 12
 _MONTHS_AHEAD = 3
@@ -78,7 +86,11 @@ def auto_posting_rows() -> dict[str, Row]:
 
 def bank_rows() -> dict[str, Row]:
     """Make the bank codes."""
-    banks = (("OPER", "Operating - First Bank", "101.00"), ("PAYR", "Payroll - First Bank", "102.00"))
+    banks = (
+        ("OPER", "Operating - First Bank", "101.00"),
+        ("PAYR", "Payroll - First Bank", "102.00"),
+        ("MERC", "Merchant settlement - First Bank", "103.00"),
+    )
     return {
         code: {
             "Code": code,
@@ -89,4 +101,19 @@ def bank_rows() -> dict[str, Row]:
             "Status": "A",
         }
         for code, description, account in banks
+    }
+
+
+def liability_code_rows() -> dict[str, Row]:
+    """Make the liability codes, which decide the account that a voucher credits (vantagepoint.md section 4.3).
+
+    The section documents what the code does; the names of its columns are assumed from those of banks.
+    """
+    codes = (
+        (TRADE_LIABILITY, "Trade payables", PAYABLES),
+        (SUBCONTRACTOR_LIABILITY, "Subcontractor payables", SUBCONTRACTOR_PAYABLES),
+    )
+    return {
+        code: {"Code": code, "Description": description, "Account": account, "Company": COMPANY, "Status": "A"}
+        for code, description, account in codes
     }

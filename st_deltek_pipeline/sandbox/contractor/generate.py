@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Literal
 
-from st_deltek_pipeline.sandbox.contractor.billing import Biller, customer_balances
+from st_deltek_pipeline.sandbox.contractor.billing import Biller
 from st_deltek_pipeline.sandbox.contractor.business_units import business_unit_rows, job_type_rows
 from st_deltek_pipeline.sandbox.contractor.coding_rules import connection_settings
 from st_deltek_pipeline.sandbox.contractor.contract_work import project_rows, sign_contracts
@@ -17,15 +17,20 @@ from st_deltek_pipeline.sandbox.contractor.fiscal import (
     auto_posting_rows,
     bank_rows,
     company_rows,
+    liability_code_rows,
     organization_rows,
     period_rows,
 )
 from st_deltek_pipeline.sandbox.contractor.ledger_accounts import chart_rows, gl_account_rows
 from st_deltek_pipeline.sandbox.contractor.month_plan import plan_month, troubles_of_a_kind
+from st_deltek_pipeline.sandbox.contractor.payment_terms import payment_term_rows
 from st_deltek_pipeline.sandbox.contractor.payment_types import payment_type_rows
+from st_deltek_pipeline.sandbox.contractor.receivables import collect
 from st_deltek_pipeline.sandbox.contractor.staff import hire
 from st_deltek_pipeline.sandbox.contractor.streams import hexadecimal, stream
 from st_deltek_pipeline.sandbox.contractor.taxes import tax_code_rows, tax_zone_rows
+from st_deltek_pipeline.sandbox.contractor.vendor_firms import register_vendors
+from st_deltek_pipeline.sandbox.contractor.vendors import find_vendors
 from st_deltek_pipeline.sandbox.contractor.working_days import first_day, public_holidays
 from st_deltek_pipeline.sandbox.contractor.world import ServiceTitanWorld, VantagepointWorld, World
 
@@ -81,8 +86,11 @@ def _make(seed: int, month: str, amount: int, *, awkward: bool) -> World:
     holidays = public_holidays(first)
     clientele = find_customers(seed, first, amount, troubled=troubled)
     firms = register_firms(seed, first, clientele)
+    vendors = find_vendors(seed, first, clientele.also_vendors, clientele.commercial, troubled=troubled)
+    vendor_firms = register_vendors(seed, first, vendors, firms)
     contracts = sign_contracts(seed, first, amount, clientele, closed=2 if awkward else 0)
-    biller = Biller(seed, first, closed_days=holidays, clientele=clientele, contracts=contracts, staff=hire(seed))
+    staff = hire(seed)
+    biller = Biller(seed, first, closed_days=holidays, clientele=clientele, contracts=contracts, staff=staff)
     made = biller.work(plan_month(seed, first, holidays, amount, troubled=troubled))
 
     servicetitan = _tenant(seed)
@@ -95,17 +103,19 @@ def _make(seed: int, month: str, amount: int, *, awkward: bool) -> World:
         if customer.merged_into is None
         for place in customer.places
     }
-    for customer_id, balance in customer_balances(made.invoices).items():
-        servicetitan.customers[customer_id]["balance"] = balance
     servicetitan.projects = {contract.project_id: contract.row for contract in contracts}
     servicetitan.business_units = business_unit_rows(first, servicetitan.tenant_id, with_unmapped=awkward)
     servicetitan.job_types = job_type_rows(first, with_unmapped=awkward)
     servicetitan.gl_accounts = gl_account_rows(first)
     servicetitan.tax_zones = tax_zone_rows(first)
-    servicetitan.payment_types = payment_type_rows(first)
+    servicetitan.payment_types = payment_type_rows(first, with_unmapped=awkward)
+    servicetitan.payment_terms = payment_term_rows(first)
+    servicetitan.vendors = {vendor.vendor_id: vendor.row for vendor in vendors}
 
     vantagepoint = _database(seed)
-    vantagepoint.firms = firms.rows
+    vantagepoint.firms = {**firms.rows, **vendor_firms.rows}
+    vantagepoint.vendor_accounting = vendor_firms.accounting
+    vantagepoint.liability_codes = liability_code_rows()
     vantagepoint.projects = project_rows(first, contracts, firms)
     vantagepoint.organizations = organization_rows()
     vantagepoint.accounts = chart_rows()
@@ -116,7 +126,9 @@ def _make(seed: int, month: str, amount: int, *, awkward: bool) -> World:
     vantagepoint.auto_posting = auto_posting_rows()
 
     connection = connection_settings(first, contracts)
-    return World(seed, month, servicetitan, vantagepoint, connection, made.awkward)
+    world = World(seed, month, servicetitan, vantagepoint, connection, made.awkward)
+    collect(world, first, closed_days=holidays, clientele=clientele, staff=staff, troubled=troubled)
+    return world
 
 
 def _tenant(seed: int) -> ServiceTitanWorld:

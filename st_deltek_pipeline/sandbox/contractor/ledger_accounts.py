@@ -13,7 +13,7 @@ class SourceAccount:
     """One of ServiceTitan's gl accounts.
 
     Attributes:
-        target: The account of Vantagepoint that books it; empty when nothing is booked through it.
+        target: The account of Vantagepoint that books it on invoices; empty when invoices do not name it.
     """
 
     account_id: int
@@ -46,6 +46,21 @@ SOURCE_ACCOUNTS: tuple[SourceAccount, ...] = (
     SourceAccount(3303, "1110", "Undeposited Funds", "Other Current Asset", "Undeposited Funds"),
     SourceAccount(3401, "2210", "Sales Tax Payable", "Other Current Liability", "Sales Tax Payable"),
     SourceAccount(3402, "2310", "Customer Deposits", "Other Current Liability", "Other Current Liabilities"),
+    SourceAccount(3501, "1010", "Operating Checking", "Bank", "Checking"),
+    SourceAccount(3502, "1020", "Merchant Settlement", "Bank", "Checking"),
+    SourceAccount(3503, "2010", "Accounts Payable", "Accounts Payable", "Accounts Payable"),
+    SourceAccount(3504, "2020", "Goods Received Not Invoiced", "Other Current Liability", "Other Current Liabilities"),
+    SourceAccount(3601, "5210", "Subcontractors", "Cost of Goods Sold", "Cost of Labor - COGS"),
+    SourceAccount(3602, "5310", "Freight In", "Cost of Goods Sold", "Shipping, Freight & Delivery - COS"),
+    SourceAccount(3603, "5320", "Sales Tax on Purchases", "Cost of Goods Sold", "Other Costs of Services - COS"),
+    SourceAccount(3604, "5330", "Other Purchasing Costs", "Cost of Goods Sold", "Other Costs of Services - COS"),
+    SourceAccount(3605, "5900", "Vendor Discounts", "Cost of Goods Sold", "Other Costs of Services - COS"),
+    SourceAccount(3701, "6210", "Rent", "Expense", "Rent or Lease of Buildings"),
+    SourceAccount(3702, "6310", "Fuel and Vehicles", "Expense", "Auto"),
+    SourceAccount(3703, "6320", "Small Tools", "Expense", "Supplies & Materials"),
+    SourceAccount(3704, "6410", "Office Supplies", "Expense", "Office/General Administrative Expenses"),
+    SourceAccount(3705, "6420", "Merchant and Bank Fees", "Expense", "Bank Charges"),
+    SourceAccount(3706, "6430", "Bad Debts", "Expense", "Bad Debts"),
 )
 
 SOURCE_BY_NUMBER = {account.number: account for account in SOURCE_ACCOUNTS}
@@ -58,6 +73,14 @@ _DEFAULTS = {
     "1110": "UndepositedFunds",
     "2210": "SalesTaxPayable",
     "2310": "CustomerDeposits",
+    "1010": "CheckingAccount",
+    "2010": "AccountsPayable",
+    "2020": "GoodsReceivedNotInvoiced",
+    "5010": "CostOfGoodsSoldMaterials",
+    "5310": "CostOfGoodsSoldShipping",
+    "5320": "CostOfGoodsSoldTax",
+    "5900": "VendorDiscount",
+    "6420": "ProcessingFees",
 }
 
 REVENUE_BY_WORK = {
@@ -73,8 +96,31 @@ EQUIPMENT_BY_TRADE = {Trade.HVAC: "403.00", Trade.PLUMBING: "423.00"}
 DISCOUNTS = "471.00"
 PERMITS = "461.00"
 RECEIVABLES = "121.00"
+PAYABLES = "201.00"
+SUBCONTRACTOR_PAYABLES = "201.10"
+FREIGHT = "513.00"
+PURCHASE_TAX = "514.00"
+OTHER_PURCHASING_COSTS = "515.00"
 UNBILLED_SERVICES = "122.00"
 UNINVOICED_REVENUE = "123.00"
+
+BILL_ACCOUNTS = {
+    "1310": "131.00",
+    "5010": "511.00",
+    "5110": "511.10",
+    "5210": "521.00",
+    "5310": FREIGHT,
+    "5320": PURCHASE_TAX,
+    "5330": OTHER_PURCHASING_COSTS,
+    "5900": "516.00",
+    "6210": "721.00",
+    "6310": "731.00",
+    "6320": "741.00",
+    "6410": "751.00",
+    "6420": "761.00",
+    "6430": "771.00",
+}
+"""ServiceTitan's account on a line of a bill -> the account of Vantagepoint that books it."""
 
 # Account types as Vantagepoint numbers them: 1 asset, 2 liability, 3 net worth, 4 revenue, 5 reimbursable,
 # 7 direct, 9 indirect (assumed; vantagepoint.md section 3 documents only that they count from 1).
@@ -83,13 +129,16 @@ _ASSET, _LIABILITY, _NET_WORTH, _REVENUE, _DIRECT, _INDIRECT = 1, 2, 3, 4, 7, 9
 _CHART: tuple[tuple[str, str, int], ...] = (
     ("101.00", "Cash - Operating", _ASSET),
     ("102.00", "Cash - Payroll", _ASSET),
+    ("103.00", "Cash - Merchant Settlement", _ASSET),
     ("111.00", "Undeposited Funds", _ASSET),
     (RECEIVABLES, "Accounts Receivable", _ASSET),
     (UNBILLED_SERVICES, "Unbilled Services", _ASSET),
     (UNINVOICED_REVENUE, "Uninvoiced Revenue", _ASSET),
     ("131.00", "Inventory - Truck Stock and Warehouse", _ASSET),
     ("151.00", "Vehicles and Tools", _ASSET),
-    ("201.00", "Accounts Payable", _LIABILITY),
+    (PAYABLES, "Accounts Payable", _LIABILITY),
+    (SUBCONTRACTOR_PAYABLES, "Accounts Payable - Subcontractors", _LIABILITY),
+    ("202.00", "Goods Received Not Invoiced", _LIABILITY),
     ("211.00", "Accrued Payroll", _LIABILITY),
     ("221.00", "Sales Tax Payable - Colorado", _LIABILITY),
     ("221.10", "Sales Tax Payable - Denver", _LIABILITY),
@@ -116,12 +165,21 @@ _CHART: tuple[tuple[str, str, int], ...] = (
     (PERMITS, "Permits and Fees", _REVENUE),
     (DISCOUNTS, "Discounts and Allowances", _REVENUE),
     ("511.00", "Materials", _DIRECT),
+    ("511.10", "Materials - Plumbing", _DIRECT),
     ("512.00", "Equipment", _DIRECT),
+    (FREIGHT, "Freight In", _DIRECT),
+    (PURCHASE_TAX, "Sales Tax on Purchases", _DIRECT),
+    (OTHER_PURCHASING_COSTS, "Other Purchasing Costs", _DIRECT),
+    ("516.00", "Vendor Discounts", _DIRECT),
     ("521.00", "Subcontractors", _DIRECT),
     ("601.00", "Field Wages", _DIRECT),
     ("711.00", "Office Wages", _INDIRECT),
     ("721.00", "Rent", _INDIRECT),
     ("731.00", "Fuel and Vehicles", _INDIRECT),
+    ("741.00", "Small Tools", _INDIRECT),
+    ("751.00", "Office Supplies", _INDIRECT),
+    ("761.00", "Merchant and Bank Fees", _INDIRECT),
+    ("771.00", "Bad Debts", _INDIRECT),
 )
 _RETIRED = ("499.00", "Other Income (retired)", _REVENUE)
 

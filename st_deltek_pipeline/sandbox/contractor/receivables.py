@@ -1,0 +1,108 @@
+"""Everything customers pay and are credited in a month: puts payments, credit memos and deposits together."""
+
+from datetime import date
+from decimal import Decimal
+
+from st_deltek_pipeline.sandbox.contractor.balances import customer_balances, settle
+from st_deltek_pipeline.sandbox.contractor.bank_deposits import bank
+from st_deltek_pipeline.sandbox.contractor.credit_memos import credit_memo_rows
+from st_deltek_pipeline.sandbox.contractor.customers import Clientele
+from st_deltek_pipeline.sandbox.contractor.payment_troubles import PaymentTrouble, Targets, spoil, troubled_drafts
+from st_deltek_pipeline.sandbox.contractor.payments import Cashier, Draft, PaymentRows, PaymentState
+from st_deltek_pipeline.sandbox.contractor.staff import Staff
+from st_deltek_pipeline.sandbox.contractor.working_days import days_of, is_business_day
+from st_deltek_pipeline.sandbox.contractor.world import Row, World
+
+_READY = ("Posted", "Exported")
+_EARLY_PART = 12
+
+
+def collect(
+    world: World, first: date, *, closed_days: frozenset[date], clientele: Clientele, staff: Staff, troubled: int
+) -> None:
+    """Make a month's payments, credit memos and bank deposits, and the balances that follow from them.
+
+    Args:
+        world: Its invoices and customers are there; of invoices only ``balance``, ``paidOn`` and ``depositedOn``
+            are changed, of customers only ``balance``.
+        first: First day of the month.
+        closed_days: Public holidays.
+        clientele: The customers.
+        staff: Who works in the office.
+        troubled: How many payments of each trouble; 0 in the clean scenario.
+    """
+    tenant = world.servicetitan
+    awkward = {invoice_id for ids in world.awkward.values() for invoice_id in ids}
+    payable = [row for row in tenant.invoices.values() if row["id"] not in awkward and _is_ready(row)]
+    reserved = _reserved(payable, troubled)
+    reserved_ids = {row["id"] for row in reserved}
+    payable = [row for row in payable if row["id"] not in reserved_ids]
+    drafts = Cashier(world.seed, first).receive(payable, clientele.also_vendors)
+    touched = {part.invoice["id"] for draft in drafts for part in draft.applications}
+    unpaid = [row for row in payable if row["id"] not in touched and Decimal(row["total"]) > 0]
+    troubles: dict[PaymentTrouble, list[Draft]] = {}
+    if troubled:
+        business_days = [day for day in days_of(first) if is_business_day(day, closed_days)]
+        targets = Targets(
+            open=reserved,
+            paid=_paid_in_full(drafts),
+            held=[row for row in map(tenant.invoices.__getitem__, sorted(awkward)) if _is_known(row)],
+            pending=[row for row in tenant.invoices.values() if _is_unposted(row)],
+        )
+        troubles = troubled_drafts(first, business_days, targets, troubled)
+    drafts += [draft for some in troubles.values() for draft in some]
+
+    rows = PaymentRows(world.seed, closed_days, staff).write(drafts)
+    tenant.payments = rows
+    for trouble in PaymentTrouble:
+        ids = [draft.payment_id for draft in troubles.get(trouble, ())]
+        world.awkward[trouble.value] = ids
+        for payment_id in ids:
+            spoil(rows[payment_id], trouble)
+    memos = credit_memo_rows(world.seed, first, closed_days, unpaid, staff, troubled=troubled)
+    tenant.credit_memos = memos.rows
+    world.awkward.update(memos.awkward)
+    in_trouble = {payment_id for trouble in PaymentTrouble for payment_id in world.awkward[trouble.value]}
+    bankable = [row for payment_id, row in rows.items() if payment_id not in in_trouble]
+    deposits = bank(world.seed, first, closed_days, bankable, staff)
+    tenant.bank_deposits, tenant.bank_deposit_transactions = deposits.rows, deposits.transactions
+
+    settle(tenant)
+    for customer_id, balance in customer_balances(tenant).items():
+        tenant.customers[customer_id]["balance"] = balance
+
+
+def _is_ready(row: Row) -> bool:
+    return row["active"] and row["syncStatus"] in _READY and row["total"] not in (None, "0.00")
+
+
+def _is_known(row: Row) -> bool:
+    return row["businessUnit"] is not None and row["total"] is not None
+
+
+def _is_unposted(row: Row) -> bool:
+    return row["active"] and row["syncStatus"] == "Pending" and Decimal(row["total"] or 0) > 0
+
+
+def _reserved(payable: list[Row], troubled: int) -> list[Row]:
+    """Return early invoices that only payments in trouble name, so that nothing else is wrong with those."""
+    owed = [row for row in payable if Decimal(row["total"]) > 0]
+    needed = troubled * len(PaymentTrouble)
+    pool = owed[: max(needed, len(owed) // _EARLY_PART)]
+    step = max(1, len(pool) // needed) if needed else 1
+    return pool[::step][: min(needed, len(owed) // 2)]
+
+
+def _paid_in_full(drafts: list[Draft]) -> list[Row]:
+    """Return invoices with one payment that pays all, those paid first before the others."""
+    counts: dict[int, int] = {}
+    for draft in drafts:
+        for part in draft.applications:
+            counts[part.invoice["id"]] = counts.get(part.invoice["id"], 0) + 1
+    posted = [draft for draft in drafts if draft.active and draft.state is not PaymentState.PENDING]
+    return [
+        part.invoice
+        for draft in sorted(posted, key=lambda draft: draft.entered)
+        for part in draft.applications
+        if counts[part.invoice["id"]] == 1 and part.amount == Decimal(part.invoice["total"])
+    ]
