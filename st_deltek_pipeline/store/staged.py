@@ -855,6 +855,17 @@ def set_aside_undated(engine: Engine, connection: str) -> list[SetAside]:
     return _read_set_aside(engine, "business_day IS NULL", {"connection": connection})
 
 
+def set_aside_by_id(engine: Engine, connection: str, ids: Sequence[int]) -> list[SetAside]:
+    """Return which of some invoices do not fit, by their ids, whatever their day.
+
+    Args:
+        engine: The application's database.
+        connection: The connection's name.
+        ids: ServiceTitan's invoice ids.
+    """
+    return _read_set_aside(engine, "record_id = ANY(:ids)", {"connection": connection, "ids": list(ids)})
+
+
 def _read_set_aside(engine: Engine, condition: str, parameters: dict[str, Any]) -> list[SetAside]:
     with engine.connect() as db:
         found = db.execute(
