@@ -16,7 +16,14 @@ from st_deltek_pipeline.sandbox.state import Row, StatePersistence
 from st_deltek_pipeline.sandbox.vantagepoint.front import make_app
 from st_deltek_pipeline.sandbox.vantagepoint.ledger import AUTO_ENTRY, Ledger
 from st_deltek_pipeline.sandbox.vantagepoint.schema import ZERO
-from st_deltek_pipeline.sandbox.vantagepoint.state import Clock, VantagepointState, project_key, utc_now
+from st_deltek_pipeline.sandbox.vantagepoint.state import (
+    INVOICES,
+    Clock,
+    TransactionFile,
+    VantagepointState,
+    project_key,
+    utc_now,
+)
 from st_deltek_pipeline.sandbox.vantagepoint.switches import VantagepointSwitches
 
 BASE_PATH = "/summit/api"
@@ -53,34 +60,25 @@ class VantagepointTwin:
         """Return counts and money of what was entered and posted; money as strings.
 
         Returns:
-            ``files`` and ``invoices`` with counts ``entered`` (all, posted or not) and ``posted``; ``amount``
-            with the receivables ``entered`` and ``posted``; ``ledger`` with its number of ``rows``, and the
-            sums of ``receivables`` and of ``lines`` (sign of the ledger: revenue negative); ``periods``, ``days``
-            (the invoices' own dates) and ``projects`` with ``invoices`` and ``amount`` posted.
+            Of AR invoices: ``files`` and ``invoices`` with counts ``entered`` (all, posted or not) and ``posted``;
+            ``amount`` with the receivables ``entered`` and ``posted``; ``ledger`` with its number of ``rows``, and
+            the sums of ``receivables`` and of ``lines`` (sign of the ledger: revenue negative); ``periods``,
+            ``days`` (the invoices' own dates) and ``projects`` with ``invoices`` and ``amount`` posted.
+            Of every type that has files: ``types``, by its code, with ``files`` and ``documents`` counted
+            ``entered`` and ``posted``, the ``rows`` in the ledger, the sum of its ``debits``, and of the
+            ``other_side`` (bank or liability, which the system posts by itself), in all and by ``days``. Of all types together: ``accounts``, the ledger's balance of each.
         """
         with self.state.lock:
             files = list(self.state.files.values())
             rows = list(self._ledger.all_rows())
-        posted = [file for file in files if file.posting is not None]
-        receivables = [row for row in rows if row["AutoEntry"] == AUTO_ENTRY]
-        receivable_sum = _sum(receivables)
-        entered = sum((detail["Amount"] for file in files for detail in file.details), start=ZERO)
-        return {
-            "files": {"entered": len(files), "posted": len(posted)},
-            "invoices": {
-                "entered": sum(len(file.masters) for file in files),
-                "posted": sum(len(file.masters) for file in posted),
-            },
-            "amount": {"entered": str(entered), "posted": str(receivable_sum)},
-            "ledger": {
-                "rows": len(rows),
-                "receivables": str(receivable_sum),
-                "lines": str(_sum(row for row in rows if row["AutoEntry"] != AUTO_ENTRY)),
-            },
-            "periods": _grouped((str(row["Period"]), row) for row in receivables),
-            "days": _grouped((str(row["TransDate"])[:_DAY_LENGTH], row) for row in receivables),
-            "projects": _grouped((str(row["WBS1"]), row) for row in receivables),
-        }
+        types = {kind: _of_type(kind, files, rows) for kind in sorted({file.transtype for file in files})}
+        accounts: dict[str, Decimal] = {}
+        for row in rows:
+            accounts[row["Account"]] = accounts.get(row["Account"], ZERO) + row["Amount"]
+        balances = {account: str(accounts[account]) for account in sorted(accounts)}
+        invoice_files = [file for file in files if file.transtype == INVOICES]
+        invoice_rows = [row for row in rows if row["TransType"] == INVOICES]
+        return {**_of_invoices(invoice_files, invoice_rows), "types": types, "accounts": balances}
 
     def set_period_closed(self, period: int, closed: bool) -> None:  # noqa: FBT001 - reads as a sentence
         """Close or open an accounting period for every company.
@@ -157,6 +155,52 @@ def build_vantagepoint_app(
         base_path: Path of the API's root.
     """
     return VantagepointTwin(VantagepointState(world, switches, persistence, clock), hooks, base_path)
+
+
+def _of_invoices(files: list[TransactionFile], rows: list[Row]) -> Row:
+    posted = [file for file in files if file.posting is not None]
+    receivables = [row for row in rows if row["AutoEntry"] == AUTO_ENTRY]
+    receivable_sum = _sum(receivables)
+    entered = sum((detail["Amount"] for file in files for detail in file.details), start=ZERO)
+    return {
+        "files": {"entered": len(files), "posted": len(posted)},
+        "invoices": {
+            "entered": sum(len(file.masters) for file in files),
+            "posted": sum(len(file.masters) for file in posted),
+        },
+        "amount": {"entered": str(entered), "posted": str(receivable_sum)},
+        "ledger": {
+            "rows": len(rows),
+            "receivables": str(receivable_sum),
+            "lines": str(_sum(row for row in rows if row["AutoEntry"] != AUTO_ENTRY)),
+        },
+        "periods": _grouped((str(row["Period"]), row) for row in receivables),
+        "days": _grouped((str(row["TransDate"])[:_DAY_LENGTH], row) for row in receivables),
+        "projects": _grouped((str(row["WBS1"]), row) for row in receivables),
+    }
+
+
+def _of_type(transtype: str, files: list[TransactionFile], rows: list[Row]) -> Row:
+    own = [file for file in files if file.transtype == transtype]
+    posted = [file for file in own if file.posting is not None]
+    own_rows = [row for row in rows if row["TransType"] == transtype]
+    # What the system posted by itself is the document's total; a journal entry has no such side.
+    own_side = [row for row in own_rows if row["AutoEntry"] == AUTO_ENTRY]
+    days: dict[str, Decimal] = {}
+    for row in own_side:
+        day = str(row["TransDate"])[:_DAY_LENGTH]
+        days[day] = days.get(day, ZERO) + row["Amount"]
+    return {
+        "files": {"entered": len(own), "posted": len(posted)},
+        "documents": {
+            "entered": sum(len(file.masters) for file in own),
+            "posted": sum(len(file.masters) for file in posted),
+        },
+        "rows": len(own_rows),
+        "other_side": str(_sum(own_side)),
+        "debits": str(_sum(row for row in own_rows if row["Amount"] > 0)),
+        "days": {day: str(days[day]) for day in sorted(days)},
+    }
 
 
 def _sum(rows: Iterable[Row]) -> Decimal:

@@ -1,7 +1,7 @@
 """ARReview: what is owed per project and invoice, from the posted ledger (vantagepoint.md section 4.7).
 
 The open item is WBS1 plus Invoice: a second posting of the same number on the same project is an adjustment of
-it, so amounts add up (section 4.1). Receipts are not posted by this twin.
+it, so amounts add up (section 4.1), and receipts that name it take away (section 4.2).
 """
 
 from collections.abc import Iterator
@@ -12,52 +12,42 @@ from st_deltek_pipeline.sandbox.vantagepoint import errors
 from st_deltek_pipeline.sandbox.vantagepoint.calls import Answer, Call
 from st_deltek_pipeline.sandbox.vantagepoint.conventions import Query, fold, select
 from st_deltek_pipeline.sandbox.vantagepoint.errors import ApiError
-from st_deltek_pipeline.sandbox.vantagepoint.ledger import AUTO_ENTRY
+from st_deltek_pipeline.sandbox.vantagepoint.ledger import RECEIPT, RETAINER, is_receivable
+from st_deltek_pipeline.sandbox.vantagepoint.schema import ZERO
+from st_deltek_pipeline.sandbox.vantagepoint.state import INVOICES
 
 _BAD_REQUEST = 400
+_RECEIPTS = "CR"
 
 
 def get_balances(call: Call) -> Answer:
-    """GET ARReview/ARBalance: one row per project and invoice."""
+    """GET ARReview/ARBalance: one row per project and invoice; money on account is a blank invoice's."""
     query = call.query()
     balances: dict[tuple[str, str], Row] = {}
-    for row in _receivables(call, query):
-        key = (row["WBS1"], row["Invoice"])
+    shows_on_account = call.state.switches.on_account_in_ar_balance
+    for row in _receivables(call, query, INVOICES, _RECEIPTS):
+        if not row["Invoice"] and not shows_on_account:
+            continue
+        key = (row["WBS1"], fold(row["Invoice"]))
         found = balances.get(key)
         if found is None:
-            project, client_id, client = _billing(call, row["WBS1"])
-            found = balances[key] = {
-                "WBS1": row["WBS1"],
-                "WBS1Name": project.get("Name", ""),
-                "Company": call.state.files[row["Batch"]].control["Company"],
-                "Invoice": row["Invoice"],
-                "InvoiceDate": row["TransDate"],
-                "CreditMemoRefNo": "",
-                "Balance": Decimal("0.00"),
-                "OriginalAmt": Decimal("0.00"),
-                "BillingClientID": client_id,
-                "BillingClient": client,
-            }
+            found = balances[key] = _balance(call, row)
         found["Balance"] += row["Amount"]
-        found["OriginalAmt"] += row["Amount"]
+        if row["TransType"] == INVOICES:
+            found["OriginalAmt"] += row["Amount"]
+            found["InvoiceDate"] = found["InvoiceDate"] or row["TransDate"]
     return Answer(select(balances.values(), query, call.state.switches, "ARBalance"))
 
 
 def get_balance_details(call: Call) -> Answer:
-    """GET ARReview/ARBalanceDetail: per level and account, for a comma list of ``WBS1|Invoice``.
+    """GET ARReview/ARBalanceDetail: what was invoiced per level and account, for a comma list of ``WBS1|Invoice``.
 
     Raises:
         ApiError: No list was given.
     """
     query = call.query()
-    asked = query.parameters.get("arwbs1invoicekey", "")
-    keys = {tuple(fold(part) for part in key.split("|")) for key in asked.split(",") if key.strip()}
-    if not keys:
-        raise ApiError(_BAD_REQUEST, errors.required("ARWBS1InvoiceKey"))
     found: dict[tuple[str, ...], Row] = {}
-    for row in _receivables(call, query):
-        if (fold(row["WBS1"]), fold(row["Invoice"])) not in keys:
-            continue
+    for row in _asked_for(call, query, INVOICES):
         key = (row["WBS1"], row["WBS2"], row["WBS3"], row["Invoice"], row["Account"])
         if key not in found:
             found[key] = _detail(call, row)
@@ -65,20 +55,68 @@ def get_balance_details(call: Call) -> Answer:
     return Answer(select(found.values(), query, call.state.switches, "ARBalanceDetail"))
 
 
-def _detail(call: Call, row: Row) -> Row:
+def get_receipt_details(call: Call) -> Answer:
+    """GET ARReview/ARBalanceDetailCR: what was received, for a comma list of ``WBS1|Invoice``.
+
+    Raises:
+        ApiError: No list was given.
+    """
+    query = call.query()
+    sign = -1 if call.state.switches.receipt_review_sign == "positive" else 1
+    found = [_receipt(call, row, sign * row["Amount"]) for row in _asked_for(call, query, _RECEIPTS)]
+    return Answer(select(found, query, call.state.switches, "ARBalanceDetailCR"))
+
+
+def _balance(call: Call, row: Row) -> Row:
     project, client_id, client = _billing(call, row["WBS1"])
-    projects = call.state.world.projects
-    wbs1, wbs2, wbs3 = row["WBS1"], row["WBS2"].strip(), row["WBS3"].strip()
+    return {
+        "WBS1": row["WBS1"],
+        "WBS1Name": project.get("Name", ""),
+        "Company": call.state.files[row["TransType"], row["Batch"]].control["Company"],
+        "Invoice": row["Invoice"],
+        "InvoiceDate": "",
+        "CreditMemoRefNo": "",
+        "Balance": Decimal("0.00"),
+        "OriginalAmt": Decimal("0.00"),
+        "BillingClientID": client_id,
+        "BillingClient": client,
+    }
+
+
+def _receipt(call: Call, row: Row, amount: Decimal) -> Row:
+    names = _level_names(call, row)
+    retainer = row["SubType"] == RETAINER
+    return {
+        "WBS1": row["WBS1"],
+        "WBS2": row["WBS2"],
+        "WBS3": row["WBS3"],
+        "Invoice": row["Invoice"],
+        "CashReceiptDate": row["TransDate"],
+        "Account": row["Account"],
+        "TransType": row["TransType"],
+        "SubType": RECEIPT,
+        "InvoiceSection": row["InvoiceSection"],
+        "Amount": ZERO if retainer else amount,
+        "RetainerAmount": amount if retainer else ZERO,
+        "WBS1Name": names[0],
+        "WBS2Name": names[1],
+        "WBS3Name": names[2],
+    }
+
+
+def _detail(call: Call, row: Row) -> Row:
+    _, client_id, client = _billing(call, row["WBS1"])
+    names = _level_names(call, row)
     return {
         "Invoice": row["Invoice"],
         "CreditMemoRefNo": "",
-        "WBS1": wbs1,
+        "WBS1": row["WBS1"],
         "WBS2": row["WBS2"],
         "WBS3": row["WBS3"],
         "Account": row["Account"],
-        "WBS1Name": project.get("Name", ""),
-        "WBS2Name": projects.get((wbs1, wbs2, ""), {}).get("Name", "") if wbs2 else "",
-        "WBS3Name": projects.get((wbs1, wbs2, wbs3), {}).get("Name", "") if wbs3 else "",
+        "WBS1Name": names[0],
+        "WBS2Name": names[1],
+        "WBS3Name": names[2],
         "BillClientID": client_id,
         "BillClient": client,
         "BillingGroupWBS1": "",
@@ -87,10 +125,30 @@ def _detail(call: Call, row: Row) -> Row:
     }
 
 
-def _receivables(call: Call, query: Query) -> Iterator[Row]:
+def _level_names(call: Call, row: Row) -> tuple[str, str, str]:
+    projects = call.state.world.projects
+    wbs1, wbs2, wbs3 = row["WBS1"], row["WBS2"].strip(), row["WBS3"].strip()
+    return (
+        str(projects.get((wbs1, "", ""), {}).get("Name", "")),
+        str(projects.get((wbs1, wbs2, ""), {}).get("Name", "")) if wbs2 else "",
+        str(projects.get((wbs1, wbs2, wbs3), {}).get("Name", "")) if wbs3 else "",
+    )
+
+
+def _asked_for(call: Call, query: Query, transtype: str) -> Iterator[Row]:
+    asked = query.parameters.get("arwbs1invoicekey", "")
+    keys = {tuple(fold(part) for part in key.split("|")) for key in asked.split(",") if key.strip()}
+    if not keys:
+        raise ApiError(_BAD_REQUEST, errors.required("ARWBS1InvoiceKey"))
+    rows = _receivables(call, query, transtype)
+    return (row for row in rows if (fold(row["WBS1"]), fold(row["Invoice"])) in keys)
+
+
+def _receivables(call: Call, query: Query, *transtypes: str) -> Iterator[Row]:
     lag = call.state.switches.ledger_lag_seconds
-    rows = call.ledger.visible_rows(query, now=call.state.clock(), lag_seconds=lag)
-    return (row for row in rows if row["AutoEntry"] == AUTO_ENTRY)
+    for transtype in transtypes:
+        rows = call.ledger.visible_rows(query, now=call.state.clock(), lag_seconds=lag, transtype=transtype)
+        yield from (row for row in rows if is_receivable(row))
 
 
 def _billing(call: Call, wbs1: str) -> tuple[Row, str, str]:

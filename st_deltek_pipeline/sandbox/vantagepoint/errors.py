@@ -50,6 +50,10 @@ PASSWORD_GRANT_OFF = "The password grant type is not allowed for this client."  
 REFRESH_TOKEN_INVALID = "The refresh token is invalid or has expired."  # noqa: S105 - a sentence
 NOT_AUTHENTICATED = "Authorization has been denied for this request."
 NOT_PERMITTED = "You do not have access to perform this operation."
+# Observed: .NET's words for a missing or wrong key, or an insert where a row exists.
+NULL_REFERENCE = "Object reference not set to an instance of an object."
+# Observed for an empty Company in a vendor's accounting data.
+NULL_COMPANY = "Cannot insert NULL into Company column"
 NOT_FOUND = "The requested resource does not exist."
 
 
@@ -105,3 +109,33 @@ def period_not_active(period: object, active: int) -> str:
 def company_not_active(company: str, active: str) -> str:
     """Assumed: a body that names another company than the session's."""
     return f"Company {company} is not the active company {active}."
+
+
+def provide(label: str, table: str) -> str:
+    """Observed: a field that the tenant's screen designer requires."""
+    return f"Please provide a {label} for table {table}."
+
+
+def numbers_exist(taken: list[tuple[str, str]]) -> str:
+    """Observed: firm and vendor numbers in use, joined as HTML."""
+    return "<BR/>".join(f"{label} Number already exists: {number}." for label, number in taken)
+
+
+def automatic_number(label: str) -> str:
+    """Observed: a number that the tenant gives by itself was sent."""
+    return f"{label} Number value ignored, autonumber enabled and override is not allowed"
+
+
+def no_vendor_accounting(vendor: str, company: str) -> str:
+    """Assumed: a voucher for a vendor without accounting data in the active company."""
+    return f"Vendor {vendor} does not have accounting information in company {company}."
+
+
+def repeated_vendor_invoice(vendor: str, invoice: str, day: str) -> str:
+    """Assumed: the sentence of the screen's warning when the API refuses."""
+    return f"Invoice {invoice} dated {day} already exists for vendor {vendor}."
+
+
+def over_balance(invoice: str, wbs1: str, balance: object) -> str:
+    """Assumed: a receipt for more than an invoice's balance."""
+    return f"The amount is more than the balance {balance} of invoice {invoice} on project {wbs1}."

@@ -44,6 +44,8 @@ class _Front:
         self._state = state
         self._ledger = ledger
         self._base = f"{base_path.strip('/')}/"
+        # The second root stands beside the first one on the same host (section 1).
+        self._vision = f"{self._base.rstrip('/').rpartition('/')[0]}/vision/".lstrip("/")
         self._tokens = Tokens(state)
         self._endpoints = [(endpoint.pattern, endpoint.handlers) for endpoint in ENDPOINTS]
 
@@ -67,9 +69,11 @@ class _Front:
             return self._refusal(error.status, error.message, error.detail)
 
     def _below_base(self, path: str) -> str:
-        if not path.lower().startswith(self._base.lower()):
-            raise ApiError(_NOT_FOUND, errors.NOT_FOUND)
-        return path[len(self._base) :]
+        if path.lower().startswith(self._base.lower()):
+            return path[len(self._base) :]
+        if path.lower().startswith(self._vision.lower()):
+            return f"vision/{path[len(self._vision) :]}"
+        raise ApiError(_NOT_FOUND, errors.NOT_FOUND)
 
     def _handle(self, request: Request, below: str, body: bytes) -> Answer:
         user = self._tokens.user_of(request.headers.get("authorization"))

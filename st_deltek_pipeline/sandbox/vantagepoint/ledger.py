@@ -1,17 +1,54 @@
-"""Reading the posted ledger: rows by Batch and by invoice, and PSALedger (vantagepoint.md section 4.7).
+"""Reading the posted ledger: rows by type, Batch, invoice, reference and vendor; and the open items of the receivables.
 
-Rows are made in ``posting`` and kept with their file in ``state``; here are only the indexes over them.
+Rows are made in ``ledger_lines`` and kept with their file in ``state``; here are only the indexes over them
+(vantagepoint.md section 4.7).
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from st_deltek_pipeline.sandbox.state import Row
 from st_deltek_pipeline.sandbox.vantagepoint.conventions import Query, fold
-from st_deltek_pipeline.sandbox.vantagepoint.state import TransactionFile
+from st_deltek_pipeline.sandbox.vantagepoint.schema import ZERO
+from st_deltek_pipeline.sandbox.vantagepoint.state import INVOICES, TransactionFile
 
 AUTO_ENTRY = "Y"
-"""``AutoEntry`` of the receivable row that posting adds by itself."""
+"""``AutoEntry`` of the row that posting adds by itself: receivables, bank or liability."""
+
+RECEIPT, RETAINER = "R", "T"
+"""``SubType`` of a receipt's line on the receivables account; the one of a retainer is assumed."""
+
+_RECEIPTS = "CR"
+_INDEXED = ("Invoice", "RefNo", "Vendor")
+
+ItemKey = tuple[str, str]
+"""Project and folded invoice number."""
+
+
+class _TypeLedger:
+    """The postings of one type, by number, with indexes over them."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self._by: dict[str, dict[str, list[int]]] = {name: {} for name in ("Batch", *_INDEXED)}
+
+    def add(self, number: int, file: TransactionFile, rows: list[Row]) -> None:
+        self.numbers.append(number)
+        self._by["Batch"].setdefault(fold(file.batch), []).append(number)
+        for name in _INDEXED:
+            index = self._by[name]
+            for value in {row[name] for row in rows}:
+                numbers = index.setdefault(fold(value), [])
+                if not numbers or numbers[-1] != number:
+                    numbers.append(number)
+
+    def candidates(self, query: Query) -> Iterable[int]:
+        for name, index in self._by.items():
+            wanted = query.equal_to(name)
+            if wanted is not None:
+                return sorted({number for key in wanted for number in index.get(key, ())})
+        return self.numbers
 
 
 class Ledger:
@@ -19,11 +56,11 @@ class Ledger:
 
     def __init__(self, files: Iterable[TransactionFile]) -> None:
         self._entries: list[tuple[datetime, list[Row]]] = []
-        self._by_batch: dict[str, list[int]] = {}
-        self._by_invoice: dict[str, list[int]] = {}
+        self._types: dict[str, _TypeLedger] = {}
+        self._open_items: dict[ItemKey, Decimal] = {}
         self._last_sequence: dict[int, int] = {}
-        posted = [(file.posting.posted_at, file) for file in files if file.posting is not None]
-        for _, file in sorted(posted, key=lambda pair: pair[0]):
+        posted = [(file.posting, file) for file in files if file.posting is not None]
+        for _, file in sorted(posted, key=lambda pair: (pair[0].posted_at, pair[0].period, pair[0].post_seq)):
             self.add(file)
 
     def add(self, file: TransactionFile) -> None:
@@ -33,9 +70,11 @@ class Ledger:
             return
         number = len(self._entries)
         self._entries.append((posting.posted_at, posting.rows))
-        self._by_batch.setdefault(fold(file.batch), []).append(number)
-        for invoice in {fold(str(row["Invoice"])) for row in posting.rows}:
-            self._by_invoice.setdefault(invoice, []).append(number)
+        self._types.setdefault(file.transtype, _TypeLedger()).add(number, file, posting.rows)
+        for row in posting.rows:
+            if is_receivable(row):
+                key = (row["WBS1"], fold(row["Invoice"]))
+                self._open_items[key] = self._open_items.get(key, ZERO) + row["Amount"]
         last = self._last_sequence.get(posting.period, 0)
         self._last_sequence[posting.period] = max(last, posting.post_seq)
 
@@ -43,28 +82,39 @@ class Ledger:
         """Return the posting sequence that comes next; it restarts at 1 in each period (section 4.8)."""
         return self._last_sequence.get(period, 0) + 1
 
+    def open_item(self, wbs1: str, invoice: str) -> Decimal | None:
+        """Return what is open on an invoice of a project, or ``None`` when nothing of it was ever posted."""
+        return self._open_items.get((wbs1, fold(invoice)))
+
     def all_rows(self) -> Iterator[Row]:
         """Yield every posted row, oldest posting first, whether or not it can be read already."""
         for _, rows in self._entries:
             yield from rows
 
-    def visible_rows(self, query: Query, *, now: datetime, lag_seconds: int) -> Iterator[Row]:
-        """Yield the rows a reader may see, narrowed by the query's Batch or Invoice but not yet filtered.
+    def visible_rows(
+        self, query: Query, *, now: datetime, lag_seconds: int, transtype: str = INVOICES
+    ) -> Iterator[Row]:
+        """Yield the rows of a type that a reader may see, narrowed by an indexed field but not yet filtered.
 
         Args:
-            query: Its equalities and lists on Batch and Invoice choose the index.
+            query: Its equalities and lists on Batch, Invoice, RefNo or Vendor choose the index.
             now: The present.
             lag_seconds: How long a posting takes to become readable.
+            transtype: The type of transaction.
         """
+        found = self._types.get(transtype)
+        if found is None:
+            return
         newest = now - timedelta(seconds=lag_seconds)
-        for number in self._candidates(query):
+        for number in found.candidates(query):
             posted_at, rows = self._entries[number]
             if lag_seconds == 0 or posted_at <= newest:
                 yield from rows
 
-    def _candidates(self, query: Query) -> Iterable[int]:
-        for name, index in (("Batch", self._by_batch), ("Invoice", self._by_invoice)):
-            wanted = query.equal_to(name)
-            if wanted is not None:
-                return sorted({number for key in wanted for number in index.get(key, ())})
-        return range(len(self._entries))
+
+def is_receivable(row: Row) -> bool:
+    """Say whether a ledger row is part of what customers owe: what an invoice added, or a receipt took off."""
+    transtype = row["TransType"]
+    if transtype == INVOICES:
+        return row["AutoEntry"] == AUTO_ENTRY
+    return transtype == _RECEIPTS and row["SubType"] in {RECEIPT, RETAINER}

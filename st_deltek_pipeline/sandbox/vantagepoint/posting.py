@@ -1,25 +1,22 @@
-"""PostTransFile: from an entered file to ledger rows (vantagepoint.md sections 4.6 and 4.7).
+"""PostTransFile: whether an entered file may be posted, and where it lands (vantagepoint.md sections 4.6 and 4.8).
 
-The answer is the published almost-JSON, as a JSON string. A refusal is an answer too: retList says 0.
+The answer is the published almost-JSON, as a JSON string. A refusal is an answer too: retList says 0. The ledger's
+rows are made in ``ledger_lines``.
 """
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from st_deltek_pipeline.sandbox.state import Row
 from st_deltek_pipeline.sandbox.vantagepoint import errors, schema
 from st_deltek_pipeline.sandbox.vantagepoint.calls import Answer, Call
-from st_deltek_pipeline.sandbox.vantagepoint.entry import control_row
 from st_deltek_pipeline.sandbox.vantagepoint.errors import ApiError, RuleError
-from st_deltek_pipeline.sandbox.vantagepoint.ledger import AUTO_ENTRY
+from st_deltek_pipeline.sandbox.vantagepoint.file_views import control_sums
+from st_deltek_pipeline.sandbox.vantagepoint.ledger_lines import PostingMark, ledger_rows, receivables_account
 from st_deltek_pipeline.sandbox.vantagepoint.schema import ZERO
-from st_deltek_pipeline.sandbox.vantagepoint.state import Posting, TransactionFile, project_key
+from st_deltek_pipeline.sandbox.vantagepoint.state import Posting, TransactionFile
+from st_deltek_pipeline.sandbox.vantagepoint.transaction_types import TYPES, OtherSide, TransactionType
 
 _BAD_REQUEST = 400
-_TRANSTYPE = "IN"
-_KIND_WORD = "Invoices"
-_RETAINAGE, _INTEREST = "R", "I"
 _PARAMETERS = frozenset({"batch", "clientcompany", "description", "period", "transtype"})
 
 
@@ -37,8 +34,8 @@ class _Result:
 
     def line(self) -> str:
         outcome = f"Posting Sequence: {self.sequence}" if self.sequence else self.reason
-        kind = _KIND_WORD if self.transtype == _TRANSTYPE else self.transtype
-        return f"{kind}, File: {self.batch}, {self.posted} of {self.records} records posted, {outcome}[CRLF]"
+        words = TYPES[self.transtype].words if self.transtype in TYPES else self.transtype
+        return f"{words}, File: {self.batch}, {self.posted} of {self.records} records posted, {outcome}[CRLF]"
 
 
 def post_files(call: Call) -> Answer:
@@ -71,27 +68,56 @@ def _post(call: Call, parms: dict[str, str]) -> _Result:
     state = call.state
     batch, transtype = parms.get("batch", ""), parms.get("transtype", "").upper()
     period = state.session(call.user).period
-    file = state.files.get(batch) if transtype == _TRANSTYPE else None
+    file = state.files.get((transtype, batch))
     records = 0 if file is None else len(file.masters)
     try:
-        posted = _checked(call, file, parms, period)
+        kind, file = _checked(call, file, parms, period)
+        sequence = post_file(call, kind, file, period)
     except RuleError as refusal:
         return _Result(transtype, batch, period, 0, 0, records, refusal.message)
-    now = state.clock()
-    post_date = schema.write_moment(now)
-    sequence = call.ledger.next_sequence(period)
-    rows = _ledger_rows(call, posted, period, sequence, post_date)
-    posting = Posting(period, sequence, post_date, now, call.user, rows)
-    done = TransactionFile({**posted.control, "Period": period}, posted.masters, posted.details, posting)
-    state.keep_file(done)
-    call.ledger.add(done)
     return _Result(transtype, batch, period, sequence, records, records)
 
 
-def _checked(call: Call, file: TransactionFile | None, parms: dict[str, str], period: int) -> TransactionFile:
+def post_file(call: Call, kind: TransactionType, file: TransactionFile, period: int) -> int:
+    """Put a file that may be posted into the ledger.
+
+    Args:
+        call: The request.
+        kind: The file's type.
+        file: As it was entered.
+        period: Where it lands: the session's period, whatever the file says (section 4.8).
+
+    Returns:
+        The posting sequence.
+
+    Raises:
+        RuleError: A code has no account to post to; nothing is posted.
+    """
+    state = call.state
+    now = state.clock()
+    mark = PostingMark(period, call.ledger.next_sequence(period), schema.write_moment(now))
+    numbered = file
+    if kind.transtype == "AP" and not all(master["Voucher"] for master in file.masters):
+        # Only after everything that can refuse the file, so that no number is lost.
+        ledger_rows(call, kind, file, mark)
+        numbers = iter(state.give_voucher_numbers(len(file.masters)))
+        masters = [{**master, "Voucher": master["Voucher"] or next(numbers)} for master in file.masters]
+        numbered = replace(file, masters=masters)
+    rows = ledger_rows(call, kind, numbered, mark)
+    posting = Posting(period, mark.sequence, mark.post_date, now, call.user, rows)
+    done = replace(numbered, control={**file.control, "Period": period}, posting=posting)
+    state.keep_file(done)
+    call.ledger.add(done)
+    return mark.sequence
+
+
+def _checked(
+    call: Call, file: TransactionFile | None, parms: dict[str, str], period: int
+) -> tuple[TransactionType, TransactionFile]:
     state, switches = call.state, call.state.switches
     batch, transtype = parms.get("batch", ""), parms.get("transtype", "").upper()
-    if transtype != _TRANSTYPE:
+    kind = TYPES.get(transtype)
+    if kind is None:
         raise RuleError(errors.does_not_exist("Transaction Type", transtype))
     if file is None:
         raise RuleError(errors.does_not_exist("File", batch))
@@ -107,111 +133,38 @@ def _checked(call: Call, file: TransactionFile | None, parms: dict[str, str], pe
         raise RuleError(errors.company_not_active(company, active))
     if state.is_closed(period) and not switches.role_processes_closed_periods:
         raise RuleError(errors.period_closed(period))
+    _check_contents(call, kind, file)
+    return kind, file
+
+
+def _check_contents(call: Call, kind: TransactionType, file: TransactionFile) -> None:
+    switches = call.state.switches
     if not file.details:
-        message = f"File {batch} has no transactions."
+        message = f"File {file.batch} has no transactions."
         raise RuleError(message)
-    control = control_row(file)
-    if not switches.ignore_control_totals and (control["DiffTotal"] or control["DiffRetTotal"]):
-        message = f"File {batch} is out of balance."
+    sums = control_sums(kind, file)
+    differs = any(sums[total.difference] for total in kind.totals) and not switches.ignore_control_totals
+    unbalanced = switches.unbalanced_journal_entries == "refuse" and _has_unbalanced_entry(kind, file)
+    if differs or unbalanced:
+        message = f"File {file.batch} is out of balance."
         raise RuleError(message)
-    if not _receivables_account(call, file):
+    if kind.other_side is OtherSide.RECEIVABLES and not receivables_account(call.state.world.auto_posting, file):
         message = f"No accounts receivable account is set up for company {file.control['Company']}."
         raise RuleError(message)
-    return file
 
 
-def _receivables_account(call: Call, file: TransactionFile) -> str:
-    row = call.state.world.auto_posting.get(file.control["Company"], {})
-    return str(row.get("AcctsReceivable") or "")
-
-
-def _ledger_rows(call: Call, file: TransactionFile, period: int, sequence: int, post_date: str) -> list[Row]:
-    """Make the rows of a file: its lines with the sign turned, and what each invoice adds to the receivables."""
-    receivables = _receivables_account(call, file)
-    lines: dict[tuple[str, str, str, str], list[Row]] = {}
-    for detail in file.details:
-        lines.setdefault((detail["Invoice"], detail["WBS1"], detail["WBS2"], detail["WBS3"]), []).append(detail)
-    rows: list[Row] = []
-    for master in file.masters:
-        key = (master["Invoice"], master["WBS1"], master["WBS2"], master["WBS3"])
-        details = lines.get(key, [])
-        if not details:
-            continue
-        project = call.state.world.projects.get(project_key(*key[1:]), {})
-        common: Row = {
-            "Batch": file.batch,
-            "Period": period,
-            "PostSeq": sequence,
-            "WBS1": master["WBS1"],
-            "WBS2": master["WBS2"],
-            "WBS3": master["WBS3"],
-            "Org": project.get("Org", ""),
-            "RefNo": master["Invoice"],
-            "TransDate": master["TransDate"],
-            "Desc1": master["TransComment"],
-            "Invoice": master["Invoice"],
-            "TransactionCurrencyCode": master["CurrencyCode"],
-            "PostDate": post_date,
-        }
-        rows.extend(_row(common, detail, -detail["Amount"], line) for line, detail in enumerate(details, start=1))
-        retained = sum((detail["RetAmount"] for detail in details), start=ZERO)
-        owed = sum((detail["Amount"] for detail in details), start=ZERO) - retained
-        rows.append(_receivable(common, receivables, owed, len(details) + 1, ""))
-        if retained:
-            rows.append(_receivable(common, receivables, retained, len(details) + 2, _RETAINAGE))
-    return rows
-
-
-def _receivable(common: Row, account: str, amount: Decimal, line: int, subtype: str) -> Row:
-    parts = (common["Batch"], common["Invoice"], common["WBS1"], common["WBS2"], common["WBS3"], str(line))
-    detail: Row = {
-        "PKey": hashlib.sha256("|".join(parts).encode()).hexdigest()[:32],
-        "Account": account,
-        "TaxCode": "",
-        "TaxBasis": ZERO,
-        "InvoiceSection": "",
-        "CreditMemoRefNo": "",
-    }
-    return {**_row(common, detail, amount, line), "SubType": subtype, "AutoEntry": AUTO_ENTRY}
-
-
-def _row(common: Row, detail: Row, amount: Decimal, line: int) -> Row:
-    amount += ZERO  # turns -0.00 into 0.00
-    return {
-        "Batch": common["Batch"],
-        "Period": common["Period"],
-        "PostSeq": common["PostSeq"],
-        "PKey": detail["PKey"],
-        "WBS1": common["WBS1"],
-        "WBS2": common["WBS2"],
-        "WBS3": common["WBS3"],
-        "Account": detail["Account"],
-        "Org": common["Org"],
-        "TransType": _TRANSTYPE,
-        "SubType": _INTEREST if detail["InvoiceSection"] == _INTEREST else "",
-        "RefNo": common["RefNo"],
-        "TransDate": common["TransDate"],
-        "Desc1": common["Desc1"],
-        "Desc2": "",
-        "Amount": amount,
-        "CBAmount": ZERO,
-        "AutoEntry": "N",
-        "BankCode": "",
-        "Invoice": common["Invoice"],
-        "InvoiceSection": detail["InvoiceSection"],
-        "Vendor": "",
-        "Line": line,
-        "Voucher": "",
-        "TaxCode": detail["TaxCode"],
-        "TaxBasis": detail["TaxBasis"],
-        "TransactionAmount": amount,
-        "TransactionCurrencyCode": common["TransactionCurrencyCode"],
-        "AmountProjectCurrency": amount,
-        "AmountBillingCurrency": amount,
-        "LinkCompany": "",
-        "CreditMemoRefNo": detail["CreditMemoRefNo"],
-        "PostDate": common["PostDate"],
-    }
+def _has_unbalanced_entry(kind: TransactionType, file: TransactionFile) -> bool:
+    """Say whether debits and credits of one of the documents differ; only types that list both sides can."""
+    if kind.other_side is not OtherSide.NONE:
+        return False
+    sums: dict[tuple[str, ...], Decimal] = {}
+    for row, amount in (
+        *((detail, kind.line_amount(detail)) for detail in file.details),
+        *((tax, kind.tax_amount(tax)) for tax in file.taxes),
+    ):
+        key = tuple(row[name] for name in kind.key)
+        sums[key] = sums.get(key, ZERO) + amount
+    return any(sums.values())
 
 
 def _almost_json(results: list[_Result]) -> str:

@@ -1,6 +1,7 @@
 """Master data for reading: firms, projects, organizations, accounts, banks, tax codes (section 3).
 
-Also PSALedger, which is read the same way. Creating and changing master data is not offered by this twin.
+Also PSALedger, which is read the same way. Creating and changing firms is in ``firms``; of other master data it is
+not offered by this twin.
 """
 
 from collections.abc import Callable
@@ -75,16 +76,35 @@ def get_auto_posting(call: Call) -> Answer:
     return list_answer(call, chosen, "CFGAutoPosting")
 
 
+def get_code_table(call: Call) -> Answer:
+    """GET codeTable/{name}: liability codes (the name of their table is assumed), banks, countries.
+
+    Raises:
+        ApiError: No such table.
+    """
+    state, name = call.state, call.path["key"].lower()
+    countries = [{"Code": code, "Description": code} for code in state.switches.country_codes]
+    tables = {
+        "cfgapliability": list(state.world.liability_codes.values()),
+        "cfgbanks": list(state.world.banks.values()),
+        "fw_cfgcountry": countries,
+    }
+    if name not in tables:
+        raise ApiError(_NOT_FOUND, errors.NOT_FOUND)
+    return list_answer(call, tables[name], call.path["key"])
+
+
 def get_ledger(call: Call) -> Answer:
-    """GET PSALedger/{TransType}: posted rows. This twin posts AR invoices only.
+    """GET PSALedger/{TransType}: posted rows of one type.
 
     Raises:
         ApiError: No such type of transaction.
     """
-    if call.path["key"].upper() not in _LEDGER_TYPES:
+    transtype = call.path["key"].upper()
+    if transtype not in _LEDGER_TYPES:
         raise ApiError(_NOT_FOUND, errors.NOT_FOUND)
     state = call.state
     query = call.query(entry_or_ledger=True)
-    visible = call.ledger.visible_rows(query, now=state.clock(), lag_seconds=state.switches.ledger_lag_seconds)
-    rows = visible if call.path["key"].upper() == "IN" else ()
+    lag = state.switches.ledger_lag_seconds
+    rows = call.ledger.visible_rows(query, now=state.clock(), lag_seconds=lag, transtype=transtype)
     return Answer(select(rows, query, state.switches, "PSALedger"))

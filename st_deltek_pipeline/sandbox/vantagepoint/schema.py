@@ -1,7 +1,7 @@
-"""The columns of the AR invoice tables: names, types, lengths; and reading a JSON row by them.
+"""Columns of tables, and reading a JSON row by them: names, types, lengths.
 
-Names are the published ones (vantagepoint.md section 4). A column that only answers carry may be sent, as
-real clients do, and is ignored. What the values mean is checked in ``entry``.
+Which tables and columns there are is in ``entry_tables`` and ``firm_tables``; what the values mean is checked in
+``entry_rules`` and ``firms``.
 """
 
 import re
@@ -23,20 +23,28 @@ _CENT = Decimal("0.01")
 _DECIMALS = 4
 _LARGEST = Decimal(10) ** 15
 _LARGEST_INTEGER = 2**31 - 1
+_FLAG_WORDS = {"y": "Y", "n": "N", "1": "Y", "0": "N", "true": "Y", "false": "N"}
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,7})?)?$", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,10}$", re.ASCII)
 
 
 class Kind(StrEnum):
-    """What a column holds."""
+    """What a column holds.
+
+    A ``FLAG`` is Y or N and nothing else. A ``LOOSE_FLAG`` is also written 0, 1, true or false by real clients, and
+    answered as Y or N. ``ANSWER`` is only in answers, and ``IGNORED`` in none: both may be sent, as real clients
+    do, and are not kept.
+    """
 
     TEXT = "text"
     FLAG = "flag"
+    LOOSE_FLAG = "loose flag"
     INTEGER = "integer"
     AMOUNT = "amount"
     DATE = "date"
     ANSWER = "answer"
+    IGNORED = "ignored"
 
 
 @dataclass(frozen=True)
@@ -51,113 +59,26 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its name in the database and its columns in the published order."""
+    """One table: its name in the database and its columns in the published order.
+
+    Attributes:
+        by_name: All columns.
+        kept: Those that a row of the database has.
+        answered: The names of those that an answer has.
+    """
 
     name: str
     columns: tuple[Column, ...]
     by_name: Mapping[str, Column] = field(init=False)
+    kept: tuple[Column, ...] = field(init=False)
+    answered: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
-
-
-def _text(name: str, length: int, default: str = "") -> Column:
-    return Column(name, Kind.TEXT, length, default)
-
-
-def _amount(name: str) -> Column:
-    return Column(name, Kind.AMOUNT, default=ZERO)
-
-
-def _answers(*names: str) -> tuple[Column, ...]:
-    return tuple(Column(name, Kind.ANSWER) for name in names)
-
-
-_FLAG = Kind.FLAG
-_WBS = (_text("WBS1", 30), _text("WBS2", 30), _text("WBS3", 30))
-
-
-@lru_cache(maxsize=8)
-def control_table(longest_batch: int) -> Table:
-    """Return inControl; the length of a Batch is a switch."""
-    return Table(
-        "inControl",
-        (
-            _text("Batch", longest_batch),
-            _text("Description", 40),
-            Column("Recurring", _FLAG, default="N"),
-            Column("EndDate", Kind.DATE),
-            _text("DefaultTaxCode", 10),
-            _amount("Total"),
-            *_answers("SumTotal", "DiffTotal"),
-            _amount("RetTotal"),
-            *_answers("SumRetTotal", "DiffRetTotal"),
-            Column("Selected", _FLAG, default="N"),
-            Column("Posted", _FLAG, default="N"),
-            _text("Creator", 20),
-            Column("Period", Kind.INTEGER, default=None),
-            _text("Company", 14),
-        ),
-    )
-
-
-@lru_cache(maxsize=8)
-def master_table(longest_batch: int, longest_invoice: int, longest_comment: int) -> Table:
-    """Return inMaster; the lengths of Batch, Invoice and TransComment are switches."""
-    return Table(
-        "inMaster",
-        (
-            _text("Batch", longest_batch),
-            _text("Invoice", longest_invoice),
-            *_WBS,
-            *_answers("WBS1Name", "ClientName", "WBS2Level", "ChargeType", "WBS2Name", "WBS3Level", "WBS3Name", "Org"),
-            Column("TransDate", Kind.DATE),
-            Column("DueDate", Kind.DATE),
-            _text("TransComment", longest_comment),
-            Column("Posted", _FLAG, default="N"),
-            Column("Seq", Kind.INTEGER, default=0),
-            _text("CurrencyCode", 3),
-            _text("CurrencyExchangeOverrideMethod", 1, "N"),
-            Column("CurrencyExchangeOverrideDate", Kind.DATE),
-            _amount("CurrencyExchangeOverrideRate"),
-            _text("Status", 1, "N"),
-            *_answers("StatusDescription", "AuthorizedByName"),
-            _text("AuthorizedBy", 20),
-            _text("RejectReason", 255),
-            _text("ModUser", 20),
-            *_answers("ModUserEmployee"),
-            Column("ModDate", Kind.DATE),
-            _text("Diary", 10),
-            Column("DiaryNo", Kind.INTEGER, default=0),
-        ),
-    )
-
-
-@lru_cache(maxsize=8)
-def detail_table(longest_batch: int, longest_invoice: int) -> Table:
-    """Return inDetail; the lengths of Batch and Invoice are switches."""
-    return Table(
-        "inDetail",
-        (
-            _text("Batch", longest_batch),
-            _text("Invoice", longest_invoice),
-            *_WBS,
-            _text("PKey", 32),
-            Column("Seq", Kind.INTEGER, default=0),
-            _text("InvoiceSection", 1),
-            _text("TaxCode", 10),
-            _text("Account", 13),
-            *_answers("AccountName", "AccountCurrencyCode", "GlobalAccount", "AccountType"),
-            Column("Amount", Kind.AMOUNT, default=None),
-            _amount("RetAmount"),
-            _amount("TaxBasis"),
-            Column("Retainer", _FLAG, default="N"),
-            _text("LinkWBS1", 30),
-            _text("LinkWBS2", 30),
-            _text("LinkWBS3", 30),
-            _text("CreditMemoRefNo", 12),
-        ),
-    )
+        kept = tuple(column for column in self.columns if column.kind not in {Kind.ANSWER, Kind.IGNORED})
+        object.__setattr__(self, "kept", kept)
+        answered = tuple(column.name for column in self.columns if column.kind is not Kind.IGNORED)
+        object.__setattr__(self, "answered", answered)
 
 
 def read_row(table: Table, raw: object, *, database: str, partial: bool = False) -> Row:
@@ -171,7 +92,7 @@ def read_row(table: Table, raw: object, *, database: str, partial: bool = False)
 
     Returns:
         Column to value, in the published order: text stripped of trailing blanks, amounts as Decimal, dates as
-        ``YYYY-MM-DDTHH:MM:SS.mmm`` or ``""``. Columns of answers are not in it.
+        ``YYYY-MM-DDTHH:MM:SS.mmm`` or ``""``. Only columns that are kept are in it.
 
     Raises:
         RuleError: An unknown column, a wrong type, or a text that is too long.
@@ -183,10 +104,8 @@ def read_row(table: Table, raw: object, *, database: str, partial: bool = False)
     if unknown is not None:
         raise RuleError(errors.unknown_field(unknown))
     row: Row = {}
-    for column in table.columns:
+    for column in table.kept:
         kind = column.kind
-        if kind is Kind.ANSWER:
-            continue
         name = column.name
         if name not in sent:
             if not partial:
@@ -231,7 +150,9 @@ def _converted(kind: Kind, name: str, value: object) -> object:
         converted = as_date(value) if isinstance(value, str) else None
     elif kind is Kind.INTEGER:
         converted = _as_integer(value)
-    elif value in {"Y", "N"}:
+    elif kind is Kind.LOOSE_FLAG:
+        converted = _FLAG_WORDS.get(str(value).lower())
+    elif isinstance(value, str) and value in {"Y", "N"}:
         converted = value
     if converted is None:
         raise RuleError(errors.invalid_value(name, value))

@@ -2,18 +2,19 @@
 
 Every change is written through to the persistence before the request that made it is answered, and read back
 over the regenerated world at a restart. The posted ledger is kept here as part of the files; reading it by
-its own indexes is ``ledger``. Rules are in ``entry`` and ``posting``.
+its own indexes is ``ledger``. Firms are in ``firm_register``. Rules are in ``entry_rules`` and ``posting``.
 """
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from st_deltek_pipeline.sandbox.contractor.world import ProjectKey, VantagepointWorld
 from st_deltek_pipeline.sandbox.state import Row, StatePersistence
+from st_deltek_pipeline.sandbox.vantagepoint.firm_register import FirmRegister
 from st_deltek_pipeline.sandbox.vantagepoint.switches import VantagepointSwitches
 
 Clock = Callable[[], datetime]
@@ -22,13 +23,19 @@ FILES = "vantagepoint_files"
 _DELETED = "vantagepoint_deleted_files"
 _SESSIONS = "vantagepoint_sessions"
 _USERS = "vantagepoint_users"
-_FIRMS = "vantagepoint_firms"
 _PROJECTS = "vantagepoint_projects"
 _PERIODS = "vantagepoint_periods"
 _SETTINGS = "vantagepoint_settings"
 
 _SWITCHES_KEY = "switches"
 _CLIENT_KEY = "client"
+_VOUCHER_KEY = "voucher"
+
+INVOICES = "IN"
+"""Transaction type of AR invoices, the only one whose files are stored by their Batch alone."""
+
+FileKey = tuple[str, str]
+"""Transaction type and Batch."""
 
 BLANK_LEVEL = " "
 """How an absent WBS2 or WBS3 reads in answers (vantagepoint.md section 2)."""
@@ -66,12 +73,19 @@ class Posting:
 
 @dataclass
 class TransactionFile:
-    """One AR invoice file: what was entered, and its posting once it has one."""
+    """One transaction file of one type: what was entered, and its posting once it has one."""
 
     control: Row
     masters: list[Row]
     details: list[Row]
     posting: Posting | None = None
+    transtype: str = INVOICES
+    taxes: list[Row] = field(default_factory=list[Row])
+
+    @property
+    def key(self) -> FileKey:
+        """Where it is in ``VantagepointState.files``."""
+        return (self.transtype, self.batch)
 
     @property
     def batch(self) -> str:
@@ -81,6 +95,7 @@ class TransactionFile:
     def to_row(self) -> Row:
         """Return everything as one row, so that one write keeps file and ledger together."""
         row: Row = {"control": self.control, "masters": self.masters, "details": self.details, "posting": None}
+        row.update(transtype=self.transtype, taxes=self.taxes)
         if self.posting is not None:
             posting = self.posting
             row["posting"] = {
@@ -97,6 +112,8 @@ class TransactionFile:
     def from_row(cls, row: Row) -> "TransactionFile":
         """Read back what ``to_row`` made."""
         file = cls(row["control"], row["masters"], row["details"])
+        # A state written before there were other types has neither.
+        file.transtype, file.taxes = row.get("transtype", INVOICES), row.get("taxes", [])
         if row["posting"] is not None:
             values: Row = row["posting"]
             posted_at = datetime.fromisoformat(values["posted_at"])
@@ -129,12 +146,18 @@ class VantagepointState:
         world.client_secret = settings.get(_CLIENT_KEY, {}).get("secret", world.client_secret)
         self.users: dict[str, str] = {world.username: world.password}
         self.users.update({name: row["password"] for name, row in persistence.load(_USERS).items()})
-        world.firms.update(persistence.load(_FIRMS))
+        self.firms = FirmRegister(world, persistence)
         world.projects.update({_split(key): row for key, row in persistence.load(_PROJECTS).items()})
         world.periods.update({int(key): row for key, row in persistence.load(_PERIODS).items()})
         self._sessions = {user: Session(**row) for user, row in persistence.load(_SESSIONS).items()}
-        self._deleted = set(persistence.load(_DELETED))
-        self.files = {batch: TransactionFile.from_row(row) for batch, row in persistence.load(FILES).items()}
+        self._last_voucher: int = settings.get(_VOUCHER_KEY, {}).get("last", 0)
+        deleted = persistence.load(_of_other_types(_DELETED))
+        self._deleted: set[FileKey] = {(INVOICES, batch) for batch in persistence.load(_DELETED)}
+        self._deleted |= {(row["transtype"], row["batch"]) for row in deleted.values()}
+        stored = [*persistence.load(FILES).values(), *persistence.load(_of_other_types(FILES)).values()]
+        self.files: dict[FileKey, TransactionFile] = {
+            file.key: file for file in (TransactionFile.from_row(row) for row in stored)
+        }
 
     def session(self, user: str) -> Session:
         """Return a user's session; a new one starts in the first open period and the database's company.
@@ -161,23 +184,41 @@ class VantagepointState:
         row = self.world.periods.get(period, {})
         return row.get("ActiveCompanyClosed") == "Y" or row.get("AllCompaniesClosed") == "Y"
 
-    def is_taken(self, batch: str) -> bool:
-        """Say whether a Batch cannot be used for a new file."""
-        if batch in self.files:
-            return True
-        return batch in self._deleted and not self.switches.deleted_batch_reusable
+    def is_taken(self, transtype: str, batch: str) -> bool:
+        """Say whether a Batch cannot be used for a new file of a type."""
+        known: Container[FileKey] = self.files
+        if not self.switches.deleted_batch_reusable:
+            known = self.files.keys() | self._deleted
+        if self.switches.batch_unique_per == "type":
+            return (transtype, batch) in known
+        return any((each, batch) in known for each in {key[0] for key in self.files} | {transtype})
 
     def keep_file(self, file: TransactionFile) -> None:
         """Store a file, new or changed."""
-        self._persistence.put(FILES, file.batch, file.to_row())
-        self.files[file.batch] = file
+        self._persistence.put(*_stored_at(FILES, file.key), file.to_row())
+        self.files[file.key] = file
 
-    def drop_file(self, batch: str) -> None:
+    def drop_file(self, key: FileKey) -> None:
         """Delete a file; its Batch stays remembered."""
-        self._persistence.put(_DELETED, batch, {})
-        self._persistence.delete(FILES, batch)
-        self._deleted.add(batch)
-        del self.files[batch]
+        self._persistence.put(*_stored_at(_DELETED, key), {"transtype": key[0], "batch": key[1]})
+        self._persistence.delete(*_stored_at(FILES, key))
+        self._deleted.add(key)
+        del self.files[key]
+
+    def files_of(self, transtype: str) -> list[TransactionFile]:
+        """Return the files of a type, in the order in which they were entered."""
+        return [file for file in self.files.values() if file.transtype == transtype]
+
+    def give_voucher_numbers(self, count: int) -> list[str]:
+        """Give the next voucher numbers: unique over all companies, and never given twice (section 4.3)."""
+        first = self._last_voucher + 1
+        self._last_voucher += count
+        self._persistence.put(_SETTINGS, _VOUCHER_KEY, {"last": self._last_voucher})
+        return [str(number).rjust(self.switches.voucher_digits, "0") for number in range(first, first + count)]
+
+    def has_voucher(self, number: str) -> bool:
+        """Say whether a voucher number is taken, whatever the company."""
+        return any(master["Voucher"] == number for file in self.files_of("AP") for master in file.masters)
 
     def set_period_closed(self, period: int, *, closed: bool) -> None:
         """Close or open a period for every company.
@@ -209,7 +250,7 @@ class VantagepointState:
         """
         row = self.world.firms[client_id]
         row.update(fields)
-        self._persistence.put(_FIRMS, client_id, row)
+        self.firms.keep(row)
         return dict(row)
 
     def set_switches(self, values: Mapping[str, Any]) -> None:
@@ -242,3 +283,12 @@ class VantagepointState:
 def _split(key: str) -> ProjectKey:
     wbs1, wbs2, wbs3 = key.split("|")
     return (wbs1, wbs2, wbs3)
+
+
+def _of_other_types(table: str) -> str:
+    return f"{table}_of_other_types"
+
+
+def _stored_at(table: str, key: FileKey) -> tuple[str, str]:
+    transtype, batch = key
+    return (table, batch) if transtype == INVOICES else (_of_other_types(table), f"{transtype}|{batch}")

@@ -77,10 +77,75 @@ class VantagepointSwitches:
     # Section 4.1: revenue and tax liability accounts are documented; their numbers in Accounts.Type are assumed.
     invoice_account_types: tuple[str, ...] = ("2", "4")
 
+    # Section 6: whether a Batch is unique per type or over the whole database was not found.
+    batch_unique_per: Literal["type", "database"] = "type"
+    # Section 6: references of 11 and 12 characters are the longest examples seen.
+    longest_reference: int = 12
+    # Section 8: which accounts need a project is assumed: those of the income statement, by Accounts.Type.
+    project_account_types: tuple[str, ...] = ("4", "5", "6", "7", "8", "9", "10")
+
+    # --- Cash receipts -------------------------------------------------------------------------------------------
+    # Section 4.2: a bank that numbers references itself is documented; whether this tenant's do, is up to the test.
+    automatic_receipt_references: bool = False
+    # Section 4.2: a detail names an invoice's receivables account; what another account answers was not found.
+    receipt_account: Literal["receivables", "any"] = "receivables"
+    # Section 4.2: whether an invoice that is not in the ledger is refused at entry was not found.
+    receipt_of_unknown_invoice: Literal["refuse", "accept"] = "refuse"
+    # Section 4.2: a check against the open balance was not found; people do overpay.
+    receipt_over_balance: Literal["accept", "refuse"] = "accept"
+    # Section 4.2: how money without an invoice shows and ages in AR review was not found.
+    on_account_in_ar_balance: bool = True
+    # Section 4.7: the sign of a receipt in ARBalanceDetailCR was not found.
+    receipt_review_sign: Literal["positive", "ledger"] = "positive"
+
+    # --- Vouchers ------------------------------------------------------------------------------------------------
+    # Section 4.3: "Require Entry of Voucher Numbers", documented. Numbers given automatically replace sent ones.
+    voucher_numbers: Literal["automatic", "required"] = "automatic"
+    # Section 4.3: at entry or at posting was not found; the examples have 8 to 12 characters.
+    voucher_numbered_at: Literal["entry", "posting"] = "entry"
+    voucher_digits: int = 8
+    # Section 4.3: the screen warns of the same vendor, invoice and date twice; what the API does was not found.
+    duplicate_vendor_invoice: Literal["accept", "refuse"] = "accept"
+    # Section 4.3: that accounting data in the active company is needed is documented, its sentence was not found.
+    vendor_without_accounting: Literal["sentence", "null_reference"] = "sentence"
+    # Section 4.4: one client pays vouchers by ledger/PP without posting, another posts the file afterwards.
+    vendor_payments_posted_at_once: bool = True
+
+    # --- Firms ---------------------------------------------------------------------------------------------------
+    # Section 2: rights by role are documented.
+    role_may_change_firms: bool = True
+    # Section 2: numbering rules are the tenant's own. A number sent where it is automatic is refused (observed);
+    # a manual one is padded with zeros when it is a vendor's (observed).
+    firm_numbers: Literal["automatic", "manual"] = "automatic"
+    vendor_numbers: Literal["automatic", "manual"] = "automatic"
+    # Observed: a tenant whose counter stood on numbers in use. 0 goes on after the largest number.
+    next_firm_number: int = 0
+    next_vendor_number: int = 0
+    # Section 3: the answer of a POST may lack automatic numbers, which a read afterwards has (observed).
+    created_firm_shows_numbers: bool = False
+    # Section 2: fields the screen designer makes required, by name; checked at every write (observed).
+    required_firm_fields: tuple[str, ...] = ("Name", "Category")
+    # Observed on one tenant: an empty Type is refused though a missing one is not.
+    blank_relationship_refused: bool = True
+    # Section 3: columns that a tenant added to firms and addresses.
+    custom_firm_fields: tuple[str, ...] = ()
+    # Section 2: the master list has keys of its own (observed: no USA); which, is the tenant's.
+    country_codes: tuple[str, ...] = ("US", "CA", "MX", "GB")
+    # Lengths of firm columns were not found.
+    longest_firm_name: int = 100
+    # Section 3: "already exists" on one tenant, a second address with the same label on another.
+    repeated_address: Literal["refuse", "add"] = "refuse"
+    # Section 3: some tenants have accounting data as soon as the firm is a vendor, others only when it is inserted.
+    vendor_accounting_created_with_firm: bool = False
+    # Section 3: a vendor without accounting data is an empty list, or 404 on some tenants.
+    missing_vendor_accounting: Literal["empty", "not_found"] = "empty"
+
     # --- Posting and reading back --------------------------------------------------------------------------------
     # Section 4: a control total that differs is accepted at entry. Whether it can be posted is a setting of the
     # company in Vantagepoint's own transaction settings ("Ignore Control Totals When Posting Transaction Files").
     ignore_control_totals: bool = False
+    # Section 4: that an out-of-balance journal entry is accepted at entry is documented, its refusal at posting assumed.
+    unbalanced_journal_entries: Literal["refuse", "post"] = "refuse"
     # Section 4.7: nothing says that the ledger shows a posting at once; seconds until it does.
     ledger_lag_seconds: int = 0
 

@@ -13,10 +13,11 @@ from st_deltek_pipeline.sandbox.state import MemoryState
 from st_deltek_pipeline.sandbox.vantagepoint.app import VantagepointTwin, build_vantagepoint_app
 from st_deltek_pipeline.sandbox.vantagepoint.calls import Call
 from st_deltek_pipeline.sandbox.vantagepoint.conventions import parse_query, select
-from st_deltek_pipeline.sandbox.vantagepoint.entry import create_file
+from st_deltek_pipeline.sandbox.vantagepoint.entry import EntryEndpoints
 from st_deltek_pipeline.sandbox.vantagepoint.errors import ApiError, RuleError
 from st_deltek_pipeline.sandbox.vantagepoint.ledger import Ledger
 from st_deltek_pipeline.sandbox.vantagepoint.switches import VantagepointSwitches
+from st_deltek_pipeline.sandbox.vantagepoint.transaction_types import INVOICE
 from st_deltek_pipeline_tests.sandbox.vantagepoint.small_world import detail, invoice_file, master, small_world
 
 _AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, places=2)
@@ -34,7 +35,7 @@ def _twin() -> VantagepointTwin:
 def _enter(twin: VantagepointTwin, body: object) -> bool:
     content = msgspec.json.Encoder(decimal_format="number").encode(body)
     try:
-        create_file(Call(twin.state, Ledger([]), "integration", {}, (), content))
+        EntryEndpoints(INVOICE).create_file(Call(twin.state, Ledger([]), "integration", {}, (), content))
     except (RuleError, ApiError):
         return False
     return True

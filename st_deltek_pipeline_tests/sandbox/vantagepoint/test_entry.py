@@ -301,13 +301,11 @@ def test_files_are_refused_where_the_database_does_not_use_them(open_office: Ope
     assert "Use inMaster" in open_office(use_files=False).refusal(one_invoice(BATCH))
 
 
-def test_single_documents_are_refused_with_a_sentence(open_office: OpenOffice) -> None:
-    path = "DataEntry/inMaster/B1|INV-1001|P100"
-    assert "Use inControl" in open_office().send("POST", path, master()).json()["message"]
-    answer = open_office(use_files=False).send("POST", path, master())
-    assert (answer.status_code, answer.json()["message"]) == (
-        400,
-        "Single transactions are not available in this sandbox.",
+def test_single_documents_are_refused_where_the_database_uses_files(office: Office) -> None:
+    answer = office.send("POST", "DataEntry/inMaster/B1|INV-1001|P100", master())
+    assert answer.status_code == 400
+    assert answer.json()["message"] == (
+        "Files are used to group transactions. Use inControl to create a transaction file."
     )
 
 

@@ -106,8 +106,8 @@ def test_without_a_receivables_account_nothing_is_posted(office: Office) -> None
     assert "No accounts receivable account is set up for company A0." in office.post("B1").message
 
 
-def test_other_transaction_types_are_not_posted_by_this_twin(office: Office) -> None:
-    assert "Transaction Type CR does not exist." in office.post("B1", transtype="CR").message
+def test_a_transaction_type_that_does_not_exist_is_not_posted(office: Office) -> None:
+    assert "Transaction Type XX does not exist." in office.post("B1", transtype="XX").message
 
 
 def test_without_the_right_to_post_the_answer_is_403(open_office: OpenOffice) -> None:
