@@ -1,7 +1,7 @@
 """What to do with one invoice now: post, hold, ignore, or leave as it is.
 
 The order of the questions is the rule: what is under way stays untouched, what was posted and did not change is
-left alone, and only then do status, alignment and periods decide.
+left alone, what a person ignores stays so, and only then do status, alignment and periods decide.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from typing import Literal
 from st_deltek_pipeline.domain.alignment import CodedAmount
 from st_deltek_pipeline.domain.documents import Invoice, SyncStatus
 from st_deltek_pipeline.domain.holds import Hold, HoldReason, IgnoreReason
+from st_deltek_pipeline.domain.ignores import PersonalIgnore
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.postings import Posting, Standing, Target, plan_postings
@@ -46,6 +47,7 @@ class Situation:
         occupied: A transaction file with this document is under way or held.
         previous: The last recorded outcome.
         next_posting_no: First unused posting number.
+        ignored: What a person decided about this or an earlier revision.
     """
 
     invoice: Invoice
@@ -55,6 +57,7 @@ class Situation:
     occupied: bool
     previous: DocumentOutcome | None
     next_posting_no: int
+    ignored: PersonalIgnore | None = None
 
 
 @dataclass(frozen=True)
@@ -85,15 +88,16 @@ def decide(situation: Situation, rules: PostingRules, periods: Mapping[int, Fisc
         return _under_way(situation)
     if _is_settled(situation):
         return LEAVE_AS_IS
+    if situation.ignored is not None and situation.ignored.covers(situation.invoice):
+        return _ignored_by_person(situation, situation.ignored)
     hold = _status_hold(situation, rules)
     ignore = None if hold else _ignore_reason(situation, rules)
-    if hold is not None:
-        return _held(situation, hold)
     if ignore is not None:
         return _ignored(situation, ignore)
     active = situation.invoice.active
-    if active and situation.hold is not None:
-        return _held(situation, situation.hold)
+    hold = hold or (situation.hold if active else None)
+    if hold is not None:
+        return _held(situation, hold)
     return _post(situation, situation.lines if active else (), rules, periods)
 
 
@@ -207,6 +211,11 @@ def _ignored(situation: Situation, reason: IgnoreReason) -> Decision:
     amount = unposted_amount(situation.invoice, situation.standing)
     message = f"{situation.invoice.key}: {_WHY_IGNORED[reason]}"
     return Decision((), _outcome(situation, OutcomeKind.IGNORED, reason.value, message, amount))
+
+
+def _ignored_by_person(situation: Situation, ignored: PersonalIgnore) -> Decision:
+    amount = unposted_amount(situation.invoice, situation.standing)
+    return Decision((), replace(ignored.outcome, business_day=situation.invoice.business_day, amount=amount))
 
 
 def _outcome(situation: Situation, outcome: OutcomeKind, reason: str, message: str, amount: Decimal) -> DocumentOutcome:

@@ -47,6 +47,7 @@ class IgnoreReason(StrEnum):
 
     ZERO_DOCUMENT = "zero_document"
     VOIDED_BEFORE_POSTING = "voided_before_posting"
+    IGNORED_BY_PERSON = "ignored_by_person"
 
 
 _ADVICE: dict[HoldReason, str] = {
@@ -91,9 +92,24 @@ _ADVICE: dict[HoldReason, str] = {
     ),
     HoldReason.REFUSED: "Vantagepoint refused it with the words shown. Correct the cause there or in ServiceTitan.",
     HoldReason.POST_REFUSED: "It is entered in Vantagepoint but not posted. Correct the cause; the next run tries again.",
-    HoldReason.DIFFERENT_IN_VANTAGEPOINT: "A transaction file of ours holds other lines than we sent. Do not post it by hand.",
-    HoldReason.LEDGER_DIFFERS: "The ledger does not show what was posted. Compare the transaction file in Vantagepoint.",
+    HoldReason.DIFFERENT_IN_VANTAGEPOINT: (
+        "A transaction file of ours holds other lines than we sent. Correct or delete it in Vantagepoint, do not post it "
+        "by hand, then use holds release."
+    ),
+    HoldReason.LEDGER_DIFFERS: (
+        "The ledger does not show what was posted. Compare and correct the transaction file in Vantagepoint, then use "
+        "holds release."
+    ),
 }
+
+
+def advice_for(reason: str) -> str:
+    """Say what would release documents that are held for a reason.
+
+    Args:
+        reason: A stored code; one that is not of ``HoldReason`` asks nothing of anybody, and its advice is empty.
+    """
+    return next((advice for code, advice in _ADVICE.items() if code.value == reason), "")
 
 
 @dataclass(frozen=True)

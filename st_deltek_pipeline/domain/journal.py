@@ -56,6 +56,7 @@ class EventType(StrEnum):
     FILE_SPLIT = "file_split"
     FILE_HELD = "file_held"
     FILE_ABSENT = "file_absent"
+    FILE_RELEASED = "file_released"
     DOCUMENT_PLANNED = "document_planned"
     DOCUMENT_POSTED = "document_posted"
     DOCUMENT_ADOPTED = "document_adopted"
@@ -63,6 +64,7 @@ class EventType(StrEnum):
     DOCUMENT_IGNORED = "document_ignored"
     DOCUMENT_UNCHANGED = "document_unchanged"
     DOCUMENT_WAITING = "document_waiting"
+    DOCUMENT_RELEASED = "document_released"
     PLAN_PINNED = "plan_pinned"
 
 

@@ -13,10 +13,11 @@ from sqlalchemy import Engine, text
 from st_deltek_pipeline.domain.alignment import LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError
+from st_deltek_pipeline.domain.ignores import PersonalIgnore
 from st_deltek_pipeline.domain.journal import Event
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.postings import Posting
-from st_deltek_pipeline.store import invoice_numbers
+from st_deltek_pipeline.store import ignores, invoice_numbers
 from st_deltek_pipeline.store.file_states import OCCUPYING, OPEN, STANDING, TAKEN
 from st_deltek_pipeline.store.journal_rows import (
     SELECT_FILE,
@@ -169,6 +170,11 @@ class Journal:
                 )
                 for row in rows
             }
+
+    def ignored(self, kind: Kind, document_ids: Sequence[int]) -> Mapping[int, PersonalIgnore]:
+        """Read what persons decided to ignore (``ignores.ignored``)."""
+        with self._engine.connect() as connection:
+            return ignores.ignored(connection, self._name, kind, document_ids)
 
     def invoice_number_owners(
         self, target: str, numbers: Sequence[tuple[str, str]]

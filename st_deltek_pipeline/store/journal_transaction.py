@@ -11,10 +11,11 @@ from sqlalchemy import Connection, text
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.domain.holds import Hold
+from st_deltek_pipeline.domain.ignores import PersonalIgnore
 from st_deltek_pipeline.domain.journal import FIRST_HASH, Event, FileState, chain
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome
 from st_deltek_pipeline.domain.transaction_files import TransactionFile
-from st_deltek_pipeline.store import invoice_numbers
+from st_deltek_pipeline.store import ignores, invoice_numbers
 from st_deltek_pipeline.store.copying import copy_rows
 from st_deltek_pipeline.store.file_states import STANDING, TAKEN
 from st_deltek_pipeline.store.journal_rows import (
@@ -425,6 +426,14 @@ class JournalTransaction:
     def release_invoice_numbers(self, batch: str) -> None:
         """Give back the numbers of a file that was given up (``invoice_numbers.release``)."""
         invoice_numbers.release(self._connection, self._name, batch)
+
+    def ignore(self, ignored: PersonalIgnore) -> None:
+        """Record that a person ignores a revision (``ignores.put``)."""
+        ignores.put(self._connection, ignored)
+
+    def forget_ignore(self, document: DocumentKey) -> None:
+        """Record that a person took it back (``ignores.remove``)."""
+        ignores.remove(self._connection, document)
 
     def use_pin(self, kind: Kind, business_day: date) -> None:
         """Take a day's pin away, once the plan it allowed is frozen: the next plan of the day is another one."""

@@ -30,7 +30,7 @@ def post_file(context: PostingContext, batch: str) -> tuple[str, ...]:
         control = context.client.read_control(ENTRY_TYPE[file.kind], batch)
         if control is None:
             return _vanished(context, lock, file)
-        if _is_posted(control):
+        if is_posted(control):
             move(context, lock, file, FileState.POSTING, EventType.FILE_POSTING, found="posted")
             return (batch,)
         if period_closed(context, file):
@@ -52,7 +52,8 @@ def _vanished(context: PostingContext, lock: PosterLock, file: StoredFile) -> tu
     return ()
 
 
-def _is_posted(control: dict[str, Any]) -> bool:
+def is_posted(control: dict[str, Any]) -> bool:
+    """Say whether a file's control row says that it is posted."""
     return str(control.get("Posted", "")).strip().upper() == "Y"
 
 
@@ -87,7 +88,7 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
 
 def _posted_now(context: PostingContext, file: StoredFile) -> bool:
     control = context.client.read_control(ENTRY_TYPE[file.kind], file.batch)
-    return control is not None and _is_posted(control)
+    return control is not None and is_posted(control)
 
 
 def _keep_entered(context: PostingContext, lock: PosterLock, file: StoredFile, words: str) -> None:
