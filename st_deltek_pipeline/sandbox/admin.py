@@ -7,6 +7,7 @@ disturbed. Money is a decimal string in every answer.
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from decimal import Decimal
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -20,6 +21,7 @@ from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.sandbox.faults import ADMIN_PREFIX, FaultRule, RequestHooks
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError
 from st_deltek_pipeline.sandbox.servicetitan.app import ServiceTitanTwin
+from st_deltek_pipeline.sandbox.servicetitan.user_actions import USER_ACTIONS, UserAction, UserCall
 from st_deltek_pipeline.sandbox.state import Row
 from st_deltek_pipeline.sandbox.vantagepoint.app import VantagepointTwin
 
@@ -53,11 +55,10 @@ class Admin:
             _route("POST", "/faults", self._add_faults),
             _route("PUT", "/faults", self._replace_faults),
             _route("DELETE", "/faults", self._clear_faults),
-            _route("POST", "/servicetitan/invoices", self._add_invoice),
-            _route("PATCH", "/servicetitan/invoices/{id:int}", self._edit_invoice),
-            _route("POST", "/servicetitan/invoices/{id:int}/void", self._void_invoice),
-            _route("POST", "/servicetitan/invoices/{id:int}/unpost", self._unpost_invoice),
-            _route("PATCH", "/servicetitan/rows/{module}/{name}/{id:int}", self._edit_row),
+            *(
+                _route(action.method, f"/servicetitan{action.path}", partial(self._user_action, action))
+                for action in USER_ACTIONS
+            ),
             _route("DELETE", "/servicetitan/tokens", self._expire_tokens),
             _route("PUT", "/servicetitan/switches", self._servicetitan_switches),
             _route("PUT", "/vantagepoint/periods/{period:int}", self._set_period),
@@ -110,23 +111,16 @@ class Admin:
         self._hooks.faults.clear()
         return Response(status_code=204)
 
-    async def _add_invoice(self, request: Request) -> Response:
-        return _json(self._servicetitan.add_invoice(await _object(request)), status=201)
-
-    async def _edit_invoice(self, request: Request) -> Response:
-        verbatim = request.query_params.get("verbatim", "").lower() == "true"
-        fields = await _object(request)
-        return _json(self._servicetitan.edit_invoice(request.path_params["id"], fields, verbatim=verbatim))
-
-    async def _void_invoice(self, request: Request) -> Response:
-        return _json(self._servicetitan.void_invoice(request.path_params["id"]))
-
-    async def _unpost_invoice(self, request: Request) -> Response:
-        return _json(self._servicetitan.unpost_invoice(request.path_params["id"]))
-
-    async def _edit_row(self, request: Request) -> Response:
-        path = f"{request.path_params['module']}/{request.path_params['name']}"
-        return _json(self._servicetitan.edit_row(path, request.path_params["id"], await _object(request)))
+    async def _user_action(self, action: UserAction, request: Request) -> Response:
+        levels = request.path_params
+        call = UserCall(
+            twin=self._servicetitan,
+            key=levels.get("id", 0),
+            path=f"{levels.get('module')}/{levels.get('name')}",
+            body=await _object(request),
+            verbatim=request.query_params.get("verbatim", "").lower() == "true",
+        )
+        return _json(action.do(call), status=action.status)
 
     async def _expire_tokens(self, _: Request) -> Response:
         return _json({"expired": self._servicetitan.access.expire_tokens()})

@@ -5,11 +5,9 @@ Handlers run in the server's event loop, one at a time, so nothing here is locke
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from decimal import Decimal
 from functools import partial
 from typing import Any, cast
 
-import msgspec
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,27 +17,54 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
-from st_deltek_pipeline.domain.money import ZERO
+from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.sandbox.contractor.world import World
 from st_deltek_pipeline.sandbox.faults import RequestHooks
 from st_deltek_pipeline.sandbox.servicetitan.access import Access
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError, bad_value, json_bytes
+from st_deltek_pipeline.sandbox.servicetitan.bills import Bills
+from st_deltek_pipeline.sandbox.servicetitan.bodies import read_object
+from st_deltek_pipeline.sandbox.servicetitan.book import Book
+from st_deltek_pipeline.sandbox.servicetitan.calls import (
+    Handler,
+    base_path,
+    envelope,
+    get,
+    page_of,
+    parameters_of,
+    writing_routes,
+)
+from st_deltek_pipeline.sandbox.servicetitan.credits import BankDeposits, CreditMemos
 from st_deltek_pipeline.sandbox.servicetitan.edits import InvoiceEdits, NewInvoice
 from st_deltek_pipeline.sandbox.servicetitan.feeds import Feeds
-from st_deltek_pipeline.sandbox.servicetitan.instants import TwinClock, format_instant
-from st_deltek_pipeline.sandbox.servicetitan.parameters import Parameters
-from st_deltek_pipeline.sandbox.servicetitan.resources import INVOICES, RESOURCES, Resource
+from st_deltek_pipeline.sandbox.servicetitan.marking import MarkCalls
+from st_deltek_pipeline.sandbox.servicetitan.money_calls import MoneyCalls
+from st_deltek_pipeline.sandbox.servicetitan.payables import AP_BILLS, AP_CREDITS, INVENTORY_BILLS
+from st_deltek_pipeline.sandbox.servicetitan.payments import Payments
+from st_deltek_pipeline.sandbox.servicetitan.purchasing import Purchasing
+from st_deltek_pipeline.sandbox.servicetitan.receivables import CREDIT_MEMOS, INVOICES, PAYMENTS
+from st_deltek_pipeline.sandbox.servicetitan.resource import Resource
+from st_deltek_pipeline.sandbox.servicetitan.resources import RESOURCES
 from st_deltek_pipeline.sandbox.servicetitan.switches import ServiceTitanSwitches
 from st_deltek_pipeline.sandbox.servicetitan.tables import Table
+from st_deltek_pipeline.sandbox.servicetitan.values import amount_of
 from st_deltek_pipeline.sandbox.state import Row, StatePersistence
 
-_DEFAULT_PAGE_SIZE = 50
-_ROWS_TABLE = "servicetitan.rows"
-_CHANGES_TABLE = "servicetitan.changes"
+# The live service writes these enumerations as numbers now and then (servicetitan.md section 2).
+_LANDED_COST_NUMBERS = (
+    (b'"landedCostMethod":"None"', b'"landedCostMethod":0'),
+    (b'"landedCostMethod":"ByValue"', b'"landedCostMethod":1'),
+)
 
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
-
-Handler = Callable[[Request], Awaitable[Response]]
+# What is summed up in the totals: the resource, its date and its amount.
+_SUMMED = {
+    "invoices": (INVOICES, "invoiceDate", "total"),
+    "payments": (PAYMENTS, "date", "total"),
+    "credit_memos": (CREDIT_MEMOS, "date", "total"),
+    "inventory_bills": (INVENTORY_BILLS, "billDate", "billAmount"),
+    "ap_bills": (AP_BILLS, "billDate", "billAmount"),
+    "ap_credits": (AP_CREDITS, "date", "amount"),
+}
 
 
 class ServiceTitanTwin:
@@ -63,21 +88,28 @@ class ServiceTitanTwin:
         new_invoice: NewInvoice,
     ) -> None:
         self.switches = switches
-        self._tenant = world.servicetitan
-        self._persistence = persistence
-        self.tables = {each.path: Table(each, each.rows(world.servicetitan)) for each in RESOURCES}
-        self._changes = self._replay()
-        self.clock = TwinClock(max(table.newest for table in self.tables.values()))
+        self.book = Book(world.servicetitan, persistence)
         self.access = Access(world.servicetitan, lambda: self.switches)
         self.edits = InvoiceEdits(world, new_invoice)
-        self._feeds = Feeds(f"{world.seed}/{world.month}/{world.servicetitan.tenant_id}", self.clock)
+        first_day = f"{world.month}-01"
+        self.payments = Payments(self.book, lambda: self.switches, first_day)
+        self.credit_memos = CreditMemos(self.book, first_day)
+        self.deposits = BankDeposits(self.book, first_day)
+        self.bills = Bills(self.book, first_day)
+        self.purchasing = Purchasing(self.book, self.bills, lambda: self.switches)
+        self._feeds = Feeds(f"{world.seed}/{world.month}/{world.servicetitan.tenant_id}", self.book.clock)
         api = Starlette(routes=self._routes(), exception_handlers=_EXCEPTION_HANDLERS)
         self.app: ASGIApp = hooks.wrap(api, "servicetitan")
 
     @property
+    def tables(self) -> dict[str, Table]:
+        """All tables by the paths of their resources."""
+        return self.book.tables
+
+    @property
     def invoices(self) -> Table:
         """The table of invoices."""
-        return self.tables[INVOICES.path]
+        return self.book.table(INVOICES)
 
     def set_switches(self, changes: Mapping[str, Any]) -> ServiceTitanSwitches:
         """Change some switches, and return all of them.
@@ -101,8 +133,8 @@ class ServiceTitanTwin:
         Raises:
             ApiError: 400 for a value that cannot be read.
         """
-        row = self.edits.added(wanted, self._changes)
-        return self._store({**row, "createdOn": format_instant(self.clock.now())})
+        row = self.edits.added(wanted, self.book.changes)
+        return self._store({**row, "createdOn": self.book.now()})
 
     def edit_invoice(self, invoice_id: int, fields: Mapping[str, Any], *, verbatim: bool = False) -> Row:
         """Let a user change an invoice; see ``InvoiceEdits.edited``.
@@ -139,29 +171,41 @@ class ServiceTitanTwin:
         Raises:
             ApiError: 404 for an unknown resource or row, 400 for an unknown field.
         """
-        table = self.tables.get(path)
-        if table is None or key not in table.rows:
-            raise ApiError(404, f"There is no {path}/{key}.")
-        row = table.rows[key]
-        for name in fields:
-            if name not in row or name in {"id", "createdOn", "modifiedOn"}:
-                raise bad_value(name, f"{path} has no such field, or it cannot be changed.")
-        return self._store({**row, **fields}, path)
+        resource = self.book.resource(path)
+        row = self.book.row(resource, key)
+        return self._store({**row, **_row_fields(resource, row, fields)}, resource)
+
+    def add_row(self, path: str, fields: Mapping[str, Any]) -> Row:
+        """Let a user make one more row that is like another one, such as a vendor.
+
+        Args:
+            path: The resource, such as ``inventory/vendors``.
+            fields: ``copyOf``, the id of the row that it is like (default: the newest), and new values.
+
+        Raises:
+            ApiError: 404 for an unknown resource or row, 400 for an unknown field.
+        """
+        resource = self.book.resource(path)
+        own = dict(fields)
+        newest = next(reversed(self.book.rows(resource)), 0)
+        like = self.book.row(resource, own.pop("copyOf", newest))
+        made = {"id": self.book.next_id(resource), "createdOn": self.book.now()}
+        return self._store({**like, **_row_fields(resource, like, own), **made}, resource)
 
     def totals(self) -> Row:
-        """Return counts and money totals; amounts are strings, days are invoice dates."""
-        rows = self.invoices.rows.values()
-        days: dict[str, list[Row]] = {}
-        for row in rows:
-            days.setdefault((row["invoiceDate"] or "")[:10], []).append(row)
-        return {
-            "invoices": {
-                **_sums(rows),
+        """Return counts and money totals; amounts are strings, days are the documents' own dates."""
+        kinds: Row = {}
+        for kind, (resource, date_name, amount_name) in _SUMMED.items():
+            rows = self.book.rows(resource).values()
+            days: dict[str, list[Row]] = {}
+            for row in rows:
+                days.setdefault((row[date_name] or "")[:10], []).append(row)
+            kinds[kind] = {
+                **_sums(rows, amount_name),
                 "by_status": dict(Counter(str(row["syncStatus"]) for row in rows)),
-                "by_day": {day: _sums(found) for day, found in sorted(days.items())},
-            },
-            "rows": {path: len(table.rows) for path, table in self.tables.items()},
-        }
+                "by_day": {day: _sums(found, amount_name) for day, found in sorted(days.items())},
+            }
+        return {**kinds, "rows": {path: len(table.rows) for path, table in self.tables.items()}}
 
     def _invoice(self, invoice_id: int) -> Row:
         row = self.invoices.rows.get(invoice_id)
@@ -169,56 +213,42 @@ class ServiceTitanTwin:
             raise ApiError(404, f"Invoice {invoice_id} was not found.")
         return row
 
-    def _replay(self) -> int:
-        rows = self._persistence.load(_ROWS_TABLE)
-        changes = self._persistence.load(_CHANGES_TABLE)
-        for change in changes.values():
-            self.tables[change["path"]].put(rows[f"{change['path']}/{change['id']}"])
-        return len(changes)
-
-    def _store(self, row: Row, path: str = INVOICES.path) -> Row:
-        """Make a row the current version now, and with it the rows that the generator made along with it."""
-        instant = format_instant(self.clock.now())
-        changed = [(path, {**row, "modifiedOn": instant})]
-        for other, table in self.tables.items():
-            changed += [
-                (other, {**new, "modifiedOn": instant})
-                for new in table.unlogged()
-                if (other, new["id"]) != (path, row["id"])
-            ]
-        self._persistence.put_many(_ROWS_TABLE, {f"{where}/{each['id']}": each for where, each in changed})
-        log: dict[str, Row] = {}
-        for where, each in changed:
-            self._changes += 1
-            log[str(self._changes)] = {"path": where, "id": each["id"]}
-        self._persistence.put_many(_CHANGES_TABLE, log)
-        for where, each in changed:
-            self.tables[where].put(each)
-        return changed[0][1]
+    def _store(self, row: Row, resource: Resource = INVOICES) -> Row:
+        return self.book.store((resource, row))[0]
 
     def _routes(self) -> list[BaseRoute]:
         routes: list[BaseRoute] = [Route("/connect/token", self._issue_token, methods=["POST"])]
+        marks = MarkCalls(self.book, self.payments, self.bills, self.deposits)
+        calls = MoneyCalls(
+            self.book,
+            payments=self.payments,
+            memos=self.credit_memos,
+            deposits=self.deposits,
+            purchasing=self.purchasing,
+            switches=lambda: self.switches,
+        )
+        routes += [*marks.routes(self._guarded), *calls.routes(self._guarded)]
         for resource in RESOURCES:
-            base = f"/{resource.module}/v2/tenant/{{tenant:int}}"
-            reading, table = f"{resource.scope}:r", self.tables[resource.path]
-            routes.append(_get(f"{base}/{resource.name}", self._guarded(reading, partial(self._list, table))))
+            base, reading, table = base_path(resource), f"{resource.scope}:r", self.book.table(resource)
+            handler = self._list if resource is not INVENTORY_BILLS else self._bare_list
+            routes.append(get(base, self._guarded(reading, partial(handler, table))))
             if resource.exported:
-                handler = self._guarded(reading, partial(self._export, table))
-                routes.append(_get(f"{base}/export/{resource.name}", handler))
+                feed = f"/{resource.module}/v2/tenant/{{tenant:int}}/export/{resource.name}"
+                routes.append(get(feed, self._guarded(reading, partial(self._export, table))))
             if resource.by_id:
-                handler = self._guarded(reading, partial(self._one, table))
-                routes.append(_get(f"{base}/{resource.name}/{{id:int}}", handler))
-        return [*routes, *self._invoice_writes(INVOICES)]
+                routes.append(get(f"{base}/{{id:int}}", self._guarded(reading, partial(self._one, table))))
+        bills = self.book.table(INVENTORY_BILLS)
+        paginated = self._guarded(f"{INVENTORY_BILLS.scope}:r", partial(self._list, bills))
+        return [*routes, get(f"{base_path(INVENTORY_BILLS)}/paginated", paginated), *self._invoice_writes()]
 
-    def _invoice_writes(self, resource: Resource) -> list[BaseRoute]:
-        base = f"/{resource.module}/v2/tenant/{{tenant:int}}/{resource.name}"
-        write = partial(self._guarded, f"{resource.scope}:w")
-        return [
-            Route(f"{base}/markasexported", write(self._mark_exported), methods=["POST"]),
-            Route(f"{base}/{{id:int}}", write(self._patch_invoice), methods=["PATCH"]),
-            Route(f"{base}/{{id:int}}/items", write(self._patch_item), methods=["PATCH"]),
-            Route(f"{base}/{{id:int}}/items/{{item:int}}", write(self._delete_item), methods=["DELETE"]),
-        ]
+    def _invoice_writes(self) -> list[Route]:
+        return writing_routes(
+            INVOICES,
+            self._guarded,
+            ("PATCH", "/{id:int}", self._patch_invoice),
+            ("PATCH", "/{id:int}/items", self._patch_item),
+            ("DELETE", "/{id:int}/items/{item:int}", self._delete_item),
+        )
 
     def _guarded(self, scope: str, handler: Handler) -> Handler:
         async def handle(request: Request) -> Response:
@@ -231,50 +261,45 @@ class ServiceTitanTwin:
         return self.access.issue(request.headers.get("content-type", ""), await request.body())
 
     async def _list(self, table: Table, request: Request) -> Response:
-        parameters = _parameters(request)
-        page = _positive(parameters, "page", 1)
-        size = _positive(parameters, "pageSize", _DEFAULT_PAGE_SIZE)
-        limit = self.switches.list_page_limit
-        if size > limit:
-            raise bad_value(name="pageSize", message=f"The field must be between 1 and {limit}.")
-        ids = table.select(parameters, scattered=self.switches.unsorted_lists)
-        first = (page - 1) * size
-        total = str(len(ids)).encode() if parameters.flag("includeTotal") else b"null"
-        more = b"true" if first + size < len(ids) else b"false"
-        rows = table.listed(ids[first : first + size])
-        template = b'{"page":%d,"pageSize":%d,"hasMore":%b,"totalCount":%b,"data":[%b]}'
-        return json_bytes(template % (page, size, more, total, rows))
+        parameters = parameters_of(request)
+        page_of(parameters, self.switches.list_page_limit)
+        body = envelope(parameters, self.switches.list_page_limit, self._selected(table, request), table.listed)
+        return self._written(table, body)
+
+    async def _bare_list(self, table: Table, request: Request) -> Response:
+        page, size = page_of(parameters_of(request), self.switches.list_page_limit)
+        ids = self._selected(table, request)[(page - 1) * size : page * size]
+        return self._written(table, b"[%b]" % table.listed(ids))
+
+    def _selected(self, table: Table, request: Request) -> list[int]:
+        return table.select(
+            parameters_of(request),
+            scattered=self.switches.unsorted_lists,
+            active_only=table.resource.hides_inactive and not self.switches.list_canceled_inventory_bills,
+        )
 
     async def _export(self, table: Table, request: Request) -> Response:
-        return json_bytes(self._feeds.page(table, _parameters(request), self.switches))
+        return self._written(table, self._feeds.page(table, parameters_of(request), self.switches))
 
     async def _one(self, table: Table, request: Request) -> Response:
         key: int = request.path_params["id"]
         if key not in table.rows:
             raise ApiError(404, f"{table.resource.path} {key} was not found.")
-        return json_bytes(table.listed([key]))
+        return self._written(table, table.listed([key]))
 
-    async def _mark_exported(self, request: Request) -> Response:
-        body = await _json(request)
-        if not isinstance(body, list):
-            raise bad_value(name="$", message="A JSON array is expected.")
-        marks = [_mark(each) for each in cast("list[Any]", body)]
-        results: list[Row] = []
-        for invoice_id, external_id in marks:
-            row = self.invoices.rows.get(invoice_id)
-            problem = _why_not_exportable(row)
-            if row is not None and problem is None:
-                self._store(self.edits.marked_exported(row, external_id))
-            results.append({"invoiceId": invoice_id, "success": problem is None, "errorMessage": problem})
-        return json_bytes(msgspec.json.encode(results))
+    def _written(self, table: Table, body: bytes) -> Response:
+        if table.resource.numbered_enumerations and self.switches.landed_cost_method_as_number:
+            for text, number in _LANDED_COST_NUMBERS:
+                body = body.replace(text, number)
+        return json_bytes(body)
 
     async def _patch_invoice(self, request: Request) -> Response:
-        row, body = self._invoice(request.path_params["id"]), await _json_object(request)
+        row, body = self._invoice(request.path_params["id"]), await read_object(request)
         self._store(self.edits.header_updated(row, body))
         return Response()
 
     async def _patch_item(self, request: Request) -> Response:
-        row, body = self._invoice(request.path_params["id"]), await _json_object(request)
+        row, body = self._invoice(request.path_params["id"]), await read_object(request)
         self._store(self.edits.item_updated(row, body))
         return Response()
 
@@ -304,64 +329,21 @@ def build_servicetitan_app(
     return ServiceTitanTwin(world, switches=switches, persistence=persistence, hooks=hooks, new_invoice=new_invoice)
 
 
-def _get(path: str, handler: Handler) -> Route:
-    return Route(path, handler, methods=["GET"])
+def _row_fields(resource: Resource, row: Row, fields: Mapping[str, Any]) -> Row:
+    for name in fields:
+        if name not in row or name in {"id", "createdOn", "modifiedOn"}:
+            raise bad_value(name, f"{resource.path} has no such field, or it cannot be changed.")
+    return dict(fields)
 
 
-def _parameters(request: Request) -> Parameters:
-    return Parameters(request.scope["query_string"])
-
-
-def _positive(parameters: Parameters, name: str, default: int) -> int:
-    number = parameters.whole(name)
-    if number is None:
-        return default
-    if number < 1:
-        raise bad_value(name, "The field must be greater than 0.")
-    return number
-
-
-async def _json(request: Request) -> Any:  # noqa: ANN401 - whatever the client sent
-    try:
-        return _decoder.decode(await request.body())
-    except msgspec.DecodeError as error:
-        raise bad_value(name="$", message=f"The body is not JSON: {error}.") from None
-
-
-async def _json_object(request: Request) -> Row:
-    body = await _json(request)
-    if not isinstance(body, dict):
-        raise bad_value(name="$", message="A JSON object is expected.")
-    return cast("Row", body)
-
-
-def _mark(mark: Any) -> tuple[int, str | None]:  # noqa: ANN401 - whatever the client sent
-    fields = cast("Row", mark) if isinstance(mark, dict) else {}
-    invoice_id = fields.get("invoiceId")
-    external_id = fields.get("externalId")
-    if not isinstance(invoice_id, int) or isinstance(invoice_id, bool):
-        raise bad_value(name="invoiceId", message="The field is required and must be a number.")
-    if external_id is not None and not isinstance(external_id, str):
-        raise bad_value(name="externalId", message="The field must be a text.")
-    return invoice_id, external_id
-
-
-def _why_not_exportable(row: Row | None) -> str | None:
-    if row is None:
-        return "Invoice was not found."
-    if row["syncStatus"] == "Pending":
-        return "Invoice must be posted before it can be marked as exported."
-    return None
-
-
-def _sums(rows: Iterable[Row]) -> Row:
+def _sums(rows: Iterable[Row], amount_name: str) -> Row:
     found = list(rows)
-    active = [row for row in found if row["active"]]
+    active = [row for row in found if row.get("active", True) and row.get("status") != "Canceled"]
     return {
         "count": len(found),
         "active": len(active),
-        "total": str(sum((Decimal(row["total"] or 0) for row in found), start=ZERO)),
-        "active_total": str(sum((Decimal(row["total"] or 0) for row in active), start=ZERO)),
+        "total": str(total(amount_of(row[amount_name]) for row in found)),
+        "active_total": str(total(amount_of(row[amount_name]) for row in active)),
     }
 
 

@@ -7,15 +7,15 @@ refuses changes of an exported invoice (servicetitan.md sections 3.1 and 7).
 import random
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
 from st_deltek_pipeline.domain.money import ZERO, round_to_cents
 from st_deltek_pipeline.sandbox.contractor.world import World
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError, bad_value
-from st_deltek_pipeline.sandbox.servicetitan.instants import parse_instant
-from st_deltek_pipeline.sandbox.servicetitan.resources import INVOICE_CONFIGURATIONS, REVIEW_STATUSES, SYNC_STATUSES
+from st_deltek_pipeline.sandbox.servicetitan.receivables import INVOICE_CONFIGURATIONS, REVIEW_STATUSES
+from st_deltek_pipeline.sandbox.servicetitan.resource import SYNC_STATUSES
+from st_deltek_pipeline.sandbox.servicetitan.values import money_text, read_amount, read_day, read_instant, reference
 from st_deltek_pipeline.sandbox.state import Row
 
 NewInvoice = Callable[..., Row]
@@ -26,8 +26,6 @@ _ENUMERATIONS = {
     "invoiceConfiguration": INVOICE_CONFIGURATIONS,
 }
 _MONEY = ("subTotal", "salesTax", "total", "balance", "discountTotal")
-_MIDNIGHT = "T00:00:00Z"
-_DATE_LENGTH = len("2026-10-05")
 
 # The API's name of a header field -> the row's (servicetitan.md section 3.1, "Update body").
 _HEADER_FIELDS = {
@@ -65,12 +63,12 @@ class InvoiceEdits:
             ApiError: 400 for a value that cannot be read.
         """
         fields = dict(wanted)
-        day = _day(fields.pop("date", f"{self._world.month}-01"))
+        day = read_day("date", fields.pop("date", f"{self._world.month}-01"))
         amount = fields.pop("total", None)
         row = self._new_invoice(
             self._world,
             day,
-            total=None if amount is None else _amount("total", amount),
+            total=None if amount is None else read_amount("total", amount),
             business_unit_id=fields.pop("businessUnitId", None),
             customer_id=fields.pop("customerId", None),
             rng=random.Random(f"{self._world.seed}/added/{number}"),  # noqa: S311 - a reproducible draw, not a secret
@@ -149,8 +147,10 @@ class InvoiceEdits:
             new_id = max(each["id"] for each in items) + 1
             item = {**deepcopy(items[-1]), "id": new_id, "order": len(items) + 1}
             items.append(item)
-        quantity = _amount("quantity", body["quantity"])
-        price = _amount("unitPrice", body["unitPrice"] if body.get("unitPrice") is not None else item["price"] or "0")
+        quantity = read_amount("quantity", body["quantity"])
+        price = read_amount(
+            "unitPrice", body["unitPrice"] if body.get("unitPrice") is not None else item["price"] or "0"
+        )
         item["description"] = body["description"]
         item["quantity"], item["price"] = str(quantity), str(price)
         item["total"] = str(round_to_cents(quantity * price))
@@ -176,19 +176,19 @@ class InvoiceEdits:
     def _set(self, row: Row, name: str, value: Any) -> None:  # noqa: ANN401 - a field may hold anything JSON can
         world = self._world.servicetitan
         if name == "businessUnitId":
-            row["businessUnit"] = _reference(name, value, world.business_units)
+            row["businessUnit"] = reference(name, value, world.business_units)
             for item in cast("list[Row]", row["items"] or []):
                 item["businessUnit"] = deepcopy(row["businessUnit"])
         elif name == "customerId":
-            row["customer"] = _reference(name, value, world.customers)
+            row["customer"] = reference(name, value, world.customers)
         elif name not in row or name in {"id", "createdOn", "modifiedOn"}:
             raise bad_value(name, "An invoice has no such field, or it cannot be changed.")
         elif name in {"invoiceDate", "dueDate"}:
-            row[name] = _instant(name, value)
+            row[name] = read_instant(name, value)
         elif name in _ENUMERATIONS and value not in _ENUMERATIONS[name]:
             raise bad_value(name, f"One of {', '.join(_ENUMERATIONS[name])} is expected.")
         elif name in _MONEY and value is not None:
-            row[name] = _money_text(_amount(name, value))
+            row[name] = money_text(read_amount(name, value))
         else:
             row[name] = deepcopy(value)
 
@@ -200,66 +200,24 @@ def _add_up(before: Row, after: Row, fields: Mapping[str, Any]) -> None:
     elif {"items", "salesTax"} & set(fields):
         if "items" in fields and "subTotal" not in fields:
             items = cast("list[Row]", after["items"] or [])
-            after["subTotal"] = _money_text(sum((Decimal(item["total"] or 0) for item in items), start=ZERO))
+            after["subTotal"] = money_text(sum((Decimal(item["total"] or 0) for item in items), start=ZERO))
         if "total" not in fields:
-            after["total"] = _money_text(Decimal(after["subTotal"] or 0) + tax)
+            after["total"] = money_text(Decimal(after["subTotal"] or 0) + tax)
     if "balance" not in fields and after["total"] != before["total"]:
         paid = Decimal(before["total"] or 0) - Decimal(before["balance"] or 0)
-        after["balance"] = _money_text(Decimal(after["total"] or 0) - paid)
+        after["balance"] = money_text(Decimal(after["total"] or 0) - paid)
 
 
 def _move_first_item(before: Row, after: Row, subtotal: Decimal) -> None:
     items = cast("list[Row]", after["items"] or [])
     if items:
         item = items[0]
-        item["total"] = _money_text(Decimal(item["total"] or 0) + subtotal - Decimal(before["subTotal"] or 0))
+        item["total"] = money_text(Decimal(item["total"] or 0) + subtotal - Decimal(before["subTotal"] or 0))
         # One piece at the new price: a unit price of the old quantity need not be whole cents.
         item["quantity"], item["price"] = "1.00", item["total"]
-    after["subTotal"] = _money_text(subtotal)
+    after["subTotal"] = money_text(subtotal)
 
 
 def _refuse_exported(row: Row) -> None:
     if row["syncStatus"] == "Exported":
         raise ApiError(400, f"Invoice {row['id']} is exported and can no longer be changed.")
-
-
-def _reference(name: str, value: Any, rows: Mapping[int, Row]) -> Row | None:  # noqa: ANN401 - as it came in JSON
-    if value is None:
-        return None
-    if value not in rows:
-        raise bad_value(name, f"There is no {value}.")
-    return {"id": value, "name": rows[value]["name"]}
-
-
-def _day(value: Any) -> date:  # noqa: ANN401 - as it came in JSON
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        raise bad_value(name="date", message="A day such as 2026-10-05 is expected.") from None
-
-
-def _instant(name: str, value: Any) -> str | None:  # noqa: ANN401 - as it came in JSON
-    if value is None:
-        return None
-    try:
-        parse_instant(str(value))
-    except ValueError:
-        raise bad_value(name, f"The value '{value}' is not valid.") from None
-    return f"{value}{_MIDNIGHT}" if len(str(value)) == _DATE_LENGTH else str(value)
-
-
-def _money_text(amount: Decimal) -> str:
-    cents = round_to_cents(amount)
-    return str(cents if cents == amount else amount)
-
-
-def _amount(name: str, value: Any) -> Decimal:  # noqa: ANN401 - as it came in JSON
-    amount = None
-    if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
-        try:
-            amount = Decimal(value)
-        except ArithmeticError:
-            amount = None
-    if amount is None or not amount.is_finite():
-        raise bad_value(name, f"The value '{value}' is not an amount.")
-    return amount

@@ -17,8 +17,6 @@ Test = Callable[[Row], bool]
 Filter = Callable[[Parameters], Test | None]
 Getter = Callable[[Row], Any]
 
-_CUSTOM_FIELD_PREFIX = "customfield.fields"
-
 
 def field(*path: str) -> Getter:
     """Return a function that reads a field by its path; ``None`` where something on the way is missing."""
@@ -55,11 +53,14 @@ def wholes(name: str, get: Getter) -> Filter:
 
 
 def text(name: str, get: Getter) -> Filter:
-    """Keep rows whose text equals the parameter, letter case aside."""
+    """Keep rows whose text, or one of whose texts, equals the parameter, letter case aside."""
 
     def read(parameters: Parameters) -> Test | None:
-        wanted = parameters.text(name)
-        return None if wanted is None else lambda row: _folded(get(row)) == _folded(wanted)
+        given = parameters.text(name)
+        if given is None:
+            return None
+        wanted = _folded(given)
+        return lambda row: any(_folded(each) == wanted for each in _several(get(row)))
 
     return read
 
@@ -115,11 +116,11 @@ def flag(name: str, get: Getter) -> Filter:
     return read
 
 
-def choice(name: str, get: Getter, values: Sequence[str]) -> Filter:
-    """Keep rows whose value equals the one value of an enumeration."""
+def choice(name: str, get: Getter, values: Sequence[str], *, default: str | None = None) -> Filter:
+    """Keep rows whose value equals the one value of an enumeration; ``default`` when none is given."""
 
     def read(parameters: Parameters) -> Test | None:
-        wanted = parameters.choice(name, values)
+        wanted = parameters.choice(name, values) or default
         return None if wanted is None else lambda row: get(row) == wanted
 
     return read
@@ -135,6 +136,16 @@ def choices(name: str, get: Getter, values: Sequence[str]) -> Filter:
     return read
 
 
+def comma_choices(name: str, get: Getter, values: Sequence[str]) -> Filter:
+    """Keep rows whose value is among those of a comma-delimited enumeration parameter."""
+
+    def read(parameters: Parameters) -> Test | None:
+        wanted = frozenset(parameters.comma_choices(name, values))
+        return (lambda row: get(row) in wanted) if wanted else None
+
+    return read
+
+
 def on_or_after(name: str, get: Getter) -> Filter:
     """Keep rows whose instant is at the parameter or later."""
     return _instant(name, get, operator.ge)
@@ -143,6 +154,16 @@ def on_or_after(name: str, get: Getter) -> Filter:
 def before(name: str, get: Getter) -> Filter:
     """Keep rows whose instant is earlier than the parameter."""
     return _instant(name, get, operator.lt)
+
+
+def after(name: str, get: Getter) -> Filter:
+    """Keep rows whose instant is later than the parameter."""
+    return _instant(name, get, operator.gt)
+
+
+def on_or_before(name: str, get: Getter) -> Filter:
+    """Keep rows whose instant is at the parameter or earlier."""
+    return _instant(name, get, operator.le)
 
 
 def at_least(name: str, get: Getter) -> Filter:
@@ -177,23 +198,49 @@ def balance(parameters: Parameters) -> Test | None:
     return lambda row: row["balance"] is not None and compare(Decimal(row["balance"]), wanted)
 
 
-def custom_fields(parameters: Parameters) -> Test | None:
+def compared(prefix: str, get: Getter) -> Filter:
+    """Apply a pair such as ``totalFilter.Amount`` and ``totalFilter.Comparer`` (credit memos)."""
+
+    def read(parameters: Parameters) -> Test | None:
+        wanted = parameters.amount(f"{prefix}.Amount")
+        if wanted is None:
+            return None
+        compare = _AMOUNT_COMPARERS[parameters.choice(f"{prefix}.Comparer", _AMOUNT_COMPARERS) or "Equal"]
+        return lambda row: get(row) is not None and compare(Decimal(get(row)), wanted)
+
+    return read
+
+
+def sync_statuses(parameters: Parameters) -> Test | None:
+    """Apply ``syncStatuses`` of bills, AP credits and AP payments, where one value means two."""
+    wanted: set[str] = set()
+    for value in parameters.choices("syncStatuses", _SYNC_STATUS_SETS):
+        wanted |= _SYNC_STATUS_SETS[value]
+    return (lambda row: row["syncStatus"] in wanted) if wanted else None
+
+
+def custom_fields(prefix: str = "customField") -> Filter:
     """Apply ``customField.Fields[Name]=value`` pairs, joined by ``customField.Operator``."""
-    pairs: list[tuple[str, str]] = []
-    for name in parameters.names():
-        if name.startswith(_CUSTOM_FIELD_PREFIX) and len(name) > len(_CUSTOM_FIELD_PREFIX):
-            wanted = name.removeprefix(_CUSTOM_FIELD_PREFIX).strip("[].")
-            pairs.extend((wanted, value) for value in parameters.texts(name))
-    if not pairs:
-        return None
-    join = any if parameters.choice("customField.Operator", ("And", "Or")) == "Or" else all
+    start = f"{prefix}.fields".lower()
 
-    def test(row: Row) -> bool:
-        fields = cast("list[Row]", row["customFields"] or [])
-        found = {(_folded(each["name"]), each["value"]) for each in fields}
-        return join(pair in found for pair in pairs)
+    def read(parameters: Parameters) -> Test | None:
+        pairs: list[tuple[str, str]] = []
+        for given in parameters.names():
+            if given.startswith(start) and len(given) > len(start):
+                wanted = given.removeprefix(start).strip("[].")
+                pairs.extend((wanted, value) for value in parameters.texts(given))
+        if not pairs:
+            return None
+        join = any if parameters.choice(f"{prefix}.Operator", ("And", "Or")) == "Or" else all
 
-    return test
+        def test(row: Row) -> bool:
+            fields = cast("list[Row]", row["customFields"] or [])
+            found = {(_folded(each["name"]), each["value"]) for each in fields}
+            return join(pair in found for pair in pairs)
+
+        return test
+
+    return read
 
 
 def refuse(*names: str) -> Filter:
@@ -215,6 +262,25 @@ _COMPARERS: dict[str, Callable[[Decimal, Decimal], bool]] = {
     "Less": operator.lt,
 }
 
+_AMOUNT_COMPARERS: dict[str, Callable[[Decimal, Decimal], bool]] = {
+    "Equal": operator.eq,
+    "NotEqual": operator.ne,
+    "GreaterThan": operator.gt,
+    "GreaterThanOrEqual": operator.ge,
+    "LessThan": operator.lt,
+    "LessThanOrEqual": operator.le,
+}
+_SYNC_STATUS_SETS = {
+    "Pending": {"Pending"},
+    "Posted": {"Posted"},
+    "Exported": {"Exported"},
+    "PostedAndExported": {"Posted", "Exported"},
+}
+
+
+def _several(value: object) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else [value]
+
 
 def _folded(value: object) -> str:
     return str(value).strip().casefold() if value is not None else ""
@@ -227,8 +293,7 @@ def _instant(name: str, get: Getter, compare: Callable[[int, int], bool]) -> Fil
             return None
 
         def test(row: Row) -> bool:
-            value = get(row)
-            return value is not None and compare(parse_instant(value), wanted)
+            return any(value is not None and compare(parse_instant(value), wanted) for value in _several(get(row)))
 
         return test
 

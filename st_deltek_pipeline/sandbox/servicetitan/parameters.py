@@ -65,15 +65,15 @@ class Parameters:
         return [_whole(name, text) for text in self.texts(name)]
 
     def comma_texts(self, name: str) -> list[str] | None:
-        """Return the parts of a comma-delimited list, or ``None``.
+        """Return the parts of a comma-delimited list, or ``None``; one that is repeated is one list.
 
         Raises:
             ApiError: 400 when there are more than fifty.
         """
-        text = self.text(name)
-        if text is None:
+        texts = self.texts(name)
+        if not texts:
             return None
-        parts = [part.strip() for part in text.split(",") if part.strip()]
+        parts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
         if len(parts) > MOST_IDS:
             raise bad_value(name, f"The maximum number of items is {MOST_IDS}.")
         return parts
@@ -148,6 +148,15 @@ class Parameters:
         """
         allowed = list(values)
         return [_choice(name, text, allowed) for text in self.texts(name)]
+
+    def comma_choices(self, name: str, values: Iterable[str]) -> list[str]:
+        """Return every value of a comma-delimited enumeration parameter.
+
+        Raises:
+            ApiError: 400 when one is not in the enumeration.
+        """
+        allowed = list(values)
+        return [_choice(name, text, allowed) for text in self.comma_texts(name) or []]
 
 
 def _whole(name: str, text: str) -> int:

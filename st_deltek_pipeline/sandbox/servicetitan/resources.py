@@ -1,78 +1,28 @@
-"""The resources of the twin: paths, scopes, filters and sort fields (servicetitan.md sections 3.1, 3.4, 3.6, 3.7)."""
+"""All resources of the twin; here those of customers, work and the set-up (servicetitan.md sections 3.4, 3.6, 3.7)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from st_deltek_pipeline.sandbox.contractor.world import Row, ServiceTitanWorld
 from st_deltek_pipeline.sandbox.servicetitan import filters as f
+from st_deltek_pipeline.sandbox.servicetitan.payables import (
+    AP_BILLS,
+    AP_CREDITS,
+    AP_PAYMENTS,
+    INVENTORY_BILLS,
+    PURCHASE_ORDERS,
+    RECEIPTS,
+    REMITTANCE_VENDORS,
+    VENDORS,
+)
+from st_deltek_pipeline.sandbox.servicetitan.receivables import (
+    BANK_DEPOSITS,
+    CREDIT_MEMOS,
+    INVOICES,
+    PAYMENT_TERMS,
+    PAYMENT_TYPES,
+    PAYMENTS,
+)
+from st_deltek_pipeline.sandbox.servicetitan.resource import BY_ID_AND_TIME, Resource
 
-SYNC_STATUSES = ("Pending", "Posted", "Exported")
-REVIEW_STATUSES = (
-    "NeedsReview",
-    "OnHold",
-    "Reviewed",
-    "PendingApproval",
-    "Rejected",
-    "ReadyForBilling",
-    "Invoiced",
-)
-INVOICE_CONFIGURATIONS = (
-    "JobInvoice",
-    "ProjectInvoice",
-    "CounterSales",
-    "MembershipInvoice",
-    "InterestChargeInvoice",
-    "ARImportInvoice",
-)
 _JOB_STATUSES = ("Scheduled", "Dispatched", "InProgress", "Hold", "Completed", "Canceled")
 _GL_SOURCES = ("Undefined", "AccountingSystem", "ManuallyCreated", "PublicApi")
-_BY_ID_AND_TIME = ("Id", "ModifiedOn", "CreatedOn")
-
-# ServiceTitan's name of a sort field -> the row's, where they differ in more than the first letter.
-_SORT_ROW_FIELDS = {"Number": "referenceNumber", "InvoicedOn": "invoiceDate"}
-
-
-@dataclass(frozen=True)
-class Resource:
-    """One resource.
-
-    Attributes:
-        module, name: ``/{module}/v2/tenant/{tenant}/{name}``.
-        scope: Needed for reading, without ``:r``.
-        rows: Where the world keeps its rows.
-        filters: Tests besides ``ids`` and the four common time filters.
-        sort_fields: What ``sort`` and ``orderBy`` may name.
-        exported: It has an export feed.
-        by_id: It can be read by ``/{name}/{id}``.
-        active_only_in_export: The list's rows lack ``active``, the feed's rows have it (jobs, projects).
-        modified_filters: It has ``modifiedBefore`` and ``modifiedOnOrAfter`` (payment types have not).
-    """
-
-    module: str
-    name: str
-    scope: str
-    rows: Callable[[ServiceTitanWorld], dict[int, Row]]
-    filters: tuple[f.Filter, ...] = ()
-    sort_fields: tuple[str, ...] = _BY_ID_AND_TIME
-    exported: bool = False
-    by_id: bool = False
-    active_only_in_export: bool = False
-    modified_filters: bool = True
-
-    @property
-    def path(self) -> str:
-        """The name that this code uses for the resource, such as ``accounting/invoices``."""
-        return f"{self.module}/{self.name}"
-
-    @property
-    def feed(self) -> str:
-        """The name of its export feed, such as ``accounting/export/invoices``."""
-        return f"{self.module}/export/{self.name}"
-
-
-def sort_getter(name: str) -> f.Getter:
-    """Return what reads a sort field from a row."""
-    return f.field(_SORT_ROW_FIELDS.get(name, name[0].lower() + name[1:]))
 
 
 def _address_filters() -> tuple[f.Filter, ...]:
@@ -80,39 +30,6 @@ def _address_filters() -> tuple[f.Filter, ...]:
         f.text(part, f.field("address", part)) for part in ("street", "unit", "city", "state", "zip", "country")
     )
 
-
-INVOICES = Resource(
-    "accounting",
-    "invoices",
-    "tn.acc.invoices",
-    lambda world: world.invoices,
-    filters=(
-        f.active_state,
-        f.choices("statuses", f.field("syncStatus"), SYNC_STATUSES),
-        f.whole("batchId", f.field("batch", "id")),
-        f.text("batchNumber", f.field("batch", "number")),
-        f.custom_fields,
-        f.whole("jobId", f.field("job", "id")),
-        f.text("jobNumber", f.field("job", "number")),
-        f.whole("businessUnitId", f.field("businessUnit", "id")),
-        f.whole("customerId", f.field("customer", "id")),
-        f.on_or_after("invoicedOnOrAfter", f.field("invoiceDate")),
-        f.before("invoicedOnBefore", f.field("invoiceDate")),
-        f.whole("adjustmentToId", f.field("adjustmentToId")),
-        f.text("number", f.field("referenceNumber")),
-        f.at_least("totalGreater", f.field("total")),
-        f.at_most("totalLess", f.field("total")),
-        f.balance,
-        f.before("dueDateBefore", f.field("dueDate")),
-        f.on_or_after("dueDateOnOrAfter", f.field("dueDate")),
-        f.choices("reviewStatuses", f.field("reviewStatus"), REVIEW_STATUSES),
-        f.wholes("assignedToIds", f.field("assignedTo", "id")),
-        f.choices("invoiceConfigurations", f.field("invoiceConfiguration"), INVOICE_CONFIGURATIONS),
-    ),
-    # The specification names no sort fields for invoices; these are assumed.
-    sort_fields=(*_BY_ID_AND_TIME, "Number", "InvoicedOn", "DueDate"),
-    exported=True,
-)
 
 CUSTOMERS = Resource(
     "crm",
@@ -196,7 +113,7 @@ JOBS = Resource(
             "externalDataValues",
         ),
     ),
-    sort_fields=(*_BY_ID_AND_TIME, "Priority"),
+    sort_fields=(*BY_ID_AND_TIME, "Priority"),
     exported=True,
     by_id=True,
     active_only_in_export=True,
@@ -223,7 +140,7 @@ PROJECTS = Resource(
         f.before("targetCompletionDateBefore", f.field("targetCompletionDate")),
         f.refuse("invoiceId", "technicianId", "appointmentId", "externalDataKey", "externalDataValues"),
     ),
-    sort_fields=(*_BY_ID_AND_TIME, "Name", "TargetCompletionDate"),
+    sort_fields=(*BY_ID_AND_TIME, "Name", "TargetCompletionDate"),
     exported=True,
     by_id=True,
     active_only_in_export=True,
@@ -260,7 +177,7 @@ GL_ACCOUNTS = Resource(
         f.flag("isIntacctGroup", f.field("isIntacctGroup")),
         f.flag("isIntacctBankAccount", f.field("isIntacctBankAccount")),
     ),
-    sort_fields=(*_BY_ID_AND_TIME, "Name", "Number"),
+    sort_fields=(*BY_ID_AND_TIME, "Name", "Number"),
     by_id=True,
 )
 
@@ -273,19 +190,21 @@ TAX_ZONES = Resource(
     sort_fields=("Id", "Name", "CreatedOn"),
 )
 
-PAYMENT_TYPES = Resource(
-    "accounting",
-    "payment-types",
-    "tn.acc.paymenttypes",
-    lambda world: world.payment_types,
-    by_id=True,
-    modified_filters=False,
-)
-
 RESOURCES = (
     INVOICES,
+    PAYMENTS,
+    CREDIT_MEMOS,
+    BANK_DEPOSITS,
+    INVENTORY_BILLS,
+    AP_BILLS,
+    AP_CREDITS,
+    AP_PAYMENTS,
     CUSTOMERS,
     LOCATIONS,
+    VENDORS,
+    REMITTANCE_VENDORS,
+    PURCHASE_ORDERS,
+    RECEIPTS,
     BUSINESS_UNITS,
     JOBS,
     PROJECTS,
@@ -293,4 +212,5 @@ RESOURCES = (
     GL_ACCOUNTS,
     TAX_ZONES,
     PAYMENT_TYPES,
+    PAYMENT_TERMS,
 )

@@ -2,13 +2,34 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# Section 1.1, with job types, which the same integration needs for its coding rules.
+# Section 1.1, with job types, which the same integration needs for its coding rules, and remittance vendors.
 DEFAULT_SCOPES = (
     "tn.acc.invoices:r",
     "tn.acc.invoices:w",
+    "tn.acc.payments:r",
+    "tn.acc.payments:w",
+    "tn.acc.paymenttypes:r",
+    "tn.acc.paymentterms:r",
+    "tn.acc.creditmemos:r",
+    "tn.acc.creditmemos:w",
+    "tn.acc.bankdeposits:r",
+    "tn.acc.bankdeposits:w",
+    "tn.acc.inventorybills:r",
+    "tn.acc.inventorybills:w",
+    "tn.acc.apbills:r",
+    "tn.acc.apbills:w",
+    "tn.acc.apcredits:r",
+    "tn.acc.apcredits:w",
+    "tn.acc.appayments:r",
+    "tn.acc.appayments:w",
+    "tn.acc.remittancevendors:r",
     "tn.acc.glaccounts:r",
     "tn.acc.taxzones:r",
-    "tn.acc.paymenttypes:r",
+    "tn.inv.vendors:r",
+    "tn.inv.purchaseorders:r",
+    "tn.inv.purchaseorders:w",
+    "tn.inv.receipts:r",
+    "tn.inv.receipts:w",
     "tn.crm.customers:r",
     "tn.crm.locations:r",
     "tn.stt.businessunits:r",
@@ -31,6 +52,13 @@ class ServiceTitanSwitches(BaseModel):
         export_lag_seconds: Changes younger than this are left out of a feed that does not ask for recent ones.
         recent_changes_repeat: How many rows a page with ``includeRecentChanges=true`` repeats of the page before.
         unsorted_lists: Return lists without ``sort`` in an arbitrary, stable order; ServiceTitan promises none.
+        create_bill_on_receipt: A received purchase order makes its bill, as tenants can be set up.
+        automatically_received_types: Ids of purchase order types whose orders are received when they are made.
+        landed_cost_method_as_number: Write ``landedCostMethod`` of inventory bills and receipts as 0 or 1, as the
+            live service was seen to do, instead of the documented texts.
+        list_canceled_inventory_bills: Show canceled bills in the ``inventory-bills`` lists, where nothing tells
+            them from others; the feed has them in any case.
+        voided_payments_keep_applications: A voided payment still shows what it was applied to.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,3 +72,8 @@ class ServiceTitanSwitches(BaseModel):
     export_lag_seconds: float = Field(default=0, ge=0)
     recent_changes_repeat: int = Field(default=0, ge=0)
     unsorted_lists: bool = False
+    create_bill_on_receipt: bool = True
+    automatically_received_types: tuple[int, ...] = ()
+    landed_cost_method_as_number: bool = False
+    list_canceled_inventory_bills: bool = False
+    voided_payments_keep_applications: bool = True

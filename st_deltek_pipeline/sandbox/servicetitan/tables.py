@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from st_deltek_pipeline.sandbox.servicetitan.answers import bad_value
-from st_deltek_pipeline.sandbox.servicetitan.filters import Test, before, field, on_or_after
+from st_deltek_pipeline.sandbox.servicetitan.filters import Filter, Test, before, field, on_or_after
 from st_deltek_pipeline.sandbox.servicetitan.instants import ticks_of
 from st_deltek_pipeline.sandbox.servicetitan.parameters import Parameters
-from st_deltek_pipeline.sandbox.servicetitan.resources import Resource, sort_getter
+from st_deltek_pipeline.sandbox.servicetitan.resource import Resource, sort_getter
 from st_deltek_pipeline.sandbox.state import Row, encode_row
 
 _PAGING = ("page", "pagesize", "includetotal")
@@ -29,10 +29,12 @@ class Table:
     Args:
         resource: Its paths, filters and shape.
         rows: The world's own dictionary; the table goes on changing it.
+        world_filters: The resource's filters that look into other rows of the world.
     """
 
-    def __init__(self, resource: Resource, rows: dict[int, Row]) -> None:
+    def __init__(self, resource: Resource, rows: dict[int, Row], world_filters: Iterable[Filter] = ()) -> None:
         self.resource = resource
+        self._filters = (*resource.filters, *world_filters)
         self.rows = rows
         self._listed: dict[int, bytes] = {}
         self._exported: dict[int, bytes] = {}
@@ -72,20 +74,25 @@ class Table:
         """Return rows as the inside of a JSON array, in the shape of the feed."""
         return b",".join([self._exported[each] for each in ids])
 
-    def select(self, parameters: Parameters, *, scattered: bool) -> list[int]:
+    def forget_selections(self) -> None:
+        """Select afresh from now on, since a row of another table that a filter looks at has changed."""
+        self._selections.clear()
+
+    def select(self, parameters: Parameters, *, scattered: bool, active_only: bool = False) -> list[int]:
         """Return the ids a list call asks for, in its order, over all pages.
 
         Args:
             parameters: The call's query.
             scattered: Without ``sort``, use an arbitrary order instead of that of creation.
+            active_only: Leave inactive rows out, whatever the query says.
 
         Raises:
             ApiError: 400 for a parameter that cannot be read.
         """
-        key = (len(self._log), scattered, parameters.key(without=_PAGING))
+        key = (len(self._log), scattered, active_only, parameters.key(without=_PAGING))
         found = self._selections.get(key)
         if found is None:
-            found = self._select(parameters, scattered=scattered)
+            found = self._select(parameters, scattered=scattered, active_only=active_only)
             if len(self._selections) >= _KEPT_SELECTIONS:
                 self._selections.clear()
             self._selections[key] = found
@@ -137,15 +144,19 @@ class Table:
         self._log.append(key)
         # The log must stay sorted for a start by date, whatever instant a row claims.
         self._log_ticks.append(max(_modified(row), self._log_ticks[-1] if self._log_ticks else 0))
+        hidden = self.resource.hidden
+        shown = {name: value for name, value in row.items() if name not in hidden} if hidden else row
         if self.resource.active_only_in_export:
-            self._listed[key] = encode_row({name: value for name, value in row.items() if name != "active"})
-            self._exported[key] = encode_row({**row, "active": row.get("active", True)})
+            self._listed[key] = encode_row({name: value for name, value in shown.items() if name != "active"})
+            self._exported[key] = encode_row({**shown, "active": row.get("active", True)})
         else:
-            self._listed[key] = self._exported[key] = encode_row(row)
+            self._listed[key] = self._exported[key] = encode_row(shown)
 
-    def _select(self, parameters: Parameters, *, scattered: bool) -> list[int]:
-        tests = [test for read in self.resource.filters if (test := read(parameters)) is not None]
+    def _select(self, parameters: Parameters, *, scattered: bool, active_only: bool) -> list[int]:
+        tests = [test for read in self._filters if (test := read(parameters)) is not None]
         tests += self._common_tests(parameters)
+        if active_only:
+            tests.append(_is_active)
         ids = parameters.comma_wholes("ids")
         rows = (
             self.rows.values() if ids is None else [self.rows[each] for each in dict.fromkeys(ids) if each in self.rows]
@@ -181,12 +192,18 @@ class Table:
         rows.sort(key=key, reverse=descending)
 
 
+def _is_active(row: Row) -> bool:
+    return bool(row.get("active", True))
+
+
 def _modified(row: Row) -> int:
     return ticks_of(row.get("modifiedOn") or row.get("createdOn"))
 
 
 def _asked_order(resource: Resource, parameters: Parameters) -> tuple[str | None, bool]:
     asked = parameters.text("sort")
+    if not resource.sort_fields:
+        return None, False
     if asked is not None:
         # An unescaped plus sign arrives as a space.
         name, descending = asked.strip().lstrip("+-").strip(), asked.strip().startswith("-")

@@ -1,0 +1,468 @@
+"""Vendor bills and AP credits as users change them.
+
+A bill is one record with two faces: the row of ``inventory-bills`` and, with more fields, the row of
+``ap-bills`` under the same id. A bill that is not for a purchase order has only the second one. The API can
+neither make nor change bills (servicetitan.md section 3.3).
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from decimal import Decimal
+from typing import Any, cast
+
+import msgspec
+
+from st_deltek_pipeline.domain.money import allocate, round_to_cents, total
+from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError, bad_value
+from st_deltek_pipeline.sandbox.servicetitan.book import Book, Change
+from st_deltek_pipeline.sandbox.servicetitan.payables import (
+    AP_BILLS,
+    AP_CREDITS,
+    BILL_STATUSES,
+    INVENTORY_BILLS,
+    PURCHASE_ORDERS,
+    RECEIPTS,
+    VENDORS,
+)
+from st_deltek_pipeline.sandbox.servicetitan.resource import SYNC_STATUSES
+from st_deltek_pipeline.sandbox.servicetitan.values import (
+    amount_of,
+    midnight,
+    money_text,
+    read_amount,
+    read_day,
+    read_instant,
+    reference,
+)
+from st_deltek_pipeline.sandbox.state import Row
+
+_USER = "office"
+_FIXED = {"id", "createdOn", "modifiedOn"}
+_EXTRAS = ("taxAmount", "shippingAmount", "otherAmount")
+_ALLOCATIONS = {
+    "allocatedTax": "taxAmount",
+    "allocatedShipping": "shippingAmount",
+    "allocatedOtherCosts": "otherAmount",
+}
+_UNIT_COST = Decimal("0.0001")
+_MONEY = {*_EXTRAS, "billAmount", "vendorInvoiceTotal"}
+_INSTANTS = {"billDate", "dueDate", "postDate", "earlyDiscountDate", "dateReconciled", "dateCanceled"}
+_CHOICES = {
+    "syncStatus": SYNC_STATUSES,
+    "status": BILL_STATUSES,
+    "landedCostMethod": ("None", "ByValue"),
+}
+
+# What a row of ap-bills has and one of inventory-bills has not.
+_AP_ONLY = {
+    "status",
+    "source",
+    "billType",
+    "earlyDiscountDate",
+    "vendorInvoiceTotal",
+    "doNotPay",
+    "dateCanceled",
+    "canceledBy",
+    "remittanceVendorInfo",
+    "expenseItems",
+}
+_EMPTY_ITEM: Row = {
+    "order": 1,
+    "name": None,
+    "description": None,
+    "quantity": "1.00",
+    "cost": "0.00",
+    "allocatedTax": None,
+    "allocatedShipping": None,
+    "allocatedOtherCosts": None,
+    "fullyLandedUnitCost": None,
+    "inventoryLocation": None,
+    "vendorPartNumber": None,
+    "serialNumber": None,
+    "generalLedgerAccount": None,
+    "costOfSaleAccount": None,
+    "assetAccount": None,
+    "id": 0,
+    "skuId": 0,
+    "receiptItemId": None,
+    "skuType": "Material",
+    "skuCode": "",
+    "budgetCodeId": None,
+}
+_EMPTY_EXPENSE: Row = {
+    "id": 0,
+    "amount": "0.00",
+    "description": None,
+    "generalLedgerAccount": None,
+    "job": None,
+    "businessUnit": None,
+    "budgetCodeId": None,
+    "projectLabelIds": None,
+}
+
+
+class Bills:
+    """All changes of bills and AP credits.
+
+    Args:
+        book: The tenant's rows.
+        first_day: Where a bill without a date belongs, such as ``2026-10-01``.
+    """
+
+    def __init__(self, book: Book, first_day: str) -> None:
+        self._book = book
+        self._first_day = first_day
+
+    def add(self, wanted: Mapping[str, Any]) -> Row:
+        """Let a user enter one more bill, and return its ``ap-bills`` row.
+
+        Args:
+            wanted: ``vendorId``, ``date``, ``items`` of ``{description, quantity, cost, ...}`` or, for a bill
+                without a purchase order, ``expenseItems`` of ``{amount, description, ...}``; any further key is
+                a field to set, as in ``edit``. The status is Posted; the amount is the sum of the lines.
+
+        Raises:
+            ApiError: 400 for a value that cannot be read.
+        """
+        fields = dict(wanted)
+        day = midnight(read_day("date", fields.pop("date", self._first_day)))
+        fields.setdefault("syncStatus", "Posted")
+        draft = self.draft(day, reference_number=None)
+        if "expenseItems" in fields:
+            draft |= {"source": "Standalone", "billType": "ApBill"}
+        fields.setdefault("items", [])
+        return self._store(self._edited(draft, fields, verbatim=False))
+
+    def draft(self, day: str, *, reference_number: str | None) -> Row:
+        """Return an empty bill as an ``ap-bills`` row; it is not stored.
+
+        Args:
+            day: Its date, as rows write it.
+            reference_number: Its number; by default its id.
+        """
+        key, now = self._book.next_id(INVENTORY_BILLS, AP_BILLS), self._book.now()
+        return {
+            "id": key,
+            "purchaseOrderId": None,
+            "syncStatus": "Pending",
+            "status": "Unreconciled",
+            "source": "Purchasing",
+            "billType": "Procurement",
+            "postDate": None,
+            "referenceNumber": reference_number or str(key),
+            "vendorNumber": None,
+            "summary": None,
+            "billDate": day,
+            "earlyDiscountDate": None,
+            "billAmount": "0.00",
+            "vendorInvoiceTotal": "0.00",
+            "taxAmount": "0.00",
+            "shippingAmount": "0.00",
+            "landedCostMethod": "None",
+            "otherAmount": "0.00",
+            "createdBy": _USER,
+            "createdOn": now,
+            "modifiedOn": now,
+            "termName": None,
+            "dueDate": day,
+            "doNotPay": False,
+            "dateCanceled": None,
+            "canceledBy": None,
+            "shipToDescription": None,
+            "batch": None,
+            "businessUnit": None,
+            "taxZone": None,
+            "vendor": None,
+            "remittanceVendorInfo": None,
+            "shipTo": None,
+            "budgetCodeId": None,
+            "items": [],
+            "expenseItems": [],
+            "customFields": [],
+            "jobId": None,
+            "jobNumber": None,
+            "dateReconciled": None,
+        }
+
+    def edit(self, bill_id: int, fields: Mapping[str, Any], *, verbatim: bool = False) -> Row:
+        """Let a user change a bill, and return its ``ap-bills`` row (or the other one when it has none).
+
+        ``vendorId``, ``businessUnitId`` and ``jobId`` take an id. ``items`` and ``expenseItems`` replace the
+        lines; a line with the ``id`` of an old one keeps what is not given. The amount of the bill follows its
+        lines, tax, shipping and other costs; a new ``billAmount`` alone changes the first line.
+
+        Args:
+            bill_id: The bill.
+            fields: Names and new values.
+            verbatim: Write the fields as they are, also when the amounts then do not add up.
+
+        Raises:
+            ApiError: 404 for an unknown bill, 400 for an unknown field or a value that cannot be read.
+        """
+        changes: list[Change] = []
+        faces = self._faces(bill_id)
+        known = {name for _, row in faces for name in row}
+        for resource, row in faces:
+            own = {name: value for name, value in fields.items() if name in row or name not in known}
+            changes.append((resource, self._edited(row, own, verbatim=verbatim)))
+        return self._book.store(*changes)[-1]
+
+    def cancel(self, bill_id: int) -> Row:
+        """Let a user cancel a bill: its purchase order goes back to what it was before these goods came.
+
+        Raises:
+            ApiError: 404 for an unknown bill, 400 when it is canceled already.
+        """
+        return self._book.store(*self.canceled(bill_id))[-1]
+
+    def canceled(self, bill_id: int) -> list[Change]:
+        """Return the changes that cancel a bill, the purchase order and the receipts with it.
+
+        Raises:
+            ApiError: 404 for an unknown bill, 400 when it is canceled already.
+        """
+        faces, now = self._faces(bill_id), self._book.now()
+        if any(row.get("status") == "Canceled" or not row.get("active", True) for _, row in faces):
+            raise ApiError(400, f"Bill {bill_id} is canceled already.")
+        receipts = [each for each in self._book.rows(RECEIPTS).values() if each["billId"] == bill_id and each["active"]]
+        changes: list[Change] = [(RECEIPTS, {**each, "active": False}) for each in receipts]
+        order = self._book.rows(PURCHASE_ORDERS).get(faces[0][1]["purchaseOrderId"])
+        if order is not None:
+            changes.append((PURCHASE_ORDERS, returned(order, receipts)))
+        for resource, row in faces:
+            gone = {"active": False} if resource is INVENTORY_BILLS else {"status": "Canceled", "dateCanceled": now}
+            changes.append((resource, {**row, **gone}))
+        return changes
+
+    def unpost(self, bill_id: int) -> Row:
+        """Let a user un-post the batch of a bill.
+
+        Raises:
+            ApiError: 404 for an unknown bill.
+        """
+        return self._book.store(
+            *((resource, {**row, "syncStatus": "Pending", "batch": None}) for resource, row in self._faces(bill_id))
+        )[-1]
+
+    def credit(self, bill_id: int, wanted: Mapping[str, Any]) -> Row:
+        """Let a user enter what a vendor credits for a bill, such as for returned goods.
+
+        Args:
+            bill_id: The bill it is applied to.
+            wanted: ``amount`` (default: the whole bill), ``date``, ``memo``, ``referenceNumber``.
+
+        Raises:
+            ApiError: 404 for an unknown bill, 400 for a value that cannot be read.
+        """
+        bill, fields = self._faces(bill_id)[-1][1], dict(wanted)
+        amount = round_to_cents(read_amount("amount", fields.pop("amount", bill["billAmount"])))
+        day = midnight(read_day("date", fields.pop("date", bill["billDate"] or self._first_day)))
+        key, now = self._book.next_id(AP_CREDITS), self._book.now()
+        row: Row = {
+            "id": key,
+            "inventoryReturnId": None,
+            "jobId": bill["jobId"],
+            "active": True,
+            "createdOn": now,
+            "modifiedOn": now,
+            "date": day,
+            "canceledOn": None,
+            "number": str(key),
+            "referenceNumber": fields.pop("referenceNumber", None),
+            "memo": fields.pop("memo", None),
+            "amount": amount,
+            "appliedAmount": amount,
+            "status": "Unreconciled",
+            "syncStatus": fields.pop("syncStatus", "Posted"),
+            "batch": None,
+            "businessUnit": deepcopy(bill["businessUnit"]),
+            "remittanceVendor": None,
+            "vendor": deepcopy(bill["vendor"]),
+            "paymentStatus": "Unpaid",
+            "splits": [
+                {
+                    "id": self._book.next_detail_id(AP_CREDITS, "splits", "id"),
+                    "active": True,
+                    "createdOn": now,
+                    "inventoryBillId": bill_id,
+                    "vendorCreditId": key,
+                    "amount": amount,
+                }
+            ],
+            "budgetCodeId": None,
+            "customFields": [],
+        }
+        for name in fields:
+            raise bad_value(name, "An AP credit is made from amount, date, memo, referenceNumber and syncStatus.")
+        return self._book.store((AP_CREDITS, row))[0]
+
+    def exported(self, bill_id: int) -> list[Change]:
+        """Return the changes that mark a bill as exported."""
+        return [(resource, {**row, "syncStatus": "Exported"}) for resource, row in self._faces(bill_id)]
+
+    def faces_of(self, draft: Row) -> list[Change]:
+        """Return the rows of a new bill, made from its ``ap-bills`` row; that one is the last."""
+        changes: list[Change] = [(AP_BILLS, draft)]
+        if draft["billType"] == "Procurement":
+            shown = {name: deepcopy(value) for name, value in draft.items() if name not in _AP_ONLY}
+            for item in cast("list[Row]", shown["items"]):
+                place = item["inventoryLocation"]
+                item["inventoryLocation"] = place["name"] if place else None
+                del item["vendorPartNumber"]
+            changes.insert(0, (INVENTORY_BILLS, {**shown, "active": True}))
+        return changes
+
+    def _store(self, draft: Row) -> Row:
+        return self._book.store(*self.faces_of(draft))[-1]
+
+    def _faces(self, bill_id: int) -> list[Change]:
+        found = [
+            (resource, self._book.rows(resource)[bill_id])
+            for resource in (INVENTORY_BILLS, AP_BILLS)
+            if bill_id in self._book.rows(resource)
+        ]
+        if not found:
+            raise ApiError(404, f"There is no bill {bill_id}.")
+        return found
+
+    def _edited(self, row: Row, fields: Mapping[str, Any], *, verbatim: bool) -> Row:
+        changed = deepcopy(row)
+        for name, value in fields.items():
+            self._set(changed, name, value)
+        if not verbatim:
+            add_up(row, changed, set(fields))
+        return changed
+
+    def _set(self, row: Row, name: str, value: Any) -> None:  # noqa: ANN401 - a field may hold anything JSON can
+        world = self._book.world
+        if name == "vendorId":
+            row["vendor"] = reference(name, value, self._book.rows(VENDORS))
+        elif name == "businessUnitId":
+            row["businessUnit"] = reference(name, value, world.business_units)
+        elif name == "jobId":
+            job = None if value is None else world.jobs.get(value) if isinstance(value, int) else None
+            if value is not None and job is None:
+                raise bad_value(name, f"There is no {value}.")
+            row["jobId"], row["jobNumber"] = value, job["jobNumber"] if job else None
+        elif name not in row or name in _FIXED:
+            raise bad_value(name, "A bill has no such field, or it cannot be changed.")
+        elif name in {"items", "expenseItems"}:
+            row[name] = self._lines(row, name, value)
+        elif name in _INSTANTS:
+            row[name] = read_instant(name, value)
+        elif name in _CHOICES and value not in _CHOICES[name]:
+            raise bad_value(name, f"One of {', '.join(_CHOICES[name])} is expected.")
+        elif name in _MONEY and value is not None:
+            row[name] = money_text(read_amount(name, value))
+        else:
+            row[name] = deepcopy(value)
+
+    def _lines(self, row: Row, name: str, value: Any) -> list[Row]:  # noqa: ANN401 - as it came in JSON
+        try:
+            given = msgspec.convert(value, list[Row])
+        except msgspec.ValidationError as error:
+            raise bad_value(name, f"{error}.") from None
+        old = {each["id"]: each for each in cast("list[Row]", row[name] or [])}
+        empty = _EMPTY_ITEM if name == "items" else _EMPTY_EXPENSE
+        if name == "items" and "status" not in row:
+            empty = {key: each for key, each in empty.items() if key != "vendorPartNumber"}
+        next_id = max(self._book.next_detail_id(each, name, "id") for each in (INVENTORY_BILLS, AP_BILLS))
+        lines: list[Row] = []
+        for place, each in enumerate(given, start=1):
+            for field in each:
+                if field not in empty and field != "vendorPartNumber":
+                    raise bad_value(name, f"A line has no field {field}.")
+            known = old.get(each.get("id", 0))
+            line = {**(known or empty), **{key: each[key] for key in each if key in empty}}
+            if known is None:
+                line["id"] = next_id + place
+            if name == "items":
+                line["order"] = place
+            for number in ("quantity", "cost", "amount"):
+                if each.get(number) is not None:
+                    line[number] = money_text(read_amount(number, each[number]))
+            lines.append(deepcopy(line))
+        return lines
+
+
+def line_amounts(row: Row) -> list[Decimal]:
+    """Return what each item, then each expense of a bill comes to, in whole cents."""
+    items = cast("list[Row]", row["items"] or [])
+    expenses = cast("list[Row]", row.get("expenseItems") or [])
+    return [
+        *(round_to_cents(amount_of(each["quantity"]) * amount_of(each["cost"])) for each in items),
+        *(amount_of(each["amount"]) for each in expenses),
+    ]
+
+
+def add_up(before: Row, after: Row, fields: set[str]) -> None:
+    """Make the amounts of a changed bill add up: the bill follows its lines, or the first line the bill.
+
+    Args:
+        before: The version before.
+        after: The new version, which is changed.
+        fields: Names of the fields that a user has set.
+    """
+    parts = {"items", "expenseItems", *_EXTRAS}
+    if "billAmount" in fields and not parts & fields:
+        _move_first_line(after, amount_of(after["billAmount"]) - amount_of(before["billAmount"]))
+    elif parts & fields and "billAmount" not in fields:
+        extras = total(amount_of(after[name]) for name in _EXTRAS)
+        after["billAmount"] = money_text(total(line_amounts(after)) + extras)
+    if after["billAmount"] != before["billAmount"] and "vendorInvoiceTotal" not in fields and "status" in after:
+        after["vendorInvoiceTotal"] = after["billAmount"]
+    if (parts | {"billAmount", "landedCostMethod"}) & fields:
+        _allocate(after)
+
+
+def returned(order: Row, receipts: Sequence[Row]) -> Row:
+    """Return a purchase order after receipts were undone (servicetitan.md section 3.3: Pending again)."""
+    changed = deepcopy(order)
+    gone: dict[int, Decimal] = {}
+    for receipt in receipts:
+        for item in cast("list[Row]", receipt["items"]):
+            key = item["purchaseOrderItemId"]
+            gone[key] = gone.get(key, Decimal(0)) + Decimal(item["quantity"])
+    for item in cast("list[Row]", changed["items"]):
+        item["quantityReceived"] = max(Decimal(item["quantityReceived"]) - gone.get(item["id"], Decimal(0)), Decimal(0))
+        item["status"] = item_status(item)
+    if order["status"] != "Canceled":
+        some = any(item["quantityReceived"] for item in cast("list[Row]", changed["items"]))
+        changed["status"], changed["receivedOn"] = ("PartiallyReceived" if some else "Pending"), None
+    return changed
+
+
+def item_status(item: Row) -> str:
+    """Return the status of an item of a purchase order from what has come of it."""
+    if not item["quantityReceived"]:
+        return "Pending"
+    return "Received" if item["quantityReceived"] >= item["quantity"] else "PartiallyReceived"
+
+
+def _move_first_line(row: Row, difference: Decimal) -> None:
+    items, expenses = cast("list[Row]", row["items"] or []), cast("list[Row]", row.get("expenseItems") or [])
+    if items:
+        amount = round_to_cents(amount_of(items[0]["quantity"]) * amount_of(items[0]["cost"])) + difference
+        # One piece at the new cost: a unit cost of the old quantity need not be whole cents.
+        items[0]["quantity"], items[0]["cost"] = "1.00", money_text(amount)
+    elif expenses:
+        expenses[0]["amount"] = money_text(amount_of(expenses[0]["amount"]) + difference)
+
+
+def _allocate(row: Row) -> None:
+    """Spread tax, shipping and other costs over the items by their value when the tenant lands costs so."""
+    items = cast("list[Row]", row["items"] or [])
+    weights = line_amounts({"items": items})
+    if row["landedCostMethod"] != "ByValue" or not sum(weights):
+        for item in items:
+            item |= dict.fromkeys((*_ALLOCATIONS, "fullyLandedUnitCost"))
+        return
+    landed = list(weights)
+    for name, extra in _ALLOCATIONS.items():
+        shares = allocate(round_to_cents(amount_of(row[extra])), weights)
+        landed = [amount + share for amount, share in zip(landed, shares, strict=True)]
+        for item, share in zip(items, shares, strict=True):
+            item[name] = money_text(share)
+    for item, amount in zip(items, landed, strict=True):
+        quantity = amount_of(item["quantity"])
+        item["fullyLandedUnitCost"] = money_text((amount / quantity).quantize(_UNIT_COST)) if quantity else None

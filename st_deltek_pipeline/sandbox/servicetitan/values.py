@@ -1,0 +1,92 @@
+"""Reading what users and clients write into fields, and writing what rows hold. No row is changed here."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from st_deltek_pipeline.domain.money import ZERO, round_to_cents
+from st_deltek_pipeline.sandbox.servicetitan.answers import bad_value
+from st_deltek_pipeline.sandbox.servicetitan.instants import parse_instant
+from st_deltek_pipeline.sandbox.state import Row
+
+_MIDNIGHT = "T00:00:00Z"
+_DATE_LENGTH = len("2026-10-05")
+
+
+def read_day(name: str, value: Any) -> date:  # noqa: ANN401 - as it came in JSON
+    """Return a day, given as ``2026-10-05`` or as an instant.
+
+    Raises:
+        ApiError: 400 when it is neither.
+    """
+    try:
+        parse_instant(str(value))
+        return date.fromisoformat(str(value).strip()[:_DATE_LENGTH])
+    except ValueError:
+        raise bad_value(name, "A day such as 2026-10-05 is expected.") from None
+
+
+def read_instant(name: str, value: Any) -> str | None:  # noqa: ANN401 - as it came in JSON
+    """Return an instant as rows write it; a day becomes its midnight.
+
+    Raises:
+        ApiError: 400 when it cannot be read.
+    """
+    if value is None:
+        return None
+    try:
+        parse_instant(str(value))
+    except ValueError:
+        raise bad_value(name, f"The value '{value}' is not valid.") from None
+    return f"{value}{_MIDNIGHT}" if len(str(value)) == _DATE_LENGTH else str(value)
+
+
+def midnight(day: date) -> str:
+    """Return a day as rows write it."""
+    return f"{day}{_MIDNIGHT}"
+
+
+def read_amount(name: str, value: Any) -> Decimal:  # noqa: ANN401 - as it came in JSON
+    """Return an amount, given as a number or as a text.
+
+    Raises:
+        ApiError: 400 when it is not a finite number.
+    """
+    amount = None
+    if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
+        try:
+            amount = Decimal(value)
+        except ArithmeticError:
+            amount = None
+    if amount is None or not amount.is_finite():
+        raise bad_value(name, f"The value '{value}' is not an amount.")
+    return amount
+
+
+def amount_of(value: Any) -> Decimal:  # noqa: ANN401 - as it stands in a row
+    """Return the amount of a row's field; 0.00 for none, and for one that a user left unreadable."""
+    try:
+        amount = Decimal(value or ZERO)
+    except ArithmeticError:
+        return ZERO
+    return amount if amount.is_finite() else ZERO
+
+
+def money_text(amount: Decimal) -> str:
+    """Return an amount as text: with two decimals, or with more when it has more."""
+    cents = round_to_cents(amount)
+    return str(cents if cents == amount else amount)
+
+
+def reference(name: str, value: Any, rows: Mapping[int, Row]) -> Row | None:  # noqa: ANN401 - as it came in JSON
+    """Return the ``{id, name}`` of a row.
+
+    Raises:
+        ApiError: 400 when there is no such row.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, int) or value not in rows:
+        raise bad_value(name, f"There is no {value}.")
+    return {"id": value, "name": rows[value]["name"]}
