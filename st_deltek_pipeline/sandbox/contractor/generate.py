@@ -23,6 +23,7 @@ from st_deltek_pipeline.sandbox.contractor.fiscal import (
 )
 from st_deltek_pipeline.sandbox.contractor.ledger_accounts import chart_rows, gl_account_rows
 from st_deltek_pipeline.sandbox.contractor.month_plan import plan_month, troubles_of_a_kind
+from st_deltek_pipeline.sandbox.contractor.payables import purchase
 from st_deltek_pipeline.sandbox.contractor.payment_terms import payment_term_rows
 from st_deltek_pipeline.sandbox.contractor.payment_types import payment_type_rows
 from st_deltek_pipeline.sandbox.contractor.receivables import collect
@@ -128,6 +129,7 @@ def _make(seed: int, month: str, amount: int, *, awkward: bool) -> World:
     connection = connection_settings(first, contracts)
     world = World(seed, month, servicetitan, vantagepoint, connection, made.awkward)
     collect(world, first, closed_days=holidays, clientele=clientele, staff=staff, troubled=troubled)
+    purchase(world, first, closed_days=holidays, vendors=vendors, staff=staff, troubled=troubled)
     return world
 
 

@@ -117,7 +117,7 @@ def find_vendors(
     for name in _SERVICES:
         book.add(name, Supplies.SERVICES)
     for customer in also_customers:
-        book.add(customer.name, Supplies.SERVICES, customer=customer)
+        book.add(customer.name, Supplies.GOODS, customer=customer)
     for name in _RETIRED:
         book.add(name, Supplies.GOODS).row["active"] = False
     # Plain names only, from the end of the list, so that the unusual ones stay what they are.
