@@ -13,6 +13,14 @@ from st_deltek_pipeline.sandbox.contractor.working_days import COUNTRY, STATE, T
 
 _Rule = dict[str, Any]
 
+# Who collects what of Denver's tax: account and tax code by the name ServiceTitan gives the rate.
+_AUTHORITIES = {
+    "Colorado State": ("221.00", "CO-STATE"),
+    "City of Denver": ("221.10", "CO-DENVER"),
+    "RTD": ("221.70", "CO-RTD"),
+    "Cultural Facilities": ("221.70", "CO-CULT"),
+}
+
 _SECTIONS = {
     Kind.SERVICE: "L",
     Kind.MATERIAL: "E",
@@ -139,7 +147,25 @@ def _item_rules() -> list[_Rule]:
 
 
 def _tax_rules() -> list[_Rule]:
-    return [
+    """Make rules for both positions of ``posting.tax_lines``: only a split tax names its authority."""
+    by_authority: list[_Rule] = [
+        {
+            "name": f"sales tax of {authority}",
+            "when": {"line": "tax", "tax_name": authority},
+            "give": {"account": account, "tax_code": tax_code},
+        }
+        for authority, (account, tax_code) in _AUTHORITIES.items()
+    ]
+    rounding: list[_Rule] = [
+        {
+            "name": f"rounding of sales tax {zone.name}",
+            "when": {"line": "tax_rounding", "tax_zone": [zone.name, str(zone.zone_id)]},
+            "give": {"account": zone.account},
+        }
+        for zone in TAX_ZONES
+        if len(zone.rates) > 1
+    ]
+    by_zone: list[_Rule] = [
         {
             "name": f"sales tax {zone.name}",
             # People write the zone's name; its id is accepted too, so that renaming a zone breaks nothing.
@@ -148,6 +174,7 @@ def _tax_rules() -> list[_Rule]:
         }
         for zone in TAX_ZONES
     ]
+    return [*by_authority, *by_zone, *rounding]
 
 
 def _general_rules() -> list[_Rule]:
@@ -181,7 +208,7 @@ def _general_rules() -> list[_Rule]:
         for unit in BUSINESS_UNITS
     ]
     rules.append({"name": "items", "when": {"line": "item"}, "give": {"section": "F"}})
-    rules.append({"name": "taxes", "when": {"line": "tax"}, "give": {"section": "T"}})
+    rules.append({"name": "taxes", "when": {"line": ["tax", "tax_rounding"]}, "give": {"section": "T"}})
     return rules
 
 

@@ -120,7 +120,7 @@ class _Writer:
         parts = [round_to_cents(Decimal(row["subTotal"]) * share) for row in rows]
         taxes = [round_to_cents(Decimal(row["salesTax"]) * share) for row in rows]
         name = rng.choice(self._staff.office).name
-        memo = _memo_row(self._next_id, rows[0], day, name)
+        memo = memo_row(self._next_id, rows[0], day, name)
         memo["subTotal"], memo["salesTax"] = total(parts), total(taxes)
         memo["total"] = memo["subTotal"] + memo["salesTax"]
         memo["balance"] = ZERO if applied else memo["total"]
@@ -156,7 +156,15 @@ def split_row(invoice: Row, amount: Decimal, day: date, split_id: int, by: str) 
     }
 
 
-def _memo_row(memo_id: int, invoice: Row, day: date, by: str) -> Row:
+def memo_row(memo_id: int, invoice: Row, day: date, by: str) -> Row:
+    """Return a pending credit memo of nothing, for the customer and place of an invoice (servicetitan.md section 3.4).
+
+    Args:
+        memo_id: Its id.
+        invoice: Whose customer, location and business unit it takes.
+        day: Its date.
+        by: Who wrote it.
+    """
     return {
         "id": memo_id,
         "date": day.isoformat(),

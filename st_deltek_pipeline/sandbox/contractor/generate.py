@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Literal
 
+from st_deltek_pipeline.sandbox.contractor.bill_edits import canceled_bill, new_bill
 from st_deltek_pipeline.sandbox.contractor.billing import Biller
 from st_deltek_pipeline.sandbox.contractor.business_units import business_unit_rows, job_type_rows
 from st_deltek_pipeline.sandbox.contractor.coding_rules import connection_settings
@@ -24,6 +25,13 @@ from st_deltek_pipeline.sandbox.contractor.fiscal import (
 from st_deltek_pipeline.sandbox.contractor.ledger_accounts import chart_rows, gl_account_rows
 from st_deltek_pipeline.sandbox.contractor.month_plan import plan_month, troubles_of_a_kind
 from st_deltek_pipeline.sandbox.contractor.payables import purchase
+from st_deltek_pipeline.sandbox.contractor.payment_edits import (
+    apply_payment,
+    move_payment,
+    new_credit_memo,
+    new_payment,
+    new_refund,
+)
 from st_deltek_pipeline.sandbox.contractor.payment_terms import payment_term_rows
 from st_deltek_pipeline.sandbox.contractor.payment_types import payment_type_rows
 from st_deltek_pipeline.sandbox.contractor.receivables import collect
@@ -35,7 +43,19 @@ from st_deltek_pipeline.sandbox.contractor.vendors import find_vendors
 from st_deltek_pipeline.sandbox.contractor.working_days import first_day, public_holidays
 from st_deltek_pipeline.sandbox.contractor.world import ServiceTitanWorld, VantagepointWorld, World
 
-__all__ = ["DEFAULT_INVOICES", "Scenario", "generate", "new_invoice"]
+__all__ = [
+    "DEFAULT_INVOICES",
+    "Scenario",
+    "apply_payment",
+    "canceled_bill",
+    "generate",
+    "move_payment",
+    "new_bill",
+    "new_credit_memo",
+    "new_invoice",
+    "new_payment",
+    "new_refund",
+]
 
 Scenario = Literal["month", "clean"]
 
@@ -52,8 +72,8 @@ def generate(seed: int, month: str, *, invoices: int | None = None, scenario: Sc
         month: ``YYYY-MM``.
         invoices: How many invoices; ``None`` is what 120 field staff write in a month, about 6,000. In a
             month too small for its troubles those come on top.
-        scenario: ``month`` holds documents that cannot be posted, at least two of each kind in
-            ``month_plan.Trouble``; ``clean`` holds none.
+        scenario: ``month`` holds documents that cannot be posted, at least two of each trouble of an invoice, a
+            payment, a credit memo, a bill and a vendor's credit (``World.awkward``); ``clean`` holds none.
 
     Returns:
         Both systems' rows and the connection between them.

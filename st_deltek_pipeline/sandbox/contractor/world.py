@@ -82,8 +82,9 @@ class World:
     Attributes:
         seed, month: What it was made from; ``month`` is ``YYYY-MM``.
         connection: Everything a connection file needs except its name and the two systems' addresses.
-        awkward: Ids of the invoices that cannot be posted on purpose, by the kind of their trouble; empty
-            lists in the clean scenario.
+        awkward: Ids of the documents that cannot be posted on purpose, by the kind of their trouble; kinds of
+            documents other than invoices begin with ``payment_``, ``credit_memo_``, ``bill_`` (the id is that of the
+            row in ``inventory_bills`` and in ``ap_bills``) or ``ap_credit_``. Empty lists in the clean scenario.
     """
 
     seed: int
