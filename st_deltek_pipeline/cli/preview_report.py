@@ -1,7 +1,6 @@
 """Computes a day's plan for ``st-deltek preview`` and shows it, to people and to machines."""
 
 import sys
-from collections import Counter
 from datetime import date
 from typing import Any
 
@@ -11,7 +10,7 @@ from rich.table import Table
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.errors import ConfigurationError
-from st_deltek_pipeline.domain.outcomes import OutcomeKind
+from st_deltek_pipeline.domain.reconciliation import OutsideSum, outside_sums
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.posting.planner import DayPlan
 from st_deltek_pipeline.services.preview import pin_plan, preview_day
@@ -80,6 +79,17 @@ def plan_as_data(plan: DayPlan) -> dict[str, Any]:
             }
             for file in plan.files
         ],
+        "outside": [
+            {
+                "outcome": each.outcome,
+                "reason": each.reason,
+                "documents": each.documents,
+                "amount": each.amount,
+                "advice": each.advice,
+                "document_ids": list(each.document_ids),
+            }
+            for each in _outside(plan)
+        ],
         "outcomes": [
             {
                 "document": str(outcome.document),
@@ -113,7 +123,14 @@ def show_plan(plan: DayPlan) -> None:
     console.print(
         f"{plan.documents:,} documents: {plan.unchanged:,} posted already, {plan.held:,} held, {plan.ignored:,} ignored."
     )
-    reasons = Counter(outcome.reason for outcome in plan.outcomes if outcome.outcome is OutcomeKind.HELD)
-    for reason, count in sorted(reasons.items()):
-        console.print(f"  {count:>5,}  {reason}")
+    for each in _outside(plan):
+        console.print(
+            f"  {each.documents:>5,}  {each.amount:>14,.2f}  {each.outcome}: {each.reason}. {each.advice}".rstrip()
+        )
     console.print(f"Plan hash: {plan.plan_hash}")
+
+
+def _outside(plan: DayPlan) -> tuple[OutsideSum, ...]:
+    return outside_sums(
+        (outcome.outcome, outcome.reason, outcome.document.document_id, outcome.amount) for outcome in plan.outside
+    )

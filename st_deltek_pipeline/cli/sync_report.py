@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from st_deltek_pipeline.domain.money import total
-from st_deltek_pipeline.domain.reconciliation import TieOut, TieOutRow
+from st_deltek_pipeline.domain.reconciliation import OutsideSum, TieOut, TieOutRow
 from st_deltek_pipeline.orchestration.syncing import SyncReport
 
 _AMOUNTS = ("servicetitan_total", "posted", "held", "ignored", "difference")
@@ -40,6 +40,26 @@ def tie_out_table(result: TieOut) -> Table:
     return table
 
 
+def held_table(result: TieOut) -> Table:
+    """Lay out why documents are held, and what would release them.
+
+    Args:
+        result: The tie-out; its column ``held`` is the sum of this table.
+    """
+    table = Table(title="Held: what is not in Vantagepoint yet, and what would release it", title_justify="left")
+    table.add_column("reason", no_wrap=True)
+    table.add_column("documents", justify="right")
+    table.add_column("amount", justify="right")
+    table.add_column("what to do")
+    for each in result.waiting:
+        table.add_row(each.reason, f"{each.documents:,}", f"{each.amount:,.2f}", each.advice)
+    documents = sum(each.documents for each in result.waiting)
+    amount = total(each.amount for each in result.waiting)
+    table.add_section()
+    table.add_row("total", f"{documents:,}", f"{amount:,.2f}", style="bold")
+    return table
+
+
 def report_as_data(report: SyncReport) -> dict[str, Any]:
     """Return a synchronisation's result as plain data for JSON.
 
@@ -54,6 +74,9 @@ def report_as_data(report: SyncReport) -> dict[str, Any]:
         "posted_now_total": _text(total(day.posted_now_total for day in report.days)),
         "new_versions": dict(report.new_versions),
         "take_in_run": report.take_in_run,
+        "rule_problems": [
+            {"rule": found.subject, "problem": found.message, "advice": found.advice} for found in report.rule_problems
+        ],
         "days": [
             {
                 "day": str(day.day),
@@ -69,6 +92,8 @@ def report_as_data(report: SyncReport) -> dict[str, Any]:
             for day in report.days
         ],
         "tie_out": [_row(row) for row in result.rows] if result else [],
+        "held": [_outside(each) for each in result.waiting] if result else [],
+        "ignored": [_outside(each) for each in result.ignored] if result else [],
         "unaccounted": list(result.unaccounted) if result else [],
     }
 
@@ -90,14 +115,27 @@ def show_report(report: SyncReport) -> None:
         console.print(f"Posted {report.posted_now:,} {documents}, {amount:,.2f}.")
     else:
         console.print("Posted nothing new.")
-    held = sum(day.held for day in report.days)
-    if held:
-        console.print(f"{held} held, each with a reason: Dagster's asset {report.connection}/aligned_invoices.")
+    if report.tie_out is not None and report.tie_out.waiting:
+        console.print(held_table(report.tie_out))
+        console.print(
+            f"Which documents: --json, or the day's partition of {report.connection}/posted_invoices in Dagster."
+        )
 
 
 def _row(row: TieOutRow) -> dict[str, object]:
     amounts = {name: _text(getattr(row, name)) for name in _AMOUNTS}
     return {"day": _day(row.business_day), "project": row.project, "documents": row.documents, **amounts}
+
+
+def _outside(each: OutsideSum) -> dict[str, object]:
+    return {
+        "outcome": each.outcome,
+        "reason": each.reason,
+        "documents": each.documents,
+        "amount": _text(each.amount),
+        "advice": each.advice,
+        "document_ids": list(each.document_ids),
+    }
 
 
 def _amounts(rows: Iterable[TieOutRow]) -> list[Text]:

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from st_deltek_pipeline.domain.holds import advice_for
 from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.outcomes import OutcomeKind
 
 NO_PROJECT = "(no project)"
+
+_HELD, _IN_FLIGHT, _IGNORED = (kind.value for kind in (OutcomeKind.HELD, OutcomeKind.IN_FLIGHT, OutcomeKind.IGNORED))
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class DocumentSides:
         servicetitan: The payload's own total.
         journaled: What our journal says stands, by project.
         posted: What Vantagepoint's ledger showed, by project.
-        outcome: posted, held, ignored, in_flight, or ``None`` when nothing is known of the document.
+        outcome: A value of ``OutcomeKind``, or ``None`` when nothing is known of the document.
         outside: What the outcome says is not in the ledger.
         project: Where it belongs, as far as known.
     """
@@ -58,17 +62,61 @@ class TieOutRow:
 
 
 @dataclass(frozen=True)
+class OutsideSum:
+    """The documents that are not, or not wholly, in the ledger for one reason.
+
+    Attributes:
+        outcome: held, in_flight or ignored.
+        reason: A code of ``domain.holds``, or ``in_flight`` for what merely has not come to its end.
+        document_ids: Ascending.
+        amount: What of them is not in the ledger.
+    """
+
+    outcome: str
+    reason: str
+    document_ids: tuple[int, ...]
+    amount: Decimal
+
+    @property
+    def documents(self) -> int:
+        """Number of documents."""
+        return len(self.document_ids)
+
+    @property
+    def advice(self) -> str:
+        """What would release them; empty when nobody needs to act."""
+        if self.outcome == _IGNORED:
+            return ""
+        return "Nothing to do: the next run goes on with it." if self.outcome == _IN_FLIGHT else advice_for(self.reason)
+
+
+@dataclass(frozen=True)
 class TieOut:
     """A range of business days, compared.
 
     Attributes:
         unaccounted: Documents without any outcome, as ``invoice:ID``.
-        held: Reason code to number of documents held or under way.
+        outside: What is not in the ledger, by outcome and reason: first what is held, most documents first.
     """
 
     rows: tuple[TieOutRow, ...]
     unaccounted: tuple[str, ...]
-    held: Mapping[str, int]
+    outside: tuple[OutsideSum, ...]
+
+    @property
+    def held(self) -> Mapping[str, int]:
+        """Reason code to number of documents held or under way."""
+        return {each.reason: each.documents for each in self.waiting}
+
+    @property
+    def waiting(self) -> tuple[OutsideSum, ...]:
+        """What is held or under way; the sum of its amounts is the column ``held``."""
+        return tuple(each for each in self.outside if each.outcome != _IGNORED)
+
+    @property
+    def ignored(self) -> tuple[OutsideSum, ...]:
+        """What will not be posted, and nobody needs to act."""
+        return tuple(each for each in self.outside if each.outcome == _IGNORED)
 
     @property
     def balanced(self) -> bool:
@@ -86,13 +134,12 @@ def compare(documents: Iterable[DocumentSides]) -> TieOut:
     sums: dict[tuple[date | None, str], list[Decimal]] = {}
     counts: dict[tuple[date | None, str], int] = {}
     unaccounted: list[str] = []
-    held: dict[str, int] = {}
+    outside: list[tuple[str, str, int, Decimal]] = []
     for document in documents:
         if document.outcome is None:
             unaccounted.append(f"invoice:{document.document_id}")
-        elif document.outcome in {"held", "in_flight"}:
-            reason = document.reason or document.outcome
-            held[reason] = held.get(reason, 0) + 1
+        elif document.outcome in {_HELD, _IN_FLIGHT, _IGNORED}:
+            outside.append((document.outcome, document.reason, document.document_id, document.outside))
         home = document.project or next(iter(sorted(document.journaled)), NO_PROJECT)
         counts[document.business_day, home] = counts.get((document.business_day, home), 0) + 1
         for project, amounts in _by_project(document, home).items():
@@ -104,7 +151,27 @@ def compare(documents: Iterable[DocumentSides]) -> TieOut:
         TieOutRow(day, project, counts.get((day, project), 0), *sums.get((day, project), [ZERO] * 4))
         for day, project in keys
     )
-    return TieOut(rows, tuple(unaccounted), held)
+    return TieOut(rows, tuple(unaccounted), outside_sums(outside))
+
+
+def outside_sums(documents: Iterable[tuple[str, str, int, Decimal]]) -> tuple[OutsideSum, ...]:
+    """Sum up what is not in the ledger by outcome and reason.
+
+    Args:
+        documents: Outcome (held, in_flight or ignored), reason, id and amount of each.
+
+    Returns:
+        First what is held, then what is under way, then what is ignored; most documents first.
+    """
+    groups: dict[tuple[str, str], list[tuple[int, Decimal]]] = {}
+    for outcome, reason, document_id, amount in documents:
+        groups.setdefault((outcome, reason or outcome), []).append((document_id, amount))
+    sums = [
+        OutsideSum(outcome, reason, tuple(sorted(each for each, _ in group)), total(amount for _, amount in group))
+        for (outcome, reason), group in groups.items()
+    ]
+    order = (_HELD, _IN_FLIGHT, _IGNORED)
+    return tuple(sorted(sums, key=lambda each: (order.index(each.outcome), -each.documents, each.reason)))
 
 
 def _by_project(document: DocumentSides, home: str) -> dict[str, list[Decimal]]:
@@ -114,6 +181,6 @@ def _by_project(document: DocumentSides, home: str) -> dict[str, list[Decimal]]:
     rows = {project: [amount, ZERO, ZERO, ZERO] for project, amount in servicetitan.items()}
     for project, amount in document.posted.items():
         rows.setdefault(project, [ZERO] * 4)[1] += amount
-    outside_column = 3 if document.outcome == "ignored" else 2
+    outside_column = 3 if document.outcome == _IGNORED else 2
     rows[home][outside_column] += document.outside
     return rows

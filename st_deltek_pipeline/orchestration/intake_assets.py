@@ -7,12 +7,17 @@ import dagster as dg
 
 from st_deltek_pipeline.orchestration.external_assets import MASTER_DATA_ASSET, SERVICETITAN_ASSET
 from st_deltek_pipeline.orchestration.failures import explained
-from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, table_metadata
+from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, table_metadata
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
+from st_deltek_pipeline.services.coding_check import rule_problems
 from st_deltek_pipeline.services.intake import FEEDS, Feed, Reading, take_in_feed
 from st_deltek_pipeline.services.reference_data import REFERENCE_KINDS, poll_reference
 from st_deltek_pipeline.store import raw
+
+RULES_CHECK = "coding_rules_fit"
+# Rules name projects more often than anything else; a check belongs to one asset.
+_RULES_CHECKED_ON = "projects"
 
 _HOW_READ = {
     Reading.EXPORT: "An export feed; its cursor moves only with the rows.",
@@ -70,10 +75,27 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
         for kind in REFERENCE_KINDS
     ]
 
-    @dg.multi_asset(name=f"{wiring.name}__reference", specs=specs, pool=wiring.vantagepoint_pool, op_tags=wiring.tags)
+    checked = wiring.key(f"reference_{_RULES_CHECKED_ON}")
+
+    @dg.multi_asset(
+        name=f"{wiring.name}__reference",
+        specs=specs,
+        check_specs=[
+            dg.AssetCheckSpec(
+                RULES_CHECK,
+                asset=checked,
+                description=(
+                    "Every project, organization, account, section and tax code that the coding rules name exists in "
+                    "Vantagepoint and is open. Documents of a rule that does not fit are held."
+                ),
+            )
+        ],
+        pool=wiring.vantagepoint_pool,
+        op_tags=wiring.tags,
+    )
     def assets(
         context: dg.AssetExecutionContext, config: ReferenceConfig, pipeline: dg.ResourceParam[Pipeline]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         with explained(context.retry_number):
             counts = poll_reference(
                 pipeline.engine,
@@ -83,6 +105,7 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
                 company=wiring.connection.vantagepoint.company,
                 accept_empty=config.accept_empty,
             )
+            misfits = rule_problems(pipeline.engine, wiring.connection)
         for kind in REFERENCE_KINDS:
             yield dg.MaterializeResult(
                 asset_key=wiring.key(f"reference_{kind}"),
@@ -93,6 +116,19 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
                     "gone": counts[kind].gone,
                 },
             )
+        yield dg.AssetCheckResult(
+            asset_key=checked,
+            check_name=RULES_CHECK,
+            passed=not misfits,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={
+                "rules": len(wiring.connection.rules),
+                "problems": markdown_table(
+                    ("rule", "problem", "what to do"),
+                    [(found.subject, found.message, found.advice) for found in misfits],
+                ),
+            },
+        )
 
     return assets
 

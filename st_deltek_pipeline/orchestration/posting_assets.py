@@ -13,11 +13,18 @@ from typing import Any
 
 import dagster as dg
 
-from st_deltek_pipeline.domain.journal import FileState
+from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.journal import STANDING_STATES, FileState
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.orchestration.external_assets import LEDGER_ASSET
 from st_deltek_pipeline.orchestration.failures import explained
-from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, table_metadata
+from st_deltek_pipeline.orchestration.presenting import (
+    ROW_COUNT,
+    markdown_table,
+    money,
+    outside_table,
+    table_metadata,
+)
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.posting.check import check_file
@@ -25,6 +32,8 @@ from st_deltek_pipeline.services.posting.confirm import FileOutcome, confirm_fil
 from st_deltek_pipeline.services.posting.enter import enter_file
 from st_deltek_pipeline.services.posting.planner import plan_day
 from st_deltek_pipeline.services.posting.post import post_file
+from st_deltek_pipeline.services.reconciliation import tie_out
+from st_deltek_pipeline.store.journal_rows import StoredFile
 
 POSTED_ASSET = "posted_invoices"
 PLAN_OP = "plan"
@@ -175,10 +184,19 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
             pipeline.refresh_statistics()
             posting = pipeline.posting_context(wiring, context.run_id)
             outcomes = [confirm_file(posting, batch) for batch in chain.from_iterable(batches)]
+            day = partition_day(context.partition_key)
+            files = posting.journal.files_of_day(Kind.INVOICE, day)
+            result = tie_out(pipeline.engine, wiring.connection, day, day)
         for outcome in outcomes:
             if outcome.message:
                 context.log.warning("File %s is %s: %s", outcome.batch, outcome.state, outcome.message)
-        metadata = _metadata(wiring, summary, outcomes)
+        metadata = {
+            **_figures(summary, outcomes),
+            "posted_total": money(total(file.amount for file in files if file.state in STANDING_STATES)),
+            "held_by_reason": outside_table(result.waiting),
+            "ignored_by_reason": outside_table(result.ignored),
+            "transaction_files": _files(wiring, files),
+        }
         context.log_event(
             dg.AssetObservation(
                 asset_key=wiring.key(LEDGER_ASSET),
@@ -191,22 +209,8 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
     return plan, check, enter, post, confirm
 
 
-def _metadata(wiring: Wiring, summary: Summary, outcomes: Sequence[FileOutcome]) -> dict[str, Any]:
-    address = wiring.connection.vantagepoint.base_url
+def _figures(summary: Summary, outcomes: Sequence[FileOutcome]) -> dict[str, Any]:
     posted = [outcome for outcome in outcomes if outcome.state is FileState.POSTED]
-    files = markdown_table(
-        ("transaction file", "state", "documents", "amount", "post sequence"),
-        [
-            (
-                f"[{outcome.batch}]({address}/DataEntry/inControl/{outcome.batch})",
-                outcome.state,
-                outcome.documents,
-                outcome.amount,
-                outcome.post_sequence if outcome.post_sequence is not None else "",
-            )
-            for outcome in outcomes
-        ],
-    )
     return {
         ROW_COUNT: int(summary["documents"]),
         "posted_now": sum(outcome.documents for outcome in posted),
@@ -216,5 +220,23 @@ def _metadata(wiring: Wiring, summary: Summary, outcomes: Sequence[FileOutcome])
         "held": int(summary["held"]),
         "ignored": int(summary["ignored"]),
         "plan_hash": summary["plan_hash"],
-        "transaction_files": files,
     }
+
+
+def _files(wiring: Wiring, files: Sequence[StoredFile]) -> dg.MetadataValue:
+    """Show every transaction file of the day, earlier runs' too: a replayed day keeps its links."""
+    address = wiring.connection.vantagepoint.base_url
+    return markdown_table(
+        ("transaction file", "state", "period", "documents", "amount", "post sequence"),
+        [
+            (
+                f"[{file.batch}]({address}/DataEntry/inControl/{file.batch})",
+                file.state,
+                file.period,
+                file.documents,
+                file.amount,
+                file.post_sequence if file.post_sequence is not None else "",
+            )
+            for file in files
+        ],
+    )

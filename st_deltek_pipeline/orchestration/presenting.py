@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.domain.reconciliation import OutsideSum
 from st_deltek_pipeline.orchestration.tables import TABLES
 
 ROW_COUNT = "dagster/row_count"
@@ -24,7 +25,7 @@ def table_metadata(table: str) -> dict[str, Any]:
     Args:
         table: Schema-qualified name, one of ``tables.TABLES``.
     """
-    columns = [dg.TableColumn(name=name, type=kind) for name, kind in TABLES[table].items()]
+    columns = [dg.TableColumn(name, column.type, column.description) for name, column in TABLES[table].items()]
     return {TABLE_NAME: table, COLUMN_SCHEMA: dg.TableSchema(columns=columns)}
 
 
@@ -35,6 +36,14 @@ def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) ->
         return dg.MetadataValue.md("none")
     head = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
     return dg.MetadataValue.md("\n".join([*head, *lines]))
+
+
+def outside_table(sums: Iterable[OutsideSum]) -> dg.MetadataValue:
+    """Show what is held, under way or ignored, by reason, with what an accountant can do about it."""
+    return markdown_table(
+        ("reason", "documents", "amount", "what to do"),
+        [(each.reason, each.documents, each.amount, each.advice) for each in sums],
+    )
 
 
 def _cell(value: object) -> str:

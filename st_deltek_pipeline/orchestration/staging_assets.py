@@ -5,16 +5,20 @@ from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.domain.holds import advice_for
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, table_metadata
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.staging import stage_invoices
+from st_deltek_pipeline.store.staged import SetAside, set_aside_of_day, set_aside_undated
 
 STAGED_ASSET = "staged_invoices"
 ALIGNED_ASSET = "aligned_invoices"
 ALL_MAPPED_CHECK = "all_documents_mapped"
+
+_SHOWN_SET_ASIDE = 50
 
 
 def staged_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -51,12 +55,19 @@ def staged_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asset
                 partition_day(context.partition_key),
                 run_id=context.run.run_id,
             )
+            set_aside = set_aside_of_day(pipeline.engine, wiring.name, result.business_day)
+            undated = set_aside_undated(pipeline.engine, wiring.name)
+        dates = wiring.calendar.document_dates(result.business_day)
         return dg.MaterializeResult(
             metadata={
                 ROW_COUNT: result.documents,
                 "new_or_changed": result.changed,
-                "set_aside": result.set_aside,
                 "total": money(result.total),
+                "document_dates": ", ".join(f"{day:%a} {day}" for day in dates),
+                "set_aside": result.set_aside,
+                "set_aside_because": _reasons(set_aside),
+                "undated_in_all": len(undated),
+                "undated_because": _reasons(undated),
             }
         )
 
@@ -103,7 +114,13 @@ def aligned_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asse
             result = align_day(
                 pipeline.engine, wiring.connection, partition_day(context.partition_key), run_id=context.run.run_id
             )
-        holds = markdown_table(("reason", "documents"), sorted(result.held.items()))
+        holds = markdown_table(
+            ("reason", "documents", "amount", "what to do"),
+            [
+                (reason, documents, result.held_totals[reason], advice_for(reason))
+                for reason, documents in sorted(result.held.items())
+            ],
+        )
         return dg.MaterializeResult(
             metadata={
                 ROW_COUNT: result.documents,
@@ -124,3 +141,9 @@ def aligned_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asse
         )
 
     return asset
+
+
+def _reasons(records: Sequence[SetAside]) -> dg.MetadataValue:
+    return markdown_table(
+        ("invoice", "reason"), [(record.record_id, record.reason) for record in records[:_SHOWN_SET_ASIDE]]
+    )

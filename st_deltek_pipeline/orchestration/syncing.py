@@ -17,6 +17,7 @@ from st_deltek_pipeline.orchestration.posting_assets import POSTED_ASSET
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
+from st_deltek_pipeline.services.coding_check import Finding, rule_problems
 from st_deltek_pipeline.services.reconciliation import tie_out
 from st_deltek_pipeline.services.staging import pending_days
 from st_deltek_pipeline.settings import Settings
@@ -67,12 +68,14 @@ class SyncReport:
 
     Attributes:
         new_versions: By raw asset, record versions that were not known before.
+        rule_problems: Coding rules that name what is missing or closed in Vantagepoint.
         tie_out: Of the days posted now, or of the requested ones; ``None`` when no day was.
     """
 
     connection: str
     take_in_run: str
     new_versions: Mapping[str, int]
+    rule_problems: Sequence[Finding]
     days: Sequence[DayReport]
     tie_out: TieOut | None
 
@@ -147,13 +150,16 @@ class _Synchronisation:
             if asset.startswith("raw_")
         }
         self.progress.done(_taken_in_line(new_versions))
+        misfits = rule_problems(self.pipeline.engine, self.wiring.connection)
+        for found in misfits:
+            self.progress.done(f"warning: {found.subject}: {found.message} {found.advice}")
         days = self._days_with_work(taken_in.run_id) if wanted is None else wanted
         reports = [self._post(day, request.pinned_plan_hash) for day in days]
         result = None
         if days:
             self.progress.doing("tying out")
             result = tie_out(self.pipeline.engine, self.wiring.connection, min(days), max(days), undated=wanted is None)
-        return SyncReport(self.wiring.name, taken_in.run_id, new_versions, reports, result)
+        return SyncReport(self.wiring.name, taken_in.run_id, new_versions, misfits, reports, result)
 
     def _days_with_work(self, run_id: str) -> Sequence[date]:
         """Days with something to stage, to decide, to go on with, or held that may be released by now."""

@@ -1,11 +1,11 @@
-"""``invoice_tie_out``: ServiceTitan against the journal for one business day, to the cent, with its two checks."""
+"""``invoice_tie_out``: ServiceTitan against the journal for one business day, to the cent, with its checks."""
 
 import dagster as dg
 
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.posting_assets import POSTED_ASSET
-from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money
+from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, outside_table
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.reconciliation import tie_out
@@ -13,6 +13,7 @@ from st_deltek_pipeline.services.reconciliation import tie_out
 TIE_OUT_ASSET = "invoice_tie_out"
 TOTALS_CHECK = "totals_tie"
 ACCOUNTED_CHECK = "nothing_unaccounted"
+HELD_CHECK = "nothing_held"
 
 _SHOWN_UNACCOUNTED = 50
 
@@ -46,6 +47,12 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
                 description="Every document of the day has exactly one outcome.",
                 partitions_def=wiring.partitions,
             ),
+            dg.AssetCheckSpec(
+                HELD_CHECK,
+                asset=key,
+                description="No document of the day waits. A hold is a warning: it says what would release it.",
+                partitions_def=wiring.partitions,
+            ),
         ],
         group_name=wiring.name,
         owners=wiring.owners,
@@ -73,6 +80,7 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
                 for row in result.rows
             ],
         )
+        held = outside_table(result.waiting)
         unaccounted = markdown_table(("document",), [(name,) for name in result.unaccounted[:_SHOWN_UNACCOUNTED]])
         return dg.MaterializeResult(
             metadata={
@@ -83,6 +91,8 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
                 "ignored": money(total(row.ignored for row in result.rows)),
                 "difference": money(difference),
                 "tie_out": table,
+                "held_by_reason": held,
+                "ignored_by_reason": outside_table(result.ignored),
             },
             check_results=[
                 dg.AssetCheckResult(
@@ -96,6 +106,12 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
                     passed=not result.unaccounted,
                     severity=dg.AssetCheckSeverity.ERROR,
                     metadata={"unaccounted": len(result.unaccounted), "documents": unaccounted},
+                ),
+                dg.AssetCheckResult(
+                    check_name=HELD_CHECK,
+                    passed=not result.waiting,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"held": sum(each.documents for each in result.waiting), "held_by_reason": held},
                 ),
             ],
         )

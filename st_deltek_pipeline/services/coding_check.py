@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from sqlalchemy import Engine
+
+from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.alignment import INVOICE_SECTIONS
 from st_deltek_pipeline.domain.coding import Rule, fold
 from st_deltek_pipeline.domain.reference import Account, Organization, ProjectKey, ReferenceData, TaxCode
+from st_deltek_pipeline.store.reference import load_reference
 
 _BUSINESS_UNIT_FACTS = frozenset({"business_unit", "business_unit_id"})
 
@@ -78,6 +82,23 @@ def check_rules(rules: Sequence[Rule], reference: ReferenceData) -> list[Finding
     if findings:
         return findings
     return [Finding(Level.OK, "coding rules", f"All {len(rules)} name only what exists and is open in Vantagepoint.")]
+
+
+def rule_problems(engine: Engine, settings: ConnectionSettings) -> list[Finding]:
+    """Check a connection's rules against Vantagepoint's master data as last read.
+
+    Args:
+        engine: The database.
+        settings: The connection.
+
+    Returns:
+        One finding per rule that names something missing or closed; empty when all of them fit.
+
+    Raises:
+        BrokenError: Vantagepoint's reference data has not been polled yet.
+    """
+    found = check_rules(settings.rules, load_reference(engine, settings.name))
+    return [finding for finding in found if finding.level is not Level.OK]
 
 
 def check_business_units(rules: Sequence[Rule], units: Iterable[BusinessUnit]) -> list[Finding]:

@@ -54,6 +54,44 @@ def test_a_machine_gets_json_with_exact_amounts_and_a_second_run_posts_nothing(
     assert set(second["new_versions"].values()) == {0}
 
 
+def test_an_accountant_sees_why_documents_are_held_and_what_to_do(
+    acme: Installation, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["sync", "acme", *DAY, "--json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert report["connection"] == acme.connection.name
+    assert report["held"]
+    assert sum(Decimal(each["amount"]) for each in report["held"]) == sum(
+        Decimal(row["held"]) for row in report["tie_out"]
+    )
+    for each in report["held"]:
+        assert each["advice"]
+        assert len(each["document_ids"]) == each["documents"]
+    assert run(["sync", "acme", *DAY]) == 0
+    output = capfd.readouterr().out
+    for each in report["held"]:
+        line = next(line for line in output.splitlines() if f" {each['reason']} " in line)
+        assert f"{Decimal(each['amount']):,.2f}" in line
+        assert each["advice"].split()[0] in line
+    assert run(["preview", "acme", "--day", "2026-10-06"]) == 0
+    preview = capfd.readouterr().out
+    assert all(f"held: {each['reason']}. {each['advice']}" in preview for each in report["held"])
+
+
+def test_a_rule_for_a_project_that_does_not_exist_is_named_when_synchronising(
+    acme: Installation, capfd: pytest.CaptureFixture[str]
+) -> None:
+    coding = [*acme.sandbox.connection["coding"], {"name": "typing mistake", "when": {}, "give": {"wbs1": "RHS9999"}}]
+    acme.write_file(coding=coding)
+    assert run(["sync", "acme", *DAY, "--json"]) == 0
+    problems = json.loads(capfd.readouterr().out)["rule_problems"]
+    assert [each["problem"] for each in problems if "typing mistake" in each["rule"]] == [
+        "Project RHS9999 does not exist in Vantagepoint."
+    ]
+    assert run(["sync", "acme", *DAY]) == 0
+    assert "Project RHS9999 does not exist in Vantagepoint." in capfd.readouterr().err
+
+
 def test_a_cent_that_differs_is_shown_and_ends_with_code_1(
     acme: Installation, capfd: pytest.CaptureFixture[str]
 ) -> None:

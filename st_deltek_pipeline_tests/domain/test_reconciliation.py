@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from st_deltek_pipeline.domain.holds import HoldReason, IgnoreReason, advice_for
 from st_deltek_pipeline.domain.reconciliation import NO_PROJECT, DocumentSides, compare
 
 DAY = date(2026, 10, 7)
@@ -40,6 +41,10 @@ def test_posted_held_and_ignored_documents_balance() -> None:
         (NO_PROJECT, 2, Decimal("0.00"), HUNDRED),
     }
     assert result.held == {"no_rule": 1}
+    assert [(each.outcome, each.reason, each.document_ids, each.amount) for each in result.outside] == [
+        ("held", "no_rule", (2,), HUNDRED),
+        ("ignored", "zero_document", (3,), Decimal("0.00")),
+    ]
 
 
 def test_a_cent_less_in_the_ledger_is_found() -> None:
@@ -75,3 +80,21 @@ def test_a_document_over_two_projects_counts_once_and_ties_on_both() -> None:
     assert result.balanced
     assert result.documents == 1
     assert len(result.rows) == 2
+
+
+def test_what_waits_is_summed_up_by_reason_and_the_sums_are_the_held_column() -> None:
+    under_way = replace(HELD, document_id=3, outcome="in_flight", reason="", outside=Decimal("7.00"))
+    under_way = replace(under_way, servicetitan=Decimal("7.00"))
+    result = compare([under_way, HELD, replace(HELD, document_id=4)])
+    assert [(each.reason, each.documents, each.amount) for each in result.waiting] == [
+        ("no_rule", 2, 2 * HUNDRED),
+        ("in_flight", 1, Decimal("7.00")),
+    ]
+    assert sum(each.amount for each in result.waiting) == sum(row.held for row in result.rows)
+
+
+def test_every_reason_to_hold_comes_with_advice_and_nothing_else_does() -> None:
+    assert all(advice_for(reason.value) for reason in HoldReason)
+    assert not any(advice_for(reason.value) for reason in IgnoreReason)
+    result = compare([replace(HELD, outcome="in_flight", reason="")])
+    assert "next run" in result.waiting[0].advice

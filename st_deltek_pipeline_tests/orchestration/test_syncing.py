@@ -110,6 +110,39 @@ class TestAnAwkwardMonth:
         address = re.escape(shared_acme.sandbox.vantagepoint_url)
         assert any(re.search(rf"\]\({address}\S*/DataEntry/inControl/[0-9a-f]{{32}}\)", found) for found in files)
 
+    def test_a_replayed_day_still_links_to_the_files_of_its_first_run(self, shared_acme: Installation) -> None:
+        events = [event for event in events_of(shared_acme, "posted_invoices") if event.partition == "2026-10-23"]
+        latest, first = values(events[0]), values(events[-1])
+        assert (latest["posted_now"], first["posted_now"] > 0) == (0, True)
+        assert latest["transaction_files"] == first["transaction_files"]
+        assert "/DataEntry/inControl/" in latest["transaction_files"]
+        assert latest["posted_total"] == first["posted_total"] == first["posted_now_total"]
+
+    def test_a_day_with_holds_is_materialized_and_warned_about_with_reasons(self, shared_acme: Installation) -> None:
+        event = next(event for event in events_of(shared_acme, "posted_invoices") if values(event)["held"])
+        assert "| reason | documents | amount | what to do |" in values(event)["held_by_reason"]
+        with open_instance(shared_acme.settings) as instance:
+            key = dg.AssetCheckKey(dg.AssetKey([CONNECTION, "invoice_tie_out"]), "nothing_held")
+            checks = instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
+        evaluations = [check.event.dagster_event.asset_check_evaluation_data for check in checks]
+        of_the_day = next(each for each in evaluations if each.partition == event.partition)
+        assert not of_the_day.passed
+        assert of_the_day.severity is dg.AssetCheckSeverity.WARN
+
+    def test_what_is_set_aside_is_listed_with_its_reason(self, shared_acme: Installation) -> None:
+        invoice = shared_acme.sandbox.add_invoice(date="2026-10-22", total="10.00")
+        shared_acme.sandbox.edit_invoice(invoice["id"], verbatim=True, total=None)
+        report = sync(shared_acme)
+        assert report.accounted_for
+        event = next(event for event in events_of(shared_acme, "staged_invoices") if event.partition == "2026-10-22")
+        assert values(event)["set_aside"] == 1
+        assert f"| {invoice['id']} |" in values(event)["set_aside_because"]
+        assert "$.total" in values(event)["set_aside_because"]
+
+    def test_a_monday_names_the_days_off_whose_documents_it_gathers(self, shared_acme: Installation) -> None:
+        event = next(event for event in events_of(shared_acme, "staged_invoices") if event.partition == "2026-10-26")
+        assert values(event)["document_dates"] == "Sat 2026-10-24, Sun 2026-10-25, Mon 2026-10-26"
+
     def test_the_ledger_downstream_shows_what_was_posted(self, shared_acme: Installation) -> None:
         with open_instance(shared_acme.settings) as instance:
             key = dg.AssetKey([CONNECTION, "vantagepoint_ar_ledger"])

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import Engine, text
 
+from st_deltek_pipeline.orchestration.presenting import table_metadata
 from st_deltek_pipeline.orchestration.tables import TABLES
 
 _COLUMNS = """
@@ -17,4 +18,10 @@ def test_a_shown_table_has_exactly_the_databases_columns(module_engine: Engine, 
     with module_engine.connect() as db:
         rows = db.execute(text(_COLUMNS), {"schema": schema, "table": name})
         found = {row.column_name: row.data_type for row in rows}
-    assert dict(TABLES[table]) == found
+    assert {column: described.type for column, described in TABLES[table].items()} == found
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_shown_column_says_what_stands_in_it(table: str) -> None:
+    schema = table_metadata(table)["dagster/column_schema"]
+    assert all((column.description or "").endswith(".") for column in schema.columns)

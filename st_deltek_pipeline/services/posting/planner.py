@@ -41,6 +41,7 @@ class DayPlan:
         files: New transaction files.
         resumed: Files of an earlier run that are still under way.
         outcomes: New outcomes of documents, those that differ from what is recorded.
+        outside: Outcomes of every document that will be held or ignored, known before or not.
         unchanged: Documents that need nothing.
         plan_hash: Hash of the new files' bodies.
     """
@@ -49,11 +50,20 @@ class DayPlan:
     files: tuple[TransactionFile, ...]
     resumed: tuple[StoredFile, ...]
     outcomes: tuple[DocumentOutcome, ...]
+    outside: tuple[DocumentOutcome, ...]
     documents: int
-    held: int
-    ignored: int
     unchanged: int
     plan_hash: str
+
+    @property
+    def held(self) -> int:
+        """Number of documents that will be held."""
+        return sum(outcome.outcome is OutcomeKind.HELD for outcome in self.outside)
+
+    @property
+    def ignored(self) -> int:
+        """Number of documents that will be ignored."""
+        return sum(outcome.outcome is OutcomeKind.IGNORED for outcome in self.outside)
 
 
 @dataclass(frozen=True)
@@ -147,15 +157,13 @@ def decide_day(engine: Engine, settings: ConnectionSettings, business_day: date,
         [posting for _, decision in decisions.values() for posting in decision.postings],
         documents_per_file=settings.vantagepoint.documents_per_file,
     )
-    kinds = [outcome.outcome for outcome in outcomes]
     return DayPlan(
         business_day=business_day,
         files=files,
         resumed=tuple(journal.open_files(Kind.INVOICE, business_day, known)),
         outcomes=tuple(outcome for outcome in outcomes if outcome != recorded.get(outcome.document.document_id)),
+        outside=tuple(each for each in outcomes if each.outcome in {OutcomeKind.HELD, OutcomeKind.IGNORED}),
         documents=len(decisions) + len(unreadable),
-        held=kinds.count(OutcomeKind.HELD),
-        ignored=kinds.count(OutcomeKind.IGNORED),
         unchanged=sum(decision.outcome is None for _, decision in decisions.values()),
         plan_hash=plan_hash(files),
     )
