@@ -70,6 +70,32 @@ class SandboxUnderTest:
         """Un-post the batch of an invoice."""
         return self.admin("POST", f"servicetitan/invoices/{invoice_id}/unpost")
 
+    def add_payment(self, **wanted: Any) -> dict[str, Any]:
+        """Take a payment: ``splits`` of ``{invoiceId, amount}``, ``total``, ``date``, ``typeId``, further fields."""
+        return self.admin("POST", "servicetitan/payments", wanted)
+
+    def edit_payment(self, payment_id: int, *, verbatim: bool = False, **fields: Any) -> dict[str, Any]:
+        """Change fields of a payment, or with ``splits`` what it pays; ``verbatim`` as for invoices."""
+        query = "?verbatim=true" if verbatim else ""
+        return self.admin("PATCH", f"servicetitan/payments/{payment_id}{query}", fields)
+
+    def payment(self, payment_id: int, action: str, **wanted: Any) -> dict[str, Any]:
+        """Do something with a payment: ``void``, ``unpost``, ``move``, ``apply`` or ``refund``."""
+        return self.admin("POST", f"servicetitan/payments/{payment_id}/{action}", wanted)
+
+    def add_bill(self, **wanted: Any) -> dict[str, Any]:
+        """Enter a vendor's bill: ``vendorId``, ``date``, ``items`` or ``expenseItems``, further fields."""
+        return self.admin("POST", "servicetitan/bills", wanted)
+
+    def edit_bill(self, bill_id: int, *, verbatim: bool = False, **fields: Any) -> dict[str, Any]:
+        """Change fields of a bill; ``verbatim`` as for invoices."""
+        query = "?verbatim=true" if verbatim else ""
+        return self.admin("PATCH", f"servicetitan/bills/{bill_id}{query}", fields)
+
+    def bill(self, bill_id: int, action: str, **wanted: Any) -> dict[str, Any]:
+        """Do something with a bill: ``cancel``, ``unpost`` or ``credit``."""
+        return self.admin("POST", f"servicetitan/bills/{bill_id}/{action}", wanted)
+
     def set_period(self, period: int, *, closed: bool) -> None:
         """Close or open an accounting period."""
         self.admin("PUT", f"vantagepoint/periods/{period}", {"closed": closed})

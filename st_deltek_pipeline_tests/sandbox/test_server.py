@@ -77,6 +77,44 @@ def test_an_edit_through_the_admin_endpoints_reaches_the_feed(sandbox: MakeSandb
     assert rows[other]["active"] is False
 
 
+def test_money_moves_through_the_admin_endpoints(sandbox: MakeSandbox) -> None:
+    running = sandbox(invoices=20)
+    world = running.running.sandbox.world.servicetitan
+    first, second = (running.add_invoice(total="100.00")["id"] for _ in range(2))
+    paid = running.add_payment(splits=[{"invoiceId": first, "amount": "60.00"}], total="75.00")["id"]
+    running.payment(paid, "move", **{"from": first, "to": second, "amount": "20.00"})
+    running.payment(paid, "apply", invoiceId=second, amount="5.00")
+    refund = running.payment(paid, "refund", amount="12.00")
+    running.edit_payment(paid, memo="late")
+    assert (world.invoices[first]["balance"], world.invoices[second]["balance"]) == ("60.00", "77.00")
+    running.payment(refund["id"], "void")
+    running.payment(paid, "unpost")
+    memo = running.admin("POST", "servicetitan/credit-memos", {"invoiceId": first, "total": "10.00"})
+    deposit = running.admin("POST", "servicetitan/bank-deposits", {"paymentIds": [paid]})
+    assert world.payments[paid]["deposit"]["id"] == deposit["id"]
+    assert (world.invoices[first]["balance"], world.invoices[second]["balance"]) == ("50.00", "75.00")
+    running.admin("POST", f"servicetitan/credit-memos/{memo['id']}/void", {})
+    totals = running.totals()["servicetitan"]
+    assert Decimal(totals["payments"]["total"]) == sum(Decimal(row["total"]) for row in world.payments.values())
+    assert totals["payments"]["active"] == sum(row["active"] for row in world.payments.values())
+
+
+def test_bills_are_entered_changed_credited_and_canceled_through_the_admin_endpoints(sandbox: MakeSandbox) -> None:
+    running = sandbox(invoices=20)
+    world = running.running.sandbox.world.servicetitan
+    vendor = running.admin("POST", "servicetitan/rows/inventory/vendors", {"name": "Valve World"})["id"]
+    bill = running.add_bill(vendorId=vendor, items=[{"description": "Valve", "quantity": 2, "cost": "4.50"}])["id"]
+    running.edit_bill(bill, taxAmount="1.00")
+    running.edit_bill(bill, verbatim=True, vendorNumber=None)
+    running.bill(bill, "credit", amount="3.00")
+    running.bill(bill, "unpost")
+    running.bill(bill, "cancel")
+    assert (world.inventory_bills[bill]["billAmount"], world.inventory_bills[bill]["active"]) == ("10.00", False)
+    assert world.ap_bills[bill]["status"] == "Canceled"
+    totals = running.totals()["servicetitan"]
+    assert totals["ap_bills"]["count"] - totals["ap_bills"]["active"] >= 1
+
+
 def test_other_rows_and_switches_can_be_changed(sandbox: MakeSandbox) -> None:
     running = sandbox(invoices=20)
     customer = next(iter(running.running.sandbox.world.servicetitan.customers))
@@ -111,6 +149,16 @@ def test_vantagepoints_master_data_can_be_changed(sandbox: MakeSandbox) -> None:
         ("POST", "faults", {"effect": "explode"}, 400),
         ("POST", "servicetitan/invoices", {"customerId": 1}, 400),
         ("POST", "servicetitan/invoices", ["x"], 400),
+        ("PATCH", "servicetitan/payments/1", {"memo": "x"}, 404),
+        ("POST", "servicetitan/payments/1/void", {}, 404),
+        ("POST", "servicetitan/payments/1/move", {"from": "x"}, 400),
+        ("POST", "servicetitan/payments", {"splits": 5}, 400),
+        ("POST", "servicetitan/credit-memos", {}, 400),
+        ("POST", "servicetitan/bank-deposits", {"paymentIds": 5}, 400),
+        ("PATCH", "servicetitan/bills/1", {"summary": "x"}, 404),
+        ("POST", "servicetitan/bills", {"items": 5}, 400),
+        ("POST", "servicetitan/purchase-orders/1/receive", {}, 404),
+        ("POST", "servicetitan/rows/no/such", {}, 404),
     ],
 )
 def test_an_admin_call_that_makes_no_sense_is_refused(

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
@@ -47,7 +47,7 @@ from st_deltek_pipeline.sandbox.servicetitan.resource import Resource
 from st_deltek_pipeline.sandbox.servicetitan.resources import RESOURCES
 from st_deltek_pipeline.sandbox.servicetitan.switches import ServiceTitanSwitches
 from st_deltek_pipeline.sandbox.servicetitan.tables import Table
-from st_deltek_pipeline.sandbox.servicetitan.values import amount_of
+from st_deltek_pipeline.sandbox.servicetitan.values import amount_of, read_id
 from st_deltek_pipeline.sandbox.state import Row, StatePersistence
 
 # The live service writes these enumerations as numbers now and then (servicetitan.md section 2).
@@ -98,7 +98,8 @@ class ServiceTitanTwin:
         self.bills = Bills(self.book, first_day)
         self.purchasing = Purchasing(self.book, self.bills, lambda: self.switches)
         self._feeds = Feeds(f"{world.seed}/{world.month}/{world.servicetitan.tenant_id}", self.book.clock)
-        api = Starlette(routes=self._routes(), exception_handlers=_EXCEPTION_HANDLERS)
+        self.routes = self._routes()
+        api = Starlette(routes=self.routes, exception_handlers=_EXCEPTION_HANDLERS)
         self.app: ASGIApp = hooks.wrap(api, "servicetitan")
 
     @property
@@ -188,7 +189,7 @@ class ServiceTitanTwin:
         resource = self.book.resource(path)
         own = dict(fields)
         newest = next(reversed(self.book.rows(resource)), 0)
-        like = self.book.row(resource, own.pop("copyOf", newest))
+        like = self.book.row(resource, read_id("copyOf", own.pop("copyOf", newest)))
         made = {"id": self.book.next_id(resource), "createdOn": self.book.now()}
         return self._store({**like, **_row_fields(resource, like, own), **made}, resource)
 
@@ -216,8 +217,8 @@ class ServiceTitanTwin:
     def _store(self, row: Row, resource: Resource = INVOICES) -> Row:
         return self.book.store((resource, row))[0]
 
-    def _routes(self) -> list[BaseRoute]:
-        routes: list[BaseRoute] = [Route("/connect/token", self._issue_token, methods=["POST"])]
+    def _routes(self) -> list[Route]:
+        routes = [Route("/connect/token", self._issue_token, methods=["POST"])]
         marks = MarkCalls(self.book, self.payments, self.bills, self.deposits)
         calls = MoneyCalls(
             self.book,

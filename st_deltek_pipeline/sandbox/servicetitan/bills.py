@@ -30,6 +30,7 @@ from st_deltek_pipeline.sandbox.servicetitan.values import (
     midnight,
     money_text,
     read_amount,
+    read_choice,
     read_day,
     read_instant,
     reference,
@@ -273,7 +274,7 @@ class Bills:
             "amount": amount,
             "appliedAmount": amount,
             "status": "Unreconciled",
-            "syncStatus": fields.pop("syncStatus", "Posted"),
+            "syncStatus": read_choice("syncStatus", fields.pop("syncStatus", "Posted"), SYNC_STATUSES),
             "batch": None,
             "businessUnit": deepcopy(bill["businessUnit"]),
             "remittanceVendor": None,
@@ -350,8 +351,8 @@ class Bills:
             row[name] = self._lines(row, name, value)
         elif name in _INSTANTS:
             row[name] = read_instant(name, value)
-        elif name in _CHOICES and value not in _CHOICES[name]:
-            raise bad_value(name, f"One of {', '.join(_CHOICES[name])} is expected.")
+        elif name in _CHOICES:
+            row[name] = read_choice(name, value, _CHOICES[name])
         elif name in _MONEY and value is not None:
             row[name] = money_text(read_amount(name, value))
         else:
@@ -455,7 +456,7 @@ def _allocate(row: Row) -> None:
     weights = line_amounts({"items": items})
     if row["landedCostMethod"] != "ByValue" or not sum(weights):
         for item in items:
-            item |= dict.fromkeys((*_ALLOCATIONS, "fullyLandedUnitCost"))
+            item.update(dict.fromkeys((*_ALLOCATIONS, "fullyLandedUnitCost")))
         return
     landed = list(weights)
     for name, extra in _ALLOCATIONS.items():

@@ -14,7 +14,16 @@ from st_deltek_pipeline.sandbox.servicetitan.bodies import CreditMemoUpdate, Spl
 from st_deltek_pipeline.sandbox.servicetitan.book import Book
 from st_deltek_pipeline.sandbox.servicetitan.payments import rebalanced
 from st_deltek_pipeline.sandbox.servicetitan.receivables import BANK_DEPOSITS, CREDIT_MEMOS, INVOICES, PAYMENTS
-from st_deltek_pipeline.sandbox.servicetitan.values import amount_of, midnight, read_amount, read_day, reference
+from st_deltek_pipeline.sandbox.servicetitan.resource import SYNC_STATUSES
+from st_deltek_pipeline.sandbox.servicetitan.values import (
+    amount_of,
+    midnight,
+    read_amount,
+    read_choice,
+    read_day,
+    read_id,
+    reference,
+)
 from st_deltek_pipeline.sandbox.state import Row
 
 _USER = "office"
@@ -44,7 +53,7 @@ class CreditMemos:
             ApiError: 404 for an unknown invoice, 400 for a value that cannot be read.
         """
         fields = dict(wanted)
-        invoice = self._book.row(INVOICES, fields.pop("invoiceId", 0))
+        invoice = self._book.row(INVOICES, read_id("invoiceId", fields.pop("invoiceId", None)))
         amount = round_to_cents(read_amount("total", fields.pop("total", invoice["balance"])))
         day = read_day("date", fields.pop("date", self._first_day))
         key, now = self._book.next_id(CREDIT_MEMOS), self._book.now()
@@ -63,7 +72,7 @@ class CreditMemos:
             "location": deepcopy(invoice["location"]),
             "locationAddress": deepcopy(invoice["locationAddress"]),
             "businessUnit": deepcopy(invoice["businessUnit"]),
-            "syncStatus": fields.pop("syncStatus", "Posted"),
+            "syncStatus": read_choice("syncStatus", fields.pop("syncStatus", "Posted"), SYNC_STATUSES),
             "batch": None,
             "customFields": [],
             "createdOn": now,
@@ -215,7 +224,11 @@ class BankDeposits:
             ApiError: 404 for an unknown payment, 400 when one is void or deposited already.
         """
         fields = dict(wanted)
-        payments = [self._book.row(PAYMENTS, key) for key in dict.fromkeys(fields.pop("paymentIds", []))]
+        keys: Any = fields.pop("paymentIds", [])
+        if not isinstance(keys, list):
+            raise bad_value(name="paymentIds", message="A list of ids is expected.")
+        ids = dict.fromkeys(read_id("paymentIds", key) for key in cast("list[Any]", keys))
+        payments = [self._book.row(PAYMENTS, key) for key in ids]
         problems = [each["id"] for each in payments if each["deposit"] or not each["active"]]
         if problems or not payments:
             raise bad_value(

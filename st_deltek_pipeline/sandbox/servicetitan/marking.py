@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from st_deltek_pipeline.sandbox.servicetitan.answers import json_bytes
 from st_deltek_pipeline.sandbox.servicetitan.bills import Bills
@@ -54,7 +54,7 @@ class MarkCalls:
         self._bills = bills
         self._deposits = deposits
 
-    def routes(self, guard: Guard) -> list[BaseRoute]:
+    def routes(self, guard: Guard) -> list[Route]:
         """Return the routes, each behind the scope that it needs."""
         marked: list[tuple[Resource, Handler]] = [
             (INVOICES, self._list_call(INVOICES, Mark, "Invoice", lambda mark: (mark.invoice_id, mark.external_id))),
@@ -73,7 +73,7 @@ class MarkCalls:
             (AP_BILLS, self._mark_ap_bills),
             (BANK_DEPOSITS, self._mark_deposits),
         ]
-        routes: list[BaseRoute] = []
+        routes: list[Route] = []
         for resource, handler in marked:
             routes += writing_routes(resource, guard, ("POST", _MARK_PATH, handler))
         return [*routes, *writing_routes(PAYMENTS, guard, ("POST", "/status", self._set_payment_status))]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from st_deltek_pipeline.sandbox.servicetitan import filters as f
 from st_deltek_pipeline.sandbox.servicetitan.answers import json_bytes
@@ -72,7 +72,7 @@ class MoneyCalls:
         self._purchasing = purchasing
         self._switches = switches
 
-    def routes(self, guard: Guard) -> list[BaseRoute]:
+    def routes(self, guard: Guard) -> list[Route]:
         """Return the routes, each behind the scope that it needs."""
         memos, deposits = base_path(CREDIT_MEMOS), base_path(BANK_DEPOSITS)
         read_memos, read_deposits = f"{CREDIT_MEMOS.scope}:r", f"{BANK_DEPOSITS.scope}:r"

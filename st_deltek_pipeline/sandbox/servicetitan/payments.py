@@ -23,6 +23,7 @@ from st_deltek_pipeline.sandbox.servicetitan.values import (
     midnight,
     money_text,
     read_amount,
+    read_choice,
     read_day,
     read_instant,
     reference,
@@ -299,8 +300,8 @@ class Payments:
             raise bad_value(name, "A payment has no such field, or it cannot be changed.")
         elif name == "date":
             row[name] = read_instant(name, value)
-        elif name == "syncStatus" and value not in SYNC_STATUSES:
-            raise bad_value(name, f"One of {', '.join(SYNC_STATUSES)} is expected.")
+        elif name == "syncStatus":
+            row[name] = read_choice(name, value, SYNC_STATUSES)
         elif name in {"total", "unappliedAmount"} and value is not None:
             row[name] = money_text(read_amount(name, value))
         elif name == "appliedTo" and value is not None:

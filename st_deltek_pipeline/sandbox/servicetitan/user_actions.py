@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from st_deltek_pipeline.sandbox.servicetitan.answers import bad_value
 from st_deltek_pipeline.sandbox.servicetitan.app import ServiceTitanTwin
-from st_deltek_pipeline.sandbox.servicetitan.values import read_amount
+from st_deltek_pipeline.sandbox.servicetitan.values import read_amount, read_id
 from st_deltek_pipeline.sandbox.state import Row
 
 _CREATED = 201
@@ -49,24 +48,19 @@ class UserAction:
     status: int = _DONE
 
 
-def _whole(call: UserCall, name: str) -> int:
-    value: Any = call.body.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise bad_value(name, "The id of an invoice is expected.")
-    return value
-
-
 def _amount(call: UserCall) -> Decimal | None:
     value: Any = call.body.get("amount")
     return None if value is None else read_amount("amount", value)
 
 
 def _move(call: UserCall) -> Row:
-    return call.twin.payments.move(call.key, _whole(call, "from"), _whole(call, "to"), _amount(call))
+    return call.twin.payments.move(
+        call.key, read_id("from", call.body.get("from")), read_id("to", call.body.get("to")), _amount(call)
+    )
 
 
 def _apply(call: UserCall) -> Row:
-    return call.twin.payments.apply(call.key, _whole(call, "invoiceId"), _amount(call))
+    return call.twin.payments.apply(call.key, read_id("invoiceId", call.body.get("invoiceId")), _amount(call))
 
 
 USER_ACTIONS = (

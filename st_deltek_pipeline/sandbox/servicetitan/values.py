@@ -1,6 +1,6 @@
 """Reading what users and clients write into fields, and writing what rows hold. No row is changed here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -45,6 +45,28 @@ def read_instant(name: str, value: Any) -> str | None:  # noqa: ANN401 - as it c
 def midnight(day: date) -> str:
     """Return a day as rows write it."""
     return f"{day}{_MIDNIGHT}"
+
+
+def read_id(name: str, value: Any) -> int:  # noqa: ANN401 - as it came in JSON
+    """Return an id.
+
+    Raises:
+        ApiError: 400 when it is not a whole number.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise bad_value(name, "An id is expected.")
+    return value
+
+
+def read_choice(name: str, value: Any, values: Sequence[str]) -> str:  # noqa: ANN401 - as it came in JSON
+    """Return one value of an enumeration.
+
+    Raises:
+        ApiError: 400 when it is not one of them.
+    """
+    if value not in values:
+        raise bad_value(name, f"One of {', '.join(values)} is expected.")
+    return str(value)
 
 
 def read_amount(name: str, value: Any) -> Decimal:  # noqa: ANN401 - as it came in JSON

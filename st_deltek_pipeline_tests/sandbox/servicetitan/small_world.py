@@ -152,6 +152,9 @@ class Tenant:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def send(self, method: str, path: str, body: Any = None) -> requests.Response:
+        return self.session.request(method, self.address(path), json=body, timeout=TIMEOUT)
+
     def sign_in(self) -> None:
         form = {"grant_type": "client_credentials", "client_id": "cid.test", "client_secret": "cs1.test"}
         answer = requests.post(f"{self.url}/connect/token", data=form, timeout=TIMEOUT)

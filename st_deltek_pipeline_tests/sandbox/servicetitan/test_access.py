@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from st_deltek_pipeline.sandbox.servicetitan.switches import DEFAULT_SCOPES
-from st_deltek_pipeline_tests.sandbox.servicetitan.small_world import TIMEOUT, Tenant, served
+from st_deltek_pipeline_tests.sandbox.servicetitan.small_world import TENANT, TIMEOUT, Tenant, served
 
 INVOICES = "accounting/invoices"
 GOOD = {"grant_type": "client_credentials", "client_id": "cid.test", "client_secret": "cs1.test"}
@@ -63,6 +63,20 @@ def test_a_missing_scope_is_forbidden_and_named() -> None:
         assert answer.status_code == 403
         assert "tn.crm.customers:r" in answer.json()["title"]
         assert tenant.get(INVOICES).status_code == 200
+
+
+def test_every_call_of_the_twin_needs_a_scope_of_its_own() -> None:
+    with served(scopes=[]) as tenant:
+        for route in tenant.twin.routes:
+            if route.path == "/connect/token":
+                continue
+            path = route.path.replace("{tenant:int}", str(TENANT)).replace("{id:int}", "1").replace("{item:int}", "1")
+            for method in (route.methods or set()) - {"HEAD"}:
+                answer = tenant.session.request(method, f"{tenant.url}{path}", json={}, timeout=TIMEOUT)
+                assert answer.status_code == 403, (method, path)
+                needed = answer.json()["title"].split()[-1].rstrip(".")
+                assert needed in DEFAULT_SCOPES, needed
+                assert needed.endswith(":r" if method == "GET" else ":w")
 
 
 def test_an_expired_token_is_unauthorized_until_a_new_one_is_fetched(own_tenant: Tenant) -> None:

@@ -40,6 +40,33 @@ def test_servicepytan_reads_all_invoices_by_export(running: SandboxUnderTest) ->
     assert sorted(row["id"] for row in rows) == sorted(running.running.sandbox.world.servicetitan.invoices)
 
 
+def test_servicepytan_reads_all_payments(running: SandboxUnderTest) -> None:
+    world = running.running.sandbox.world.servicetitan.payments
+    connection = connect(running)
+    listed = Endpoint("accounting", "payments", connection).get_all({"pageSize": "50", "activeState": "All"})
+    exported = Endpoint("accounting", "payments", connection).export_all("payments")
+    for rows in (listed, exported):
+        assert {row["id"]: row["total"] for row in rows} == {key: row["total"] for key, row in world.items()}
+
+
+def test_servicepytan_reads_all_bills(running: SandboxUnderTest) -> None:
+    running.admin("POST", "servicetitan/bills", {"items": [{"quantity": 1, "cost": "5.00"}]})
+    world, connection = running.running.sandbox.world.servicetitan, connect(running)
+    exported = Endpoint("accounting", "inventory-bills", connection).export_all("inventory-bills")
+    amounts = {key: row["billAmount"] for key, row in world.inventory_bills.items()}
+    assert {row["id"]: row["billAmount"] for row in exported} == amounts
+    listed = Endpoint("accounting", "inventory-bills/paginated", connection).get_all({"pageSize": "50"})
+    active = {key for key, row in world.inventory_bills.items() if row["active"]}
+    assert {row["id"] for row in listed} == active
+    assert {
+        row["id"] for row in Endpoint("accounting", "inventory-bills", connection).get_many({"pageSize": "5000"})
+    } == active
+    newer = Endpoint("accounting", "ap-bills", connection).get_all({"pageSize": "50", "billType": "Procurement"})
+    assert {row["id"] for row in newer} == {
+        key for key, row in world.ap_bills.items() if row["billType"] == "Procurement"
+    }
+
+
 def test_servicepytan_reads_one_job(running: SandboxUnderTest) -> None:
     key = next(iter(running.running.sandbox.world.servicetitan.jobs))
     assert Endpoint("jpm", "jobs", connect(running)).get_one(key)["id"] == key
