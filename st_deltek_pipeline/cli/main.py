@@ -21,6 +21,7 @@ _COMMANDS = {
     "demo": LazyCommand(f"{_CLI}.demo", "demo", "See it work: five days of a contractor's invoices, tied out."),
     "sync": LazyCommand(f"{_CLI}.sync", "sync", "The main job: take in, post, reconcile; prints the tie-out."),
     "preview": LazyCommand(f"{_CLI}.preview", "preview", "Show exactly what a run would post, and its hash."),
+    "holds": LazyCommand(f"{_CLI}.holds", "holds", "What waits for something: list, show, retry, ignore, release."),
     "rules": LazyCommand(f"{_CLI}.rules", "rules", "Coding rules: which one decides a line, and what has none."),
     "up": LazyCommand(f"{_CLI}.up", "up", "The live system: Dagster's UI and daemon."),
     "connection": LazyCommand(f"{_CLI}.connection", "connection", "Connections: credentials, checks, the master key."),

@@ -118,7 +118,8 @@ def show_report(report: SyncReport) -> None:
     if report.tie_out is not None and report.tie_out.waiting:
         console.print(held_table(report.tie_out))
         console.print(
-            f"Which documents: --json, or the day's partition of {report.connection}/posted_invoices in Dagster."
+            f"Which documents: st-deltek holds list {report.connection}, or the day's partition of "
+            f"{report.connection}/posted_invoices in Dagster."
         )
 
 

@@ -1,6 +1,6 @@
 """The main job without a UI: take in, post every day that needs it, tie out. Each part is a Dagster run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ from st_deltek_pipeline.orchestration.presenting import ROW_COUNT
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.coding_check import Finding, rule_problems
-from st_deltek_pipeline.services.reconciliation import tie_out
+from st_deltek_pipeline.services.reconciliation import tie_out, tie_out_days
 from st_deltek_pipeline.services.staging import pending_days
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.command_lock import command_lock
@@ -33,6 +33,8 @@ class SyncRequest:
     Attributes:
         connection: The connection's name.
         first, last: Business days to post, whatever is pending; both or neither.
+        days: Single business days to post instead; those that cannot be posted (ahead, or a day off by now) are left
+            out.
         pinned_plan_hash: Send only if the (single) day's plan has this hash.
     """
 
@@ -40,6 +42,7 @@ class SyncRequest:
     first: date | None = None
     last: date | None = None
     pinned_plan_hash: str | None = None
+    days: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,14 @@ class _Synchronisation:
         result = None
         if days:
             self.progress.doing("tying out")
-            result = tie_out(self.pipeline.engine, self.wiring.connection, min(days), max(days), undated=wanted is None)
+            result = self._tie_out(days, request, undated=wanted is None)
         return SyncReport(self.wiring.name, taken_in.run_id, new_versions, misfits, reports, result)
+
+    def _tie_out(self, days: Sequence[date], request: SyncRequest, *, undated: bool) -> TieOut:
+        engine, connection = self.pipeline.engine, self.wiring.connection
+        if request.days:
+            return tie_out_days(engine, connection, days)
+        return tie_out(engine, connection, min(days), max(days), undated=undated)
 
     def _days_with_work(self, run_id: str) -> Sequence[date]:
         """Days with something to stage, to decide, to go on with, or held that may be released by now."""
@@ -170,12 +179,11 @@ class _Synchronisation:
             *undecided_days(engine, connection.name, Kind.INVOICE),
             *journal.days_with_work(Kind.INVOICE),
         }
-        newest = calendar.business_day(calendar.today(datetime.now(UTC)))
+        newest = _newest_day(self.wiring)
         later = [day for day in days if day > newest]
         if later:
             self.progress.done(f"documents dated ahead wait for their day: {len(later)} days after {newest}")
-        # A day that was posted before it became a day off has no partition any more; its key is the next one.
-        return sorted(day for day in days if day <= newest and calendar.is_business_day(day))
+        return _postable(days, self.wiring)
 
     def _post(self, day: date, pinned_plan_hash: str | None) -> DayReport:
         self.progress.doing(f"posting {day}")
@@ -198,7 +206,19 @@ class _Synchronisation:
         return report
 
 
+def _newest_day(wiring: Wiring) -> date:
+    return wiring.calendar.business_day(wiring.calendar.today(datetime.now(UTC)))
+
+
+def _postable(days: Iterable[date], wiring: Wiring) -> Sequence[date]:
+    newest = _newest_day(wiring)
+    # A day that was posted before it became a day off has no partition any more; its key is the next one.
+    return sorted(day for day in days if day <= newest and wiring.calendar.is_business_day(day))
+
+
 def _wanted_days(wiring: Wiring, request: SyncRequest) -> Sequence[date] | None:
+    if request.days:
+        return _postable(request.days, wiring)
     if request.first is None or request.last is None:
         return None
     if request.first > request.last:
@@ -207,7 +227,7 @@ def _wanted_days(wiring: Wiring, request: SyncRequest) -> Sequence[date] | None:
     if request.first < wiring.connection.start_date:
         message = f"{request.first} is before {wiring.name}'s start_date, {wiring.connection.start_date}."
         raise ConfigurationError(message, advice="Documents before it are never posted; correct the day or the file.")
-    newest = wiring.calendar.business_day(wiring.calendar.today(datetime.now(UTC)))
+    newest = _newest_day(wiring)
     if request.last > newest:
         message = f"{request.last} is in the future."
         raise ConfigurationError(message, advice=f"The last business day that can be posted is {newest}.")

@@ -1,7 +1,8 @@
 """The tie-out of a connection, as a value and as a pandas frame for reports."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
@@ -33,9 +34,29 @@ def tie_out(engine: Engine, settings: ConnectionSettings, first: date, last: dat
         ValueError: ``first`` or ``last`` is not a business day.
     """
     calendar = business_calendar(settings.calendar, first.year, last.year)
-    earliest = max(calendar.document_dates(first)[0], settings.start_date)
-    calendar.document_dates(last)
-    dates = [earliest + timedelta(days=number) for number in range((last - earliest).days + 1)]
+    days = list(calendar.business_days(first, last))
+    if not days or (days[0], days[-1]) != (first, last):
+        message = f"{first} or {last} is not a business day."
+        raise ValueError(message)
+    return tie_out_days(engine, settings, days, undated=undated)
+
+
+def tie_out_days(
+    engine: Engine, settings: ConnectionSettings, days: Sequence[date], *, undated: bool = False
+) -> TieOut:
+    """Compare ServiceTitan's totals with posted, held and ignored amounts of some business days.
+
+    Args:
+        engine: The database.
+        settings: The connection.
+        days: Business days, at least one; what lies between them is left out.
+        undated: Also count records whose date is not readable, which belong to no day.
+
+    Raises:
+        ValueError: One of them is not a business day.
+    """
+    calendar = business_calendar(settings.calendar, min(days).year, max(days).year)
+    dates = [dated for day in days for dated in calendar.document_dates(day) if dated >= settings.start_date]
     figures = document_figures(engine, settings.name, Kind.INVOICE, dates, undated=undated)
     ids = [figure.document_id for figure in figures]
     journaled = journaled_by_project(engine, settings.name, Kind.INVOICE, ids)

@@ -118,6 +118,7 @@ def decide_day(engine: Engine, settings: ConnectionSettings, business_day: date,
         )
     standings = journal.standings(Kind.INVOICE, known)
     recorded = journal.outcomes(Kind.INVOICE, known)
+    ignored = journal.ignored(Kind.INVOICE, known)
     rules = posting_rules(settings)
     decisions: dict[int, tuple[Invoice, Decision]] = {}
     for invoice in invoices:
@@ -135,6 +136,7 @@ def decide_day(engine: Engine, settings: ConnectionSettings, business_day: date,
             occupied=standing.occupied,
             previous=recorded.get(document_id),
             next_posting_no=standing.next_posting_no,
+            ignored=ignored.get(document_id),
         )
         decisions[document_id] = (invoice, decide(situation, rules, reference.periods))
     # The day that the newest version belongs to decides.

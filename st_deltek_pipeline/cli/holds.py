@@ -1,0 +1,182 @@
+"""``st-deltek holds``: the queue of documents that wait for something, and what a person decides about them."""
+
+import getpass
+from datetime import datetime
+
+import click
+
+from st_deltek_pipeline.cli.document_argument import read_document
+from st_deltek_pipeline.cli.exit_codes import ExitCode
+from st_deltek_pipeline.cli.output import json_option
+from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.settings import load_settings
+
+# What a command needs beyond click is imported when it runs, so that its --help answers at once.
+
+_REASON = click.Choice([reason.value for reason in HoldReason])
+
+_LIST_EPILOG = """\b
+Examples:
+  st-deltek holds list acme
+  st-deltek holds list acme --reason no_rule
+  st-deltek holds list acme --day 2026-10-05 --json
+"""
+
+_SHOW_EPILOG = """\b
+Example:
+  st-deltek holds show acme invoice:104417
+"""
+
+_RETRY_EPILOG = """\b
+Examples:
+  st-deltek holds retry acme invoice:104417
+  st-deltek holds retry acme --reason customer_without_firm
+  st-deltek holds retry acme --all
+
+\b
+Exit codes:
+  0  nothing of it is held any more
+  1  a cent differs or a document is unaccounted for
+  4  some of it is still held
+"""
+
+_IGNORE_EPILOG = """\b
+Examples:
+  st-deltek holds ignore acme invoice:104417 --reason "Paid in cash, booked by hand"
+  st-deltek holds ignore acme invoice:104417 --reason "Test customer" --by jane
+"""
+
+_RELEASE_EPILOG = """\b
+Example:
+  st-deltek holds release acme invoice:104417
+
+\b
+Exit codes:
+  0  released
+  4  its transaction file still differs in Vantagepoint
+"""
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:
+        message = "Your login has no name here; say who decides it with --by."
+        raise click.UsageError(message) from error
+
+
+def _required_words(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+    words = " ".join(value.split())
+    if not words:
+        message = "may not be empty."
+        raise click.BadParameter(message, param=parameter)
+    return words
+
+
+def _read_optional_document(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[Kind, int] | None:
+    return None if value is None else read_document(context, parameter, value)
+
+
+@click.group()
+def holds() -> None:
+    """Holds: documents that cannot be posted now, why, since when, and what would release them.
+
+    A hold ends by itself in the next run once its cause has gone. docs/holds.md says who does what.
+    """
+
+
+@holds.command("list", epilog=_LIST_EPILOG)
+@click.argument("name")
+@click.option("--reason", type=_REASON, metavar="CODE", help="Only this reason code.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only this business day.")
+@json_option
+def list_(*, name: str, reason: str | None, day: datetime | None, as_json: bool) -> None:
+    """List what is held of connection NAME, longest first, and the sums per reason."""
+    from st_deltek_pipeline.cli import holds_report  # noqa: PLC0415
+
+    holds_report.show_queue(load_settings(), name, reason=reason, day=day.date() if day else None, as_json=as_json)
+
+
+@holds.command(epilog=_SHOW_EPILOG)
+@click.argument("name")
+@click.argument("document", metavar="KIND:ID", callback=read_document)
+@json_option
+def show(*, name: str, document: tuple[Kind, int], as_json: bool) -> None:
+    """Show everything that is known about a document of connection NAME, held or not.
+
+    KIND:ID is a document by ServiceTitan's id. What was staged, how it is coded and which rules decided, what stands in
+    Vantagepoint, its transaction files, and its events in the journal.
+    """
+    from st_deltek_pipeline.cli import history_report  # noqa: PLC0415
+
+    history_report.show_document(load_settings(), name, document, as_json=as_json)
+
+
+@holds.command(epilog=_RETRY_EPILOG)
+@click.argument("name")
+@click.argument("document", metavar="[KIND:ID]", callback=_read_optional_document, required=False)
+@click.option("--reason", type=_REASON, metavar="CODE", help="Everything held for this reason code.")
+@click.option("--all", "everything", is_flag=True, help="Everything that is held.")
+@json_option
+def retry(
+    *, name: str, document: tuple[Kind, int] | None, reason: str | None, everything: bool, as_json: bool
+) -> ExitCode:
+    """Take in what is new, and run the business days of held documents of connection NAME again, through Dagster.
+
+    Whatever else of these days is new or under way goes on as well, as in st-deltek sync.
+    """
+    # Dagster takes a second to import; --help need not wait for it.
+    from st_deltek_pipeline.cli import holds_retry  # noqa: PLC0415
+
+    if [document is not None, reason is not None, everything].count(True) != 1:
+        message = "Give one of: a document, --reason, --all."
+        raise click.UsageError(message)
+    return holds_retry.retry(load_settings(), name, document=document, reason=reason, as_json=as_json)
+
+
+@holds.command(epilog=_IGNORE_EPILOG)
+@click.argument("name")
+@click.argument("document", metavar="KIND:ID", callback=read_document)
+@click.option("--reason", required=True, callback=_required_words, help="Why it shall not be posted, in your words.")
+@click.option(
+    "--by",
+    default=_login_name,
+    callback=_required_words,
+    metavar="WHO",
+    help="Who decides it. Default: your login name.",
+)
+@json_option
+def ignore(*, name: str, document: tuple[Kind, int], reason: str, by: str, as_json: bool) -> None:
+    """Do not post the current revision of a held document of connection NAME.
+
+    It stays in the tie-out as ignored, with reason and name, and in the journal. When the document changes, it is
+    decided about afresh. Refused for what is in a transaction file that is under way or held.
+    """
+    from st_deltek_pipeline.cli import holds_decisions  # noqa: PLC0415
+
+    holds_decisions.ignore(load_settings(), name, document, reason=reason, by=by, as_json=as_json)
+
+
+@holds.command(epilog=_RELEASE_EPILOG)
+@click.argument("name")
+@click.argument("document", metavar="KIND:ID", callback=read_document)
+@click.option(
+    "--by",
+    default=_login_name,
+    callback=_required_words,
+    metavar="WHO",
+    help="Who decides it. Default: your login name.",
+)
+@json_option
+def release(*, name: str, document: tuple[Kind, int], by: str, as_json: bool) -> ExitCode:
+    """Undo an ignore, or release a held transaction file of connection NAME after Vantagepoint was corrected.
+
+    A held file is compared with Vantagepoint again, all documents in it. Gone from there, it is planned again; entered
+    or posted exactly as it was sent, it goes on; still different, it stays held.
+    """
+    from st_deltek_pipeline.cli import holds_decisions  # noqa: PLC0415
+
+    return holds_decisions.release(load_settings(), name, document, by=by, as_json=as_json)

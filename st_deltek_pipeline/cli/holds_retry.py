@@ -1,0 +1,100 @@
+"""Carries out ``st-deltek holds retry``: the days of held documents again, through Dagster, as ``sync`` runs them."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import click
+from sqlalchemy import Engine
+
+from st_deltek_pipeline.cli.exit_codes import ExitCode
+from st_deltek_pipeline.cli.output import print_json
+from st_deltek_pipeline.cli.progress import LineProgress, SilentProgress
+from st_deltek_pipeline.cli.sync_report import report_as_data, show_report
+from st_deltek_pipeline.connections.files import find_connection
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.domain.hold_queue import HeldDocument
+from st_deltek_pipeline.domain.outcomes import OutcomeKind
+from st_deltek_pipeline.orchestration.syncing import SyncRequest, synchronise
+from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.database import ready_database
+from st_deltek_pipeline.store.holds import held_documents
+from st_deltek_pipeline.store.journal import Journal
+
+_RUN = "holds"
+
+
+def retry(
+    settings: Settings, name: str, *, document: tuple[Kind, int] | None, reason: str | None, as_json: bool
+) -> ExitCode:
+    """Run the business days of held documents again.
+
+    Args:
+        settings: The installation.
+        name: The connection.
+        document: Only this one: kind and id.
+        reason: Only what is held for this reason code.
+        as_json: Answer in JSON.
+
+    Returns:
+        ``HELD`` when some of them are still held, ``BROKEN`` when the days do not tie out.
+
+    Raises:
+        ConfigurationError: The document is not held, belongs to no day, or there is no such connection.
+        TransientError: Another synchronisation of this connection is running.
+    """
+    find_connection(settings, name)
+    engine = ready_database(settings)
+    try:
+        held = _selected(engine, name, document, reason)
+        days = sorted({each.outcome.business_day for each in held if each.outcome.business_day is not None})
+        if not days:
+            if as_json:
+                print_json({"connection": name, "retried": []})
+            else:
+                click.echo("Nothing of it is held that belongs to a business day.")
+            return ExitCode.OK
+        with SilentProgress() if as_json else LineProgress() as progress:
+            report = synchronise(settings, SyncRequest(name, days=tuple(days)), progress)
+        after = {each.outcome.document: _now(engine, each.outcome.document) for each in held}
+    finally:
+        engine.dispose()
+    if as_json:
+        retried = [
+            {"document": str(document), "outcome": kind, "reason": reason} for document, (kind, reason) in after.items()
+        ]
+        print_json({**report_as_data(report), "retried": retried})
+    else:
+        show_report(report)
+        _show(name, [kind for kind, _ in after.values()])
+    if not report.accounted_for:
+        return ExitCode.BROKEN
+    return ExitCode.HELD if any(kind == OutcomeKind.HELD for kind, _ in after.values()) else ExitCode.OK
+
+
+def _selected(
+    engine: Engine, name: str, document: tuple[Kind, int] | None, reason: str | None
+) -> Sequence[HeldDocument]:
+    if document is None:
+        return [each for kind in Kind for each in held_documents(engine, name, kind, reason=reason)]
+    kind, document_id = document
+    held = held_documents(engine, name, kind, document_ids=[document_id])
+    if not held:
+        message = f"{DocumentKey(name, kind, document_id)} is not held."
+        raise ConfigurationError(message, advice=f"What is held: st-deltek holds list {name}")
+    return held
+
+
+def _now(engine: Engine, document: DocumentKey) -> tuple[OutcomeKind, str]:
+    outcome = Journal(engine, document.connection, run_id=_RUN).outcomes(document.kind, [document.document_id])
+    found = outcome.get(document.document_id)
+    # Without a readable date it belongs to no day, is never decided about, and stays held.
+    return (found.outcome, found.reason) if found else (OutcomeKind.HELD, "unreadable")
+
+
+def _show(name: str, kinds: Sequence[OutcomeKind]) -> None:
+    counts = Counter(kind.value for kind in kinds)
+    parts = [f"{count:,} {kind.replace('_', ' ')}" for kind, count in sorted(counts.items())]
+    click.echo(f"Of {len(kinds):,} held before: {', '.join(parts)} now.")
+    if counts[OutcomeKind.HELD]:
+        click.echo(f"What is still held: st-deltek holds list {name}")
