@@ -85,6 +85,9 @@ class FileReader:
             sent = str(master.get(name) or "").strip()
             if sent not in {"", value}:
                 raise RuleError(errors.invalid_value(name, sent))
+        # Before anything else, so that a repeated request always hears that its document exists.
+        if file is not None and any(_key(row, kind.key) == key for row in file.masters):
+            raise RuleError(errors.already_exists(batch, *key))
         if file is None:
             file = TransactionFile(self._control({"Batch": batch}), [], [], transtype=kind.transtype)
         self._context.control = file.control

@@ -169,12 +169,14 @@ def check_bank(context: EntryContext, code: str) -> None:
 
 
 def check_liability(context: EntryContext, code: str) -> None:
-    """A liability code that is named exists in the company."""
+    """A liability code that is named exists in the company and is active."""
     if not code:
         return
     found = context.state.world.liability_codes.get(code)
     if found is None or found.get("Company", context.company) != context.company:
         raise RuleError(errors.does_not_exist("Liability Code", code))
+    if found.get("Status", _ACTIVE) != _ACTIVE:
+        raise RuleError(errors.inactive("Liability Code", code))
 
 
 def vendor(context: EntryContext, row: Row) -> None:
@@ -190,18 +192,19 @@ def voucher_terms(context: EntryContext, row: Row) -> None:
         raise RuleError(errors.required("Invoice Date"))
     firm, accounting = _vendor(context, row["Vendor"])
     control = context.control
-    row["LiabCode"] = row["LiabCode"] or control.get("DefaultLiab", "") or _liability_of(context, firm)
+    own = str(accounting.get("LiabCode") or "") or _liability_of(context, firm)
+    row["LiabCode"] = row["LiabCode"] or control.get("DefaultLiab", "") or own
     if not row["LiabCode"]:
         raise RuleError(errors.required("Liability Code"))
     check_liability(context, row["LiabCode"])
-    row["BankCode"] = row["BankCode"] or control.get("DefaultBank", "")
+    row["BankCode"] = row["BankCode"] or control.get("DefaultBank", "") or str(accounting.get("BankCode") or "")
     check_bank(context, row["BankCode"])
     row["PayTerms"] = row["PayTerms"] or str(accounting.get("PayTerms") or "")
     if not row["PayTerms"]:
         raise RuleError(errors.required("Payment Terms"))
     if row["PayTerms"] not in _PAY_TERMS:
         raise RuleError(errors.does_not_exist("Payment Terms", row["PayTerms"]))
-    if row["PayTerms"] == "Date" and not row["PayDate"]:
+    if row["PayTerms"] == "Date" and not row["PayDate"] and context.switches.pay_date_required:
         raise RuleError(errors.required("Payment Date"))
 
 

@@ -102,6 +102,7 @@ ACCOUNTING_TABLE = Table(
         *_flags("CheckPerVoucher", "MemoPrintOnCheck", "EFTAddenda", "EFTRemittance", "EFTClieOp"),
         text("ElectronicPaymentMethodID", 32),
         *texts(13, "RegAccount", "OHAccount"),
-        text("DefaultExpenseCode", 10),
+        *texts(10, "DefaultExpenseCode", "LiabCode", "BankCode"),
+        text("AccountNumber", 30),
     ),
 )

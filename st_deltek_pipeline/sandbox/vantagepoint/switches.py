@@ -108,6 +108,8 @@ class VantagepointSwitches:
     duplicate_vendor_invoice: Literal["accept", "refuse"] = "accept"
     # Section 4.3: that accounting data in the active company is needed is documented, its sentence was not found.
     vendor_without_accounting: Literal["sentence", "null_reference"] = "sentence"
+    # Section 4.3: terms of Date go by a date of the voucher; whether it can be left out was not found.
+    pay_date_required: bool = True
     # Section 4.4: one client pays vouchers by ledger/PP without posting, another posts the file afterwards.
     vendor_payments_posted_at_once: bool = True
 

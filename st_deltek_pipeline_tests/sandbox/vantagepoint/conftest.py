@@ -9,10 +9,12 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from st_deltek_pipeline.sandbox.contractor.world import VantagepointWorld
 from st_deltek_pipeline.sandbox.faults import RequestHooks
 from st_deltek_pipeline.sandbox.state import MemoryState, StatePersistence
 from st_deltek_pipeline.sandbox.vantagepoint.app import VantagepointTwin, build_vantagepoint_app
 from st_deltek_pipeline.sandbox.vantagepoint.switches import VantagepointSwitches
+from st_deltek_pipeline_tests.sandbox.vantagepoint.full_books import full_books
 from st_deltek_pipeline_tests.sandbox.vantagepoint.small_world import MovableClock, Office, small_world
 
 
@@ -42,16 +44,19 @@ def served() -> Iterator[_Served]:
 
 
 OpenOffice = Callable[..., Office]
+"""Takes a persistence, a world, and switches by name."""
 
 
 @pytest.fixture
 def open_office(served: _Served) -> OpenOffice:
     """Return a function that builds a twin with some switches, serves it, and signs in."""
 
-    def build(persistence: StatePersistence | None = None, **switches: Any) -> Office:
+    def build(
+        persistence: StatePersistence | None = None, *, world: VantagepointWorld | None = None, **switches: Any
+    ) -> Office:
         clock = MovableClock()
         twin: VantagepointTwin = build_vantagepoint_app(
-            small_world(),
+            world or small_world(),
             switches=VantagepointSwitches(**switches),
             persistence=persistence or MemoryState(),
             hooks=RequestHooks(),
@@ -68,3 +73,9 @@ def open_office(served: _Served) -> OpenOffice:
 def office(open_office: OpenOffice) -> Office:
     """Return a signed-in user of a twin with every switch at its default."""
     return open_office()
+
+
+@pytest.fixture
+def books(open_office: OpenOffice) -> Office:
+    """Return a signed-in user of a database with banks, vendors and liability codes."""
+    return open_office(world=full_books())

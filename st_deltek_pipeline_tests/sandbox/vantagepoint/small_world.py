@@ -175,6 +175,24 @@ class Office:
     def enter(self, body: object) -> requests.Response:
         return self.send("POST", "DataEntry/inControl", body)
 
+    def enter_as(self, prefix: str, body: object) -> requests.Response:
+        """Enter a file of another type, for example ``cr``."""
+        return self.send("POST", f"DataEntry/{prefix}Control", body)
+
+    def refusal_as(self, prefix: str, body: object) -> str:
+        """Enter a file of another type that must be refused with 400, and return the sentence."""
+        answer = self.enter_as(prefix, body)
+        assert answer.status_code == 400, answer.text
+        return answer.json()["message"]
+
+    def book(self, prefix: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Enter and post a file of a type, and return its rows of the ledger."""
+        answer = self.enter_as(prefix, body)
+        assert answer.status_code == 201, answer.text
+        result = self.post(body["Batch"], transtype=prefix.upper())
+        assert result.posted == ["1"], result.message
+        return self.get(f"PSALedger/{prefix.upper()}", **where(("Batch", "=", body["Batch"])))
+
     def refusal(self, body: object) -> str:
         """Enter a file that must be refused with 400, and return the sentence."""
         answer = self.enter(body)

@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from st_deltek_pipeline.sandbox.contractor.world import VantagepointWorld
 from st_deltek_pipeline.sandbox.faults import RequestHooks
 from st_deltek_pipeline.sandbox.state import MemoryState
 from st_deltek_pipeline.sandbox.vantagepoint.app import VantagepointTwin, build_vantagepoint_app
@@ -15,9 +16,26 @@ from st_deltek_pipeline.sandbox.vantagepoint.calls import Call
 from st_deltek_pipeline.sandbox.vantagepoint.conventions import parse_query, select
 from st_deltek_pipeline.sandbox.vantagepoint.entry import EntryEndpoints
 from st_deltek_pipeline.sandbox.vantagepoint.errors import ApiError, RuleError
+from st_deltek_pipeline.sandbox.vantagepoint.firms import (
+    change_firm,
+    create_accounting,
+    create_address,
+    create_firm,
+)
 from st_deltek_pipeline.sandbox.vantagepoint.ledger import Ledger
 from st_deltek_pipeline.sandbox.vantagepoint.switches import VantagepointSwitches
-from st_deltek_pipeline.sandbox.vantagepoint.transaction_types import INVOICE
+from st_deltek_pipeline.sandbox.vantagepoint.transaction_types import ENTERED_TYPES, INVOICE, TransactionType
+from st_deltek_pipeline_tests.sandbox.vantagepoint.full_books import (
+    applied,
+    check,
+    cost,
+    full_books,
+    journal,
+    receipt,
+    receipts,
+    voucher,
+    vouchers,
+)
 from st_deltek_pipeline_tests.sandbox.vantagepoint.small_world import detail, invoice_file, master, small_world
 
 _AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, places=2)
@@ -26,16 +44,30 @@ _values = _scalars | st.lists(_scalars, max_size=2) | st.dictionaries(st.text(ma
 _FIELDS = st.sampled_from([*master(), *detail(), "Batch", "Total", "Period", "Company", "Seq", "RetAmount", "Bogus"])
 
 
-def _twin() -> VantagepointTwin:
+_OTHER_FIELDS = st.sampled_from([
+    *receipt(), *applied(), *voucher(), *cost(), "CheckNo", "Payee", "DebitAmount", "CreditsTotal", "DefaultBank",
+    "DefaultLiab", "LiabCode", "PayTerms", "Retainer", "NetAmount", "apDetailTax", "Batch", "Total", "Bogus",
+])  # fmt: skip
+_FIRM_BODIES = st.dictionaries(
+    st.sampled_from([
+        "Name", "Category", "VendorInd", "ClientInd", "Client", "Vendor", "ClientID", "Org", "Type", "Status",
+        "PrimaryCountry", "CLAddress", "VEAccounting", "Address", "Address1", "PrimaryInd", "CLAddressID", "Company",
+        "PayTerms", "Bogus",
+    ]),
+    _values | st.sampled_from(["Y", "V1", "000056", "A0", "New", [{"Address": "Main"}], [{"PayTerms": "Next"}]]),
+)  # fmt: skip
+
+
+def _twin(world: VantagepointWorld | None = None) -> VantagepointTwin:
     return build_vantagepoint_app(
-        small_world(), switches=VantagepointSwitches(), persistence=MemoryState(), hooks=RequestHooks()
+        world or small_world(), switches=VantagepointSwitches(), persistence=MemoryState(), hooks=RequestHooks()
     )
 
 
-def _enter(twin: VantagepointTwin, body: object) -> bool:
+def _enter(twin: VantagepointTwin, body: object, kind: TransactionType = INVOICE) -> bool:
     content = msgspec.json.Encoder(decimal_format="number").encode(body)
     try:
-        EntryEndpoints(INVOICE).create_file(Call(twin.state, Ledger([]), "integration", {}, (), content))
+        EntryEndpoints(kind).create_file(Call(twin.state, Ledger([]), "integration", {}, (), content))
     except (RuleError, ApiError):
         return False
     return True
@@ -51,6 +83,48 @@ def test_a_file_with_any_values_is_entered_whole_or_not_at_all(place: str, chang
     twin = _twin()
     entered = _enter(twin, body)
     assert len(twin.state.files) == int(entered)
+
+
+@given(
+    kind=st.sampled_from([kind for kind in ENTERED_TYPES if kind is not INVOICE]),
+    place=st.sampled_from(["Control", "Master", "Detail"]),
+    changes=st.dictionaries(_OTHER_FIELDS, _values, min_size=1),
+)
+def test_a_file_of_any_type_with_any_values_is_entered_whole_or_not_at_all(
+    kind: TransactionType, place: str, changes: dict[str, Any]
+) -> None:
+    files = {
+        "cr": receipts("B1", details=[applied(Invoice="")]),
+        "ap": vouchers("B1"),
+        "cv": check("cv", "B1"),
+        "cd": check("cd", "B1"),
+        "je": journal("B1", [("5000.00", "1.00", ""), ("2000.00", "", "1.00")]),
+    }
+    body = files[kind.prefix]
+    (body if place == "Control" else body[f"{kind.prefix}{place}"][0]).update(changes)
+    twin = _twin(full_books())
+    entered = _enter(twin, body, kind)
+    assert len(twin.state.files) == int(entered)
+
+
+@given(path=st.sampled_from(["firm", "firm/V1", "firm/V1/address", "accounting"]), body=_FIRM_BODIES)
+def test_any_firm_is_written_or_refused(path: str, body: dict[str, Any]) -> None:
+    handlers = {
+        "firm": create_firm,
+        "firm/V1": change_firm,
+        "firm/V1/address": create_address,
+        "accounting": create_accounting,
+    }
+    twin = _twin(full_books())
+    before = len(twin.state.world.firms)
+    content = msgspec.json.Encoder(decimal_format="number").encode(body)
+    try:
+        answer = handlers[path](Call(twin.state, Ledger([]), "integration", {"key": "V1"}, (), content))
+    except (RuleError, ApiError):
+        created = 0
+    else:
+        created = int(answer.status == 201 and path == "firm")
+    assert len(twin.state.world.firms) == before + created
 
 
 @given(body=_values)
