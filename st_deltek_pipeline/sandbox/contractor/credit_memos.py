@@ -49,7 +49,13 @@ class CreditMemos:
 
 
 def credit_memo_rows(
-    seed: int, first: date, closed_days: frozenset[date], unpaid: Sequence[Row], staff: Staff, *, troubled: int
+    seed: int,
+    first: date,
+    closed_days: frozenset[date],
+    unpaid: Sequence[Row],
+    staff: Staff,
+    *,
+    troubled: Sequence[Row],
 ) -> CreditMemos:
     """Make the month's credit memos.
 
@@ -59,7 +65,7 @@ def credit_memo_rows(
         closed_days: Public holidays.
         unpaid: Postable invoices that nobody has paid anything on.
         staff: Who writes credit memos.
-        troubled: How many of each trouble.
+        troubled: Invoices for memos in trouble, one of each trouble for each; none in the clean scenario.
 
     Returns:
         Applied in full or in part to one invoice, to several of one customer, or to none yet; one is voided and one
@@ -77,10 +83,9 @@ def credit_memo_rows(
             memo["active"] = False
         elif place == _PENDING_PLACE:
             memo["syncStatus"], memo["batch"] = "Pending", None
-    rest = groups[len(ordinary) :] or groups
     for trouble in CreditMemoTrouble:
-        for number in range(troubled if rest else 0):
-            memo = writer.write(rest[number % len(rest)][:1], applied=True)
+        for row in troubled:
+            memo = writer.write([row], applied=True)
             _spoil(memo, trouble)
             writer.made.awkward[trouble.value].append(memo["id"])
     return writer.made

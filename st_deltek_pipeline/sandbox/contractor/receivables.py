@@ -40,6 +40,7 @@ def collect(
     drafts = Cashier(world.seed, first).receive(payable, clientele.also_vendors)
     touched = {part.invoice["id"] for draft in drafts for part in draft.applications}
     unpaid = [row for row in payable if row["id"] not in touched and Decimal(row["total"]) > 0]
+    for_memos: list[Row] = []
     troubles: dict[PaymentTrouble, list[Draft]] = {}
     if troubled:
         business_days = [day for day in days_of(first) if is_business_day(day, closed_days)]
@@ -50,6 +51,8 @@ def collect(
             pending=[row for row in tenant.invoices.values() if _is_unposted(row)],
         )
         troubles = troubled_drafts(first, business_days, targets, troubled)
+        for_memos = _some([*unpaid[-troubled:], *reserved, *targets.held], troubled)
+        unpaid = unpaid[:-troubled]
     drafts += [draft for some in troubles.values() for draft in some]
 
     rows = PaymentRows(world.seed, closed_days, staff).write(drafts)
@@ -59,7 +62,7 @@ def collect(
         world.awkward[trouble.value] = ids
         for payment_id in ids:
             spoil(rows[payment_id], trouble)
-    memos = credit_memo_rows(world.seed, first, closed_days, unpaid, staff, troubled=troubled)
+    memos = credit_memo_rows(world.seed, first, closed_days, unpaid, staff, troubled=for_memos)
     tenant.credit_memos = memos.rows
     world.awkward.update(memos.awkward)
     in_trouble = {payment_id for trouble in PaymentTrouble for payment_id in world.awkward[trouble.value]}
@@ -74,6 +77,10 @@ def collect(
 
 def _is_ready(row: Row) -> bool:
     return row["active"] and row["syncStatus"] in _READY and row["total"] not in (None, "0.00")
+
+
+def _some(rows: list[Row], count: int) -> list[Row]:
+    return [rows[place % len(rows)] for place in range(count)]
 
 
 def _is_known(row: Row) -> bool:

@@ -17,3 +17,8 @@ def month_world() -> World:
 @pytest.fixture(scope="session")
 def clean_world() -> World:
     return generate(SEED, MONTH, invoices=1800, scenario="clean")
+
+
+@pytest.fixture(scope="session")
+def default_month() -> World:
+    return generate(SEED, MONTH)

@@ -69,6 +69,8 @@ def test_any_month_and_any_small_volume_can_be_made(month: str, invoices: int) -
     assert len(world.servicetitan.invoices) == invoices
     troubled = generate(5, month, invoices=invoices)
     assert len(troubled.servicetitan.invoices) >= max(invoices, 2 * len(Trouble))
+    assert {kind: ids for kind, ids in troubled.awkward.items() if len(ids) < 2} == {}
+    assert {kind: ids for kind, ids in world.awkward.items() if ids} == {}
 
 
 @pytest.mark.parametrize(("month", "invoices"), [("2026-13", 10), ("October", 10), ("2026-10", 0)])
