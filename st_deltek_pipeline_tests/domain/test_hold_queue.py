@@ -1,0 +1,50 @@
+"""The queue is summed up by reason: how many, how much, since when, and what would release them."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from st_deltek_pipeline.domain.hold_queue import HeldDocument, ReasonSum, sum_by_reason
+from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
+from st_deltek_pipeline_tests.domain.builders import DAY, invoice
+
+NOON = datetime(2026, 10, 7, 12, tzinfo=UTC)
+
+
+def held(reason: HoldReason, amount: str, *, hours_ago: int = 0) -> HeldDocument:
+    document = invoice(amount)
+    outcome = DocumentOutcome(
+        document=document.key,
+        revision=1,
+        revision_hash=document.revision_hash,
+        business_day=DAY,
+        outcome=OutcomeKind.HELD,
+        reason=reason.value,
+        message="",
+        words="",
+        amount=Decimal(amount),
+        project="",
+    )
+    age = timedelta(hours=hours_ago)
+    return HeldDocument(outcome, NOON - age, age, document.number, document.customer_name)
+
+
+def test_most_documents_come_first_and_the_oldest_is_named() -> None:
+    queue = [
+        held(HoldReason.REFUSED, "500.00"),
+        held(HoldReason.NO_RULE, "10.00"),
+        held(HoldReason.NO_RULE, "-2.50", hours_ago=30),
+    ]
+    assert sum_by_reason(queue) == (
+        ReasonSum("no_rule", 2, Decimal("7.50"), NOON - timedelta(hours=30)),
+        ReasonSum("refused", 1, Decimal("500.00"), NOON),
+    )
+
+
+def test_every_reason_says_what_would_release_it() -> None:
+    assert [reason for reason in HoldReason if not held(reason, "1.00").advice] == []
+    assert sum_by_reason([held(HoldReason.NO_RULE, "1.00")])[0].advice == held(HoldReason.NO_RULE, "1.00").advice
+
+
+def test_an_empty_queue_has_no_sums() -> None:
+    assert sum_by_reason([]) == ()
