@@ -153,7 +153,7 @@ class _FirmWrite:
         firm = {**defaults, **sent}
         firm["SortName"] = firm["SortName"] or " ".join(firm["Name"].split()).upper()[:40]
         firm["CreateDate"] = firm["ModDate"] = self._moment
-        self._check_values(firm, sent)
+        self._check_values(firm, sent, {})
         if firm["ClientID"] in self._world.firms:
             raise RuleError(errors.already_exists(firm["ClientID"]))
         firm["Client"] = self._number("Firm", "Client", sent.get("Client", ""), "")
@@ -168,7 +168,7 @@ class _FirmWrite:
             raise RuleError(errors.invalid_value("ClientID", sent["ClientID"]))
         changed = {**firm, **sent, "ClientID": firm["ClientID"], "ModDate": self._moment}
         changed["CreateDate"] = firm.get("CreateDate", "")
-        self._check_values(changed, sent)
+        self._check_values(changed, sent, firm)
         if "Client" in sent:
             changed["Client"] = self._number("Firm", "Client", sent["Client"], firm.get("Client", ""))
         changed["Vendor"] = self._vendor_code(changed, sent, str(firm.get("Vendor") or ""))
@@ -256,9 +256,11 @@ class _FirmWrite:
                 raise RuleError(errors.does_not_exist("Company", values["Company"]))
         return values
 
-    def _check_values(self, firm: Row, sent: Row) -> None:
+    def _check_values(self, firm: Row, sent: Row, before: Row) -> None:
         if self._checks_required:
-            self._check_required(firm, sent)
+            # Sending back the blank that was read is no change.
+            blanked = sent.get("Type") == "" and before.get("Type") != ""
+            self._check_required(firm, blanked=blanked)
         if sent.get("Status", "A") not in _STATUSES:
             raise RuleError(errors.invalid_value("Status", sent["Status"]))
         org = sent.get("Org", "")
@@ -270,8 +272,8 @@ class _FirmWrite:
         if currency and currency not in known:
             raise RuleError(errors.does_not_exist("Currency Code", currency))
 
-    def _check_required(self, firm: Row, sent: Row) -> None:
-        if self._switches.blank_relationship_refused and sent.get("Type") == "":
+    def _check_required(self, firm: Row, *, blanked: bool) -> None:
+        if self._switches.blank_relationship_refused and blanked:
             raise RuleError(errors.provide(_LABELS["Type"], "Firm"))
         for name in self._switches.required_firm_fields:
             # A vendor type is asked of vendors only.

@@ -167,6 +167,14 @@ def test_a_put_may_repeat_a_number_unpadded_but_not_change_it(books: Office) -> 
     assert "not valid for field ClientID" in _refused(books.send("PUT", "firm/V1", {"ClientID": "V2"}))
 
 
+def test_a_firm_may_be_sent_back_as_it_was_read(books: Office) -> None:
+    firm = _vendor(books)
+    path = f"firm/{firm['ClientID']}"
+    assert books.send("PUT", path, firm).status_code == 200
+    assert books.get(path) == [firm]
+    assert _refused(books.send("PUT", "firm/V1", {"Type": ""})) == "Please provide a Relationship for table Firm."
+
+
 def test_an_unknown_firm_is_404(books: Office) -> None:
     for method, path in (("PUT", "firm/NONE"), ("GET", "firm/NONE/address"), ("POST", "firm/NONE/address")):
         assert books.send(method, path, {} if method != "GET" else None).status_code == 404
