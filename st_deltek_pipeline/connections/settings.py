@@ -118,6 +118,7 @@ class PostingSettings(_Model):
     ready_when: Literal["posted", "completed"] = "posted"
     customer_firm: Literal["required", "optional"] = "required"
     invoice_lines: Literal["summary", "item"] = "summary"
+    tax_lines: Literal["by_zone", "by_authority"] = "by_zone"
     zero_documents: Literal["ignore", "post"] = "ignore"
     closed_period: Literal["hold", "first_open"] = "hold"
 

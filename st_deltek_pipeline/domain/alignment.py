@@ -6,7 +6,7 @@ does not know what was posted before (``postings``) nor which period is open (``
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from st_deltek_pipeline.domain.coding import Coding, LineFacts, LineKind, Rule, code_line
@@ -14,12 +14,20 @@ from st_deltek_pipeline.domain.documents import Invoice
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.reference import Firm, ReferenceData
+from st_deltek_pipeline.domain.sales_tax import TaxSplit, TaxZone, split_sales_tax
 
 # InvoiceSection codes of Vantagepoint (vantagepoint.md section 4.1).
 INVOICE_SECTIONS = frozenset("FLCEUATI")
 
 REQUIRED_FIELDS = ("wbs1", "account", "section")
 """Fields of a coding without which no amount can be posted."""
+
+
+_LINE_WORDS = {
+    LineKind.ITEM: "an item",
+    LineKind.TAX: "sales tax",
+    LineKind.TAX_ROUNDING: "the rounding of sales tax (line: tax_rounding)",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -29,7 +37,8 @@ class LineKey:
     Attributes:
         wbs2, wbs3: Empty for a project without that level.
         invoice: The invoice number as ServiceTitan spells it (Vantagepoint may pad it).
-        item: ServiceTitan's line id where lines are posted item by item, else empty.
+        item: ServiceTitan's line id where lines are posted item by item; which authority's tax it is where tax is
+            split by authority; else empty.
     """
 
     wbs1: str
@@ -66,7 +75,8 @@ class LineToCode:
 
     Attributes:
         amount: Whole cents; positive increases the receivable.
-        item: ServiceTitan's line id, or ``tax``.
+        item: ServiceTitan's line id, or something that begins with ``tax``.
+        stands_alone: It stays a line of its own, even where lines are posted as a summary.
         tax_basis: For tax lines, the amount the tax was computed on; otherwise 0.00.
     """
 
@@ -75,6 +85,7 @@ class LineToCode:
     description: str
     item: str
     tax_basis: Decimal = ZERO
+    stands_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,7 @@ class AlignmentRules:
 
     Attributes:
         code_zero_documents: Code the lines of an invoice whose every amount is zero, so that it can be posted.
+        tax_zones: Zones whose sales tax is split by authority, by id; the tax of others is one line.
     """
 
     coding: Sequence[Rule]
@@ -100,6 +112,7 @@ class AlignmentRules:
     one_line_per_item: bool
     longest_invoice_number: int
     code_zero_documents: bool
+    tax_zones: Mapping[int, TaxZone] = field(default_factory=dict[int, TaxZone])
 
 
 class FirmIndex:
@@ -135,7 +148,7 @@ def align_invoice(invoice: Invoice, rules: AlignmentRules, reference: ReferenceD
         Lines whose amounts sum to the invoice's total exactly, or the first hold found.
     """
     firm: Firm | None = None
-    hold = _amounts_hold(invoice) or _header_hold(invoice, rules)
+    hold = _amounts_hold(invoice) or tax_split_hold(invoice, rules) or _header_hold(invoice, rules)
     if hold is None and rules.customer_firm_required:
         firm, hold = _find_firm(invoice, firms)
     if hold is not None:
@@ -148,9 +161,13 @@ def align_invoice(invoice: Invoice, rules: AlignmentRules, reference: ReferenceD
         if hold is not None:
             return Alignment(invoice, (), hold)
         line = CodedAmount(
-            key=_line_key(invoice, coded.coding, to_code.item if rules.one_line_per_item else ""),
+            key=_line_key(
+                invoice, coded.coding, to_code.item if rules.one_line_per_item or to_code.stands_alone else ""
+            ),
             amount=to_code.amount,
-            description=to_code.description if rules.one_line_per_item else _summary_description(facts),
+            description=facts.business_unit
+            if facts.line is LineKind.ITEM and not rules.one_line_per_item
+            else to_code.description,
             organization=coded.coding.organization or "",
             tax_basis=to_code.tax_basis,
             decided_by=coded.decided_by,
@@ -168,7 +185,8 @@ def lines_to_code(invoice: Invoice, rules: AlignmentRules) -> Iterable[LineToCod
         rules: The connection's rules and settings.
 
     Returns:
-        Items in the invoice's order, then its sales tax; amounts of zero only where zeros are posted.
+        Items in the invoice's order, then its sales tax, by authority where the rules say so; amounts of zero only
+        where zeros are posted. They sum to the invoice's items and sales tax exactly.
     """
 
     # The invoice's own business unit decides for all its lines: a receivable belongs to one project.
@@ -191,9 +209,51 @@ def lines_to_code(invoice: Invoice, rules: AlignmentRules) -> Iterable[LineToCod
         if line.total != ZERO or (all_zero and rules.code_zero_documents):
             item = facts(LineKind.ITEM, line.item_type, line.sku, line.gl_account or "")
             yield LineToCode(item, line.total, line.description, str(line.line_id))
-    if invoice.sales_tax != ZERO:
+    split = _tax_split(invoice, rules)
+    if split is not None and len(split.parts) == 1:
+        (part,) = split.parts
+        tax = replace(facts(LineKind.TAX), tax_name=part.rate.name)
+        yield LineToCode(tax, part.amount, "Sales tax", "tax", part.basis)
+    elif split is not None:
+        for part in split.parts:
+            if part.amount != ZERO:
+                tax = replace(facts(LineKind.TAX), tax_name=part.rate.name)
+                name = f"Sales tax {part.rate.name}".rstrip()
+                yield LineToCode(tax, part.amount, name, part.item, part.basis, stands_alone=True)
+        if split.rounding != ZERO:
+            rounding = facts(LineKind.TAX_ROUNDING)
+            yield LineToCode(rounding, split.rounding, "Sales tax rounding", "tax_rounding", stands_alone=True)
+    elif invoice.sales_tax != ZERO:
         basis = total(line.total for line in invoice.lines if line.taxable)
         yield LineToCode(facts(LineKind.TAX), invoice.sales_tax, "Sales tax", "tax", basis)
+
+
+def tax_split_hold(invoice: Invoice, rules: AlignmentRules) -> Hold | None:
+    """Hold an invoice whose sales tax is to be split by authority and is not what the zone's rates give.
+
+    Args:
+        invoice: A staged invoice.
+        rules: The connection's rules and settings.
+    """
+    split = _tax_split(invoice, rules)
+    if split is None or split.adds_up:
+        return None
+    zone = rules.tax_zones[invoice.tax_zone_id or 0]
+    computed = total(part.amount for part in split.parts)
+    message = (
+        f"{invoice.key}: the rates of tax zone {zone.name!r} ({', '.join(map(str, zone.rates))}) give {computed}, the "
+        f"sales tax is {invoice.sales_tax}. More than one cent per rate is no rounding: the rates may have changed "
+        f"since, or others were charged. With posting.tax_lines: by_zone the tax is one line."
+    )
+    return Hold(HoldReason.AMOUNTS_DO_NOT_ADD_UP, message)
+
+
+def _tax_split(invoice: Invoice, rules: AlignmentRules) -> TaxSplit | None:
+    zone = rules.tax_zones.get(invoice.tax_zone_id or 0)
+    # A customer who is exempt pays nothing in any zone.
+    if zone is None or invoice.sales_tax == ZERO:
+        return None
+    return split_sales_tax(zone, invoice.lines, invoice.sales_tax)
 
 
 def missing_fields(coding: Coding) -> tuple[str, ...]:
@@ -259,9 +319,10 @@ def _describe(facts: LineFacts) -> str:
         "SKU": facts.sku,
         "ServiceTitan account": facts.gl_account,
         "tax zone": facts.tax_zone,
+        "tax": facts.tax_name,
     }
     details = ", ".join(f"{name} {value!r}" for name, value in said.items() if value)
-    return f"{'sales tax' if facts.line is LineKind.TAX else 'an item'} of {details}"
+    return f"{_LINE_WORDS[facts.line]} of {details}"
 
 
 def _reference_hold(invoice: Invoice, coding: Coding, reference: ReferenceData) -> Hold | None:
@@ -344,10 +405,6 @@ def _line_key(invoice: Invoice, coding: Coding, item: str) -> LineKey:
         tax_code=coding.tax_code or "",
         item=item,
     )
-
-
-def _summary_description(facts: LineFacts) -> str:
-    return "Sales tax" if facts.line is LineKind.TAX else facts.business_unit
 
 
 def _merged(first: CodedAmount, second: CodedAmount) -> CodedAmount:

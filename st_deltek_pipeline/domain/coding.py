@@ -15,6 +15,8 @@ class LineKind(StrEnum):
 
     ITEM = "item"
     TAX = "tax"
+    TAX_ROUNDING = "tax_rounding"
+    """What the parts of a tax that was split by authority leave of it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class LineFacts:
     sku: str = ""
     gl_account: str = ""
     tax_zone: str = ""
+    tax_name: str = ""
     project: str = ""
 
 

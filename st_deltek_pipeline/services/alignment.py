@@ -11,6 +11,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.alignment import AlignmentRules, FirmIndex, align_invoice
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.services.tax_zones import tax_zones_to_split_by
 from st_deltek_pipeline.store.mapping import alignments_of_day, replace_alignments
 from st_deltek_pipeline.store.reference import load_reference
 from st_deltek_pipeline.store.staged import invoices_of_day
@@ -37,14 +38,20 @@ class AlignmentResult:
         return total(self.held_totals.values())
 
 
-def alignment_rules(settings: ConnectionSettings) -> AlignmentRules:
-    """Read the alignment rules from a connection's settings."""
+def alignment_rules(engine: Engine, settings: ConnectionSettings) -> AlignmentRules:
+    """Read the alignment rules from a connection's settings.
+
+    Args:
+        engine: The database, read only where sales tax is split by the rates of tax zones.
+        settings: The connection.
+    """
     return AlignmentRules(
         coding=settings.rules,
         customer_firm_required=settings.posting.customer_firm == "required",
         one_line_per_item=settings.posting.invoice_lines == "item",
         longest_invoice_number=settings.vantagepoint.longest_invoice_number,
         code_zero_documents=settings.posting.zero_documents == "post",
+        tax_zones=tax_zones_to_split_by(engine, settings),
     )
 
 
@@ -63,7 +70,7 @@ def align_day(engine: Engine, settings: ConnectionSettings, business_day: date, 
     invoices = invoices_of_day(engine, settings.name, business_day)
     reference = load_reference(engine, settings.name)
     firms = FirmIndex(reference.firms.values())
-    rules = alignment_rules(settings)
+    rules = alignment_rules(engine, settings)
     alignments = [align_invoice(invoice, rules, reference, firms) for invoice in invoices]
     with engine.begin() as connection:
         stored = alignments_of_day(

@@ -28,7 +28,7 @@ class ExplainedLine:
     """One line of a document, and what the rules make of it.
 
     Attributes:
-        item: ServiceTitan's line id, or ``tax``.
+        item: ServiceTitan's line id, or something that begins with ``tax``.
         facts: What rules may match on, without what the document does not say.
         decided_by: Coding field to the name of the rule that gave it.
         missing: Required fields that no rule gave.
@@ -101,7 +101,7 @@ def explain_document(engine: Engine, settings: ConnectionSettings, document_id: 
         advice = f"Check ServiceTitan's id (not the invoice's number), or run: st-deltek sync {settings.name}"
         raise ConfigurationError(message, advice=advice)
     (invoice,) = found
-    rules = alignment_rules(settings)
+    rules = alignment_rules(engine, settings)
     reference = load_reference(engine, settings.name)
     alignment = align_invoice(invoice, rules, reference, FirmIndex(reference.firms.values()))
     lines: list[ExplainedLine] = []
@@ -144,7 +144,7 @@ def find_gaps(
         message = f"Nothing is staged for {settings.name}, so there is nothing to hold against the rules."
         raise BrokenError(message, advice=f"Run: st-deltek sync {settings.name}")
     days = [day for day in sorted(staged) if (first is None or day >= first) and (last is None or day <= last)]
-    collector = GapCollector(alignment_rules(settings))
+    collector = GapCollector(alignment_rules(engine, settings))
     for day in days:
         for invoice in invoices_of_day(engine, settings.name, day):
             collector.add(invoice)

@@ -386,6 +386,29 @@ def latest_payloads(engine: Engine, connection: str, kind: str, ids: Sequence[in
         return {row[0]: row[1] for row in found}
 
 
+def latest_payloads_of_kind(engine: Engine, connection: str, kind: str) -> dict[int, str]:
+    """Return the latest payload of every record of a kind that has few, such as tax zones.
+
+    Args:
+        engine: The application's database.
+        connection: The connection's name.
+        kind: The kind of record.
+    """
+    with engine.connect() as db:
+        found = db.execute(
+            text(
+                """
+                SELECT l.record_id, CAST(r.payload AS text)
+                FROM raw.latest AS l JOIN raw.records AS r USING (seq)
+                WHERE l.connection = :connection AND l.kind = :kind
+                ORDER BY l.record_id
+                """
+            ),
+            {"connection": connection, "kind": kind},
+        )
+        return {row[0]: row[1] for row in found}
+
+
 def document_totals(engine: Engine, connection: str, kind: str, dates: Sequence[date]) -> dict[int, DocumentTotal]:
     """Return what documents themselves state as their totals, independently of staging.
 
