@@ -149,7 +149,7 @@ def _show(history: DocumentHistory) -> None:
                     "account": line.key.account,
                     "section": line.key.section,
                     "tax code": line.key.tax_code,
-                    "amount": f"{line.amount:,.2f}",
+                    ">amount": f"{line.amount:,.2f}",
                     "decided by": _rules(line.decided_by),
                 }
                 for line in history.alignment.lines
@@ -163,7 +163,7 @@ def _show(history: DocumentHistory) -> None:
                 "project": _project(key),
                 "invoice": key.invoice,
                 "account": key.account,
-                "amount": f"{amount:,.2f}",
+                ">amount": f"{amount:,.2f}",
             }
             for (day, key), amount in sorted(history.standing.lines.items())
         ],
@@ -175,7 +175,7 @@ def _show(history: DocumentHistory) -> None:
                 "batch": file.batch,
                 "state": file.state.value,
                 "period": file.period,
-                "of this document": f"{file.document_amount:,.2f}",
+                ">of this document": f"{file.document_amount:,.2f}",
                 "since": moment_text(file.changed_at),
                 "words": file.words,
             }
@@ -190,7 +190,7 @@ def _show(history: DocumentHistory) -> None:
                 "event": event.event_type,
                 "run": event.run_id[:8],
                 "batch": event.batch,
-                "details": event.body,
+                "details": _details(event.body),
             }
             for event in history.events
         ],
@@ -220,6 +220,16 @@ def _project(key: LineKey) -> str:
 
 def _rules(decided_by: Mapping[str, str]) -> str:
     return ", ".join(f"{field}: {rule}" for field, rule in sorted(decided_by.items()))
+
+
+def _details(body: str) -> str:
+    """Write an event's details for people: without what is empty, hashes shortened."""
+    details: dict[str, Any] = json.loads(body, parse_float=str)
+    return ", ".join(
+        f"{name.replace('_', ' ')}: {value[:_HASH_DIGITS] if name.endswith('_hash') else value}"
+        for name, value in details.items()
+        if value not in ("", None)
+    )
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> None:

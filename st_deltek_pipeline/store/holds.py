@@ -183,14 +183,14 @@ def events_of_document(engine: Engine, document: DocumentKey) -> list[RecordedEv
             text(
                 """
                 WITH own AS MATERIALIZED (
-                    SELECT sequence, batch FROM journal.events
+                    SELECT sequence, occurred_at, run_id, event_type, coalesce(batch, '') AS batch, body
+                    FROM journal.events
                     WHERE connection = :connection AND kind = :kind AND document_id = :document_id
                 )
-                SELECT sequence, occurred_at, run_id, event_type, coalesce(batch, '') AS batch, body
-                FROM journal.events
-                WHERE connection = :connection AND (
-                    sequence IN (SELECT sequence FROM own)
-                    OR (document_id IS NULL AND batch IN (SELECT batch FROM own)))
+                SELECT * FROM own
+                UNION ALL
+                SELECT sequence, occurred_at, run_id, event_type, batch, body FROM journal.events
+                WHERE connection = :connection AND document_id IS NULL AND batch IN (SELECT batch FROM own)
                 ORDER BY sequence
                 """
             ),
