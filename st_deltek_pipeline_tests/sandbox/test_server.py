@@ -115,6 +115,19 @@ def test_bills_are_entered_changed_credited_and_canceled_through_the_admin_endpo
     assert totals["ap_bills"]["count"] - totals["ap_bills"]["active"] >= 1
 
 
+def test_a_bill_without_lines_is_a_usual_one_with_its_order_and_receipt(sandbox: MakeSandbox) -> None:
+    running = sandbox(invoices=60)
+    world = running.running.sandbox.world.servicetitan
+    bill = running.add_bill(date="2026-10-14", total="250.00", taxAmount="20.00", summary="counter")
+    assert (bill["billAmount"], bill["summary"], bill["syncStatus"]) == ("270.00", "counter", "Posted")
+    assert world.inventory_bills[bill["id"]]["billAmount"] == "270.00"
+    assert world.purchase_orders[bill["purchaseOrderId"]]["total"] == Decimal("270.00")
+    receipt = next(row for row in world.receipts.values() if row["billId"] == bill["id"])
+    assert receipt["receiptAmount"] == Decimal("270.00")
+    rows = running.totals()["servicetitan"]["rows"]
+    assert rows["inventory/receipts"] == len(world.receipts)
+
+
 def test_other_rows_and_switches_can_be_changed(sandbox: MakeSandbox) -> None:
     running = sandbox(invoices=20)
     customer = next(iter(running.running.sandbox.world.servicetitan.customers))

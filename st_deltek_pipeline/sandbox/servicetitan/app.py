@@ -95,7 +95,7 @@ class ServiceTitanTwin:
         self.payments = Payments(self.book, lambda: self.switches, first_day)
         self.credit_memos = CreditMemos(self.book, first_day)
         self.deposits = BankDeposits(self.book, first_day)
-        self.bills = Bills(self.book, first_day)
+        self.bills = Bills(self.book, world)
         self.purchasing = Purchasing(self.book, self.bills, lambda: self.switches)
         self._feeds = Feeds(f"{world.seed}/{world.month}/{world.servicetitan.tenant_id}", self.book.clock)
         self.routes = self._routes()

@@ -5,14 +5,19 @@ A bill is one record with two faces: the row of ``inventory-bills`` and, with mo
 neither make nor change bills (servicetitan.md section 3.3).
 """
 
+import random
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
 
 from st_deltek_pipeline.domain.money import allocate, round_to_cents, total
+from st_deltek_pipeline.sandbox.contractor.bill_edits import new_bill
+from st_deltek_pipeline.sandbox.contractor.bill_rows import Extras
+from st_deltek_pipeline.sandbox.contractor.world import World
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError, bad_value
 from st_deltek_pipeline.sandbox.servicetitan.book import Book, Change
 from st_deltek_pipeline.sandbox.servicetitan.payables import (
@@ -32,6 +37,7 @@ from st_deltek_pipeline.sandbox.servicetitan.values import (
     read_amount,
     read_choice,
     read_day,
+    read_id,
     read_instant,
     reference,
 )
@@ -107,32 +113,59 @@ class Bills:
 
     Args:
         book: The tenant's rows.
-        first_day: Where a bill without a date belongs, such as ``2026-10-01``.
+        world: The contractor, on which a bill without lines is modelled.
     """
 
-    def __init__(self, book: Book, first_day: str) -> None:
+    def __init__(self, book: Book, world: World) -> None:
         self._book = book
-        self._first_day = first_day
+        self._world = world
+        self._first_day = f"{world.month}-01"
 
     def add(self, wanted: Mapping[str, Any]) -> Row:
         """Let a user enter one more bill, and return its ``ap-bills`` row.
 
         Args:
-            wanted: ``vendorId``, ``date``, ``items`` of ``{description, quantity, cost, ...}`` or, for a bill
-                without a purchase order, ``expenseItems`` of ``{amount, description, ...}``; any further key is
-                a field to set, as in ``edit``. The status is Posted; the amount is the sum of the lines.
+            wanted: ``date`` and either the lines or none. Lines are ``items`` of ``{description, quantity, cost}``
+                or, for a bill without a purchase order, ``expenseItems`` of ``{amount, description}``, each with
+                further fields of a line; the bill's amount is their sum. Without lines it is a bill such as the
+                month has many, with its order and receipt, of ``vendorId``, ``jobId``, ``purchaseOrderId`` and
+                ``total`` where they are given. Any further key is a field to set, as in ``edit``; the status is
+                Posted.
 
         Raises:
             ApiError: 400 for a value that cannot be read.
+            ValueError: No bill of the month can be a model.
         """
         fields = dict(wanted)
-        day = midnight(read_day("date", fields.pop("date", self._first_day)))
+        day = read_day("date", fields.pop("date", self._first_day))
+        if not {"items", "expenseItems"} & set(fields):
+            return self._add_usual(day, fields)
         fields.setdefault("syncStatus", "Posted")
-        draft = self.draft(day, reference_number=None)
+        draft = self.draft(midnight(day), reference_number=None)
         if "expenseItems" in fields:
             draft |= {"source": "Standalone", "billType": "ApBill"}
-        fields.setdefault("items", [])
-        return self._store(self._edited(draft, fields, verbatim=False))
+        return self._book.store(*self.faces_of(self._edited(draft, fields, verbatim=False)))[-1]
+
+    def _add_usual(self, day: date, fields: Row) -> Row:
+        amount: Any = fields.pop("total", None)
+        tax, shipping, other = (round_to_cents(read_amount(name, fields.pop(name, 0))) for name in _EXTRAS)
+        ids = {name: fields.pop(name, None) for name in ("vendorId", "jobId", "purchaseOrderId")}
+        vendor_id, job_id, order_id = (None if key is None else read_id(name, key) for name, key in ids.items())
+        # Nothing is made when one of the other fields cannot be set.
+        self._edited(self.draft(midnight(day), reference_number=None), fields, verbatim=False)
+        row = new_bill(
+            self._world,
+            day,
+            random.Random(f"{self._world.seed}/added/{self._book.changes}"),  # noqa: S311 - reproducible, no secret
+            vendor_id=vendor_id,
+            job_id=job_id,
+            purchase_order_id=order_id,
+            total=None if amount is None else round_to_cents(read_amount("total", amount)),
+            extras=Extras(tax, shipping, other),
+        )
+        # The bill's other row, its receipt and its order are in the world by now, and are stored with it.
+        self._book.store((INVENTORY_BILLS, row))
+        return self.edit(row["id"], fields) if fields else self._book.row(AP_BILLS, row["id"])
 
     def draft(self, day: str, *, reference_number: str | None) -> Row:
         """Return an empty bill as an ``ap-bills`` row; it is not stored.
@@ -312,9 +345,6 @@ class Bills:
                 del item["vendorPartNumber"]
             changes.insert(0, (INVENTORY_BILLS, {**shown, "active": True}))
         return changes
-
-    def _store(self, draft: Row) -> Row:
-        return self._book.store(*self.faces_of(draft))[-1]
 
     def _faces(self, bill_id: int) -> list[Change]:
         found = [
