@@ -58,7 +58,7 @@ class ApCredits:
             troubled: How many credits of each trouble on top.
         """
         for place, (bill, day) in enumerate(sorted(returned, key=lambda pair: pair[1])):
-            credit = self._credit(bill, day, applied=place % _UNAPPLIED_EVERY != _UNAPPLIED_EVERY - 1)
+            credit = self._credit(bill, day, applied=place % _UNAPPLIED_EVERY != 1)
             if place % _CANCELED_EVERY == _CANCELED_EVERY - 1:
                 credit["status"] = "Canceled"
                 credit["active"] = False

@@ -21,7 +21,7 @@ _FIRST_BATCH_ID = 9_400_000_000
 _FEWEST = 12
 _UNPAID_IN = 3
 _MOST_SPLITS = 3
-_UNAPPLIED_EVERY = 7
+_UNAPPLIED_EVERY = 6
 _VOIDED_PLACE = 3
 _PENDING_PLACE = 4
 _CREATED_AT = 15 * 3600
@@ -78,7 +78,7 @@ def credit_memo_rows(
     groups.sort(key=len, reverse=True)
     ordinary = groups[: max(_FEWEST, len(groups) // _UNPAID_IN)]
     for place, rows in enumerate(ordinary):
-        memo = writer.write(rows, applied=place % _UNAPPLIED_EVERY != _UNAPPLIED_EVERY - 1)
+        memo = writer.write(rows, applied=place % _UNAPPLIED_EVERY != 1)
         if place == _VOIDED_PLACE:
             memo["active"] = False
         elif place == _PENDING_PLACE:

@@ -1,6 +1,6 @@
 """Payments that cannot be posted on purpose, and the rows that show why not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -40,11 +40,13 @@ class Targets:
     Attributes:
         open: Postable ones on which nobody has paid anything.
         paid: Postable ones that one payment has paid in full, those paid first before the others.
+        paid_on: When those were paid, by id.
         held: Ones that cannot be posted. pending: Ones that were never posted.
     """
 
     open: Sequence[Row]
     paid: Sequence[Row]
+    paid_on: Mapping[int, date]
     held: Sequence[Row]
     pending: Sequence[Row]
 
@@ -76,12 +78,20 @@ def troubled_drafts(
     Returns:
         Drafts by trouble. ``spoil`` must change their rows.
     """
-    waiting = {name: list(rows) for name, rows in vars(targets).items()}
+    waiting = {
+        "open": list(targets.open),
+        "paid": list(targets.paid),
+        "held": list(targets.held),
+        "pending": list(targets.pending),
+    }
     made: dict[PaymentTrouble, list[Draft]] = {trouble: [] for trouble in PaymentTrouble}
     for place, trouble in enumerate(PaymentTrouble):
         for number in range(troubled):
             position = place % _SOON if number == 0 else _SOON + (place * 5 + number * 4) % (len(business_days) - _SOON)
-            made[trouble].append(_draft(trouble, number, business_days[position], first, _target(trouble, waiting)))
+            row = _target(trouble, waiting)
+            # Whoever pays again does so after the first payment.
+            day = max(business_days[position], targets.paid_on.get(row["id"], first))
+            made[trouble].append(_draft(trouble, number, day, first, row))
     return made
 
 
@@ -99,7 +109,6 @@ def _target(trouble: PaymentTrouble, waiting: dict[str, list[Row]]) -> Row:
 
 
 def _draft(trouble: PaymentTrouble, number: int, day: date, first: date, row: Row) -> Draft:
-    day = max(day, date.fromisoformat(row["invoiceDate"][:10]))
     dated = first - _ONE_DAY * (number + 1) if trouble is PaymentTrouble.CLOSED_PERIOD else day
     draft = Draft(dated, day, CHECK, row["customer"], row["businessUnit"])
     if trouble is PaymentTrouble.UNAPPLIED_WITHOUT_UNIT:

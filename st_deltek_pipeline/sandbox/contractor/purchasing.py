@@ -100,7 +100,7 @@ _FATES = {
     Fate.NOT_DELIVERED: 30,
 }
 _THOUSAND = 1000
-_FEWEST = 2
+_FEWEST = 3
 _JOB_PERCENT = 62
 _SPLIT_IN = 18
 _ONE_DAY = timedelta(days=1)

@@ -44,9 +44,11 @@ def collect(
     troubles: dict[PaymentTrouble, list[Draft]] = {}
     if troubled:
         business_days = [day for day in days_of(first) if is_business_day(day, closed_days)]
+        paid = _paid_in_full(drafts)
         targets = Targets(
             open=reserved,
-            paid=_paid_in_full(drafts),
+            paid=[row for row, _ in paid.values()],
+            paid_on={key: day for key, (_, day) in paid.items()},
             held=[row for row in map(tenant.invoices.__getitem__, sorted(awkward)) if _is_known(row)],
             pending=[row for row in tenant.invoices.values() if _is_unposted(row)],
         )
@@ -100,16 +102,16 @@ def _reserved(payable: list[Row], troubled: int) -> list[Row]:
     return pool[::step][: min(needed, len(owed) // 2)]
 
 
-def _paid_in_full(drafts: list[Draft]) -> list[Row]:
-    """Return invoices with one payment that pays all, those paid first before the others."""
+def _paid_in_full(drafts: list[Draft]) -> dict[int, tuple[Row, date]]:
+    """Return invoices with one payment that pays all, and when; those paid first before the others."""
     counts: dict[int, int] = {}
     for draft in drafts:
         for part in draft.applications:
             counts[part.invoice["id"]] = counts.get(part.invoice["id"], 0) + 1
     posted = [draft for draft in drafts if draft.active and draft.state is not PaymentState.PENDING]
-    return [
-        part.invoice
+    return {
+        part.invoice["id"]: (part.invoice, draft.entered)
         for draft in sorted(posted, key=lambda draft: draft.entered)
         for part in draft.applications
         if counts[part.invoice["id"]] == 1 and part.amount == Decimal(part.invoice["total"])
-    ]
+    }

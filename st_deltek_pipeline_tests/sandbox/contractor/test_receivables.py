@@ -203,6 +203,10 @@ def test_every_trouble_with_a_payment_is_what_its_name_says(month_world: World) 
     assert {row["typeId"] in listed for row in rows[PaymentTrouble.TYPE_UNKNOWN]} == {True, False}
     assert all(len(row["total"].partition(".")[2]) == 3 for row in rows[PaymentTrouble.THREE_DECIMALS])
     assert all(Decimal(tenant.invoices[key]["balance"]) < 0 for key in targets[PaymentTrouble.OVER_APPLIED])
+    for row in rows[PaymentTrouble.OVER_APPLIED]:
+        ((invoice_id, _),) = _applied(row)
+        paying = [other for other in tenant.payments.values() if invoice_id in dict(_applied(other))]
+        assert [other["id"] for other in paying][-1] == row["id"], "the one that came later is too much"
     for row in rows[PaymentTrouble.DOES_NOT_ADD_UP]:
         parts = total(amount for _, amount in _applied(row)) + Decimal(row["unappliedAmount"])
         assert Decimal(row["total"]) != parts
