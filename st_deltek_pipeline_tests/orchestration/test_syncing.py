@@ -229,6 +229,13 @@ def test_days_that_cannot_be_posted_are_refused(acme: Installation, first: date,
         sync(acme, first=first, last=last)
 
 
+def test_single_days_ahead_or_off_by_now_are_left_out(acme: Installation) -> None:
+    weekend, ahead = date(2026, 10, 3), date(2099, 10, 5)
+    report = sync(acme, days=(ahead, weekend, date(2026, 10, 9)))
+    assert [day.day for day in report.days] == [date(2026, 10, 9)]
+    assert sync(acme, days=(ahead,)).days == []
+
+
 def test_two_synchronisations_of_one_connection_at_once_are_refused(acme: Installation) -> None:
     with (
         command_lock(acme.engine, "sync", CONNECTION),
