@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,7 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.sandbox.admin import Admin
-from st_deltek_pipeline.sandbox.contractor.generate import generate, new_invoice
+from st_deltek_pipeline.sandbox.contractor.edits import new_invoice
+from st_deltek_pipeline.sandbox.contractor.generate import generate
 from st_deltek_pipeline.sandbox.contractor.world import World
 from st_deltek_pipeline.sandbox.faults import ADMIN_PREFIX, RequestHooks
 from st_deltek_pipeline.sandbox.servicetitan.app import build_servicetitan_app
@@ -240,7 +242,11 @@ def _open_state(settings: SandboxSettings) -> StatePersistence:
     if settings.state_dir is None:
         return MemoryState()
     path = settings.state_dir / STATE_FILE
-    state = SqliteState(path)
+    try:
+        state = SqliteState(path)
+    except (OSError, sqlite3.Error) as error:
+        message = f"State cannot be kept in {path}: {error}."
+        raise ConfigurationError(message, advice="Name a --state-dir that can be written.") from None
     world = {name: asdict(settings)[name] for name in ("seed", "month", "invoices", "scenario")}
     found = state.load(_IDENTITY_TABLE).get(_IDENTITY_KEY)
     if found is None:

@@ -34,20 +34,6 @@ def settle(tenant: ServiceTitanWorld) -> None:
         invoice.update(_settlement(invoice, received.get(invoice_id)))
 
 
-def settled(tenant: ServiceTitanWorld, invoice_id: int) -> Row:
-    """Return what an invoice looks like after its payments and credit memos have changed.
-
-    Args:
-        tenant: It holds the payments and credit memos as they are now; nothing of it is changed.
-        invoice_id: Which invoice.
-
-    Returns:
-        A new version of the invoice, different in the fields of ``settle`` only.
-    """
-    invoice = tenant.invoices[invoice_id]
-    return {**invoice, **_settlement(invoice, _received(tenant).get(invoice_id))}
-
-
 def customer_balances(tenant: ServiceTitanWorld) -> dict[int, Decimal]:
     """Add up what each customer owes: balances of active invoices, less unapplied payments and credit memos.
 

@@ -1,4 +1,4 @@
-"""What comes from vendors later: one more bill, with the order and the receipt behind it, and its cancellation."""
+"""What comes from vendors later: one more bill, with the order and the receipt behind it."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -9,7 +9,6 @@ from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.sandbox.contractor.bill_rows import (
     GOODS,
     BillHeader,
-    BillRows,
     BoughtLine,
     Extras,
     add_to_order,
@@ -31,7 +30,6 @@ from st_deltek_pipeline.sandbox.contractor.working_days import servicetitan_inst
 from st_deltek_pipeline.sandbox.contractor.world import Row, World
 
 _NOON_IN_DENVER = 18 * 3600
-_OFFICE_ID = 70121
 _OFFICE = "Office"
 _SKUS = {sku.sku_id: sku for skus in GOODS.values() for sku in skus}
 
@@ -125,33 +123,6 @@ def new_bill(
         }
     tenant.ap_bills[bill_id] = rows.payable
     return rows.inventory
-
-
-def canceled_bill(world: World, bill_id: int, day: date) -> BillRows:
-    """Return both rows of a bill that a user has cancelled; nothing of the world is changed.
-
-    Args:
-        world: The contractor.
-        bill_id: Which bill, in ``inventory_bills`` and ``ap_bills``.
-        day: When it is cancelled.
-
-    Raises:
-        ValueError: There is no such bill.
-    """
-    tenant = world.servicetitan
-    inventory = _known(tenant.inventory_bills, bill_id, "bill")
-    payable = _known(tenant.ap_bills, bill_id, "bill")
-    instant = servicetitan_instant(day, _NOON_IN_DENVER)
-    return BillRows(
-        {**inventory, "active": False, "modifiedOn": instant},
-        {
-            **payable,
-            "status": "Canceled",
-            "dateCanceled": instant,
-            "canceledBy": {"id": _OFFICE_ID, "name": _OFFICE},
-            "modifiedOn": instant,
-        },
-    )
 
 
 def _model(world: World, rng: Random) -> Row:

@@ -5,13 +5,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Literal
 
-from st_deltek_pipeline.sandbox.contractor.bill_edits import canceled_bill, new_bill
 from st_deltek_pipeline.sandbox.contractor.billing import Biller
 from st_deltek_pipeline.sandbox.contractor.business_units import business_unit_rows, job_type_rows
 from st_deltek_pipeline.sandbox.contractor.coding_rules import connection_settings
 from st_deltek_pipeline.sandbox.contractor.contract_work import project_rows, sign_contracts
 from st_deltek_pipeline.sandbox.contractor.customers import find_customers
-from st_deltek_pipeline.sandbox.contractor.edits import new_invoice
 from st_deltek_pipeline.sandbox.contractor.firms import register_firms
 from st_deltek_pipeline.sandbox.contractor.fiscal import (
     COMPANY,
@@ -25,13 +23,6 @@ from st_deltek_pipeline.sandbox.contractor.fiscal import (
 from st_deltek_pipeline.sandbox.contractor.ledger_accounts import chart_rows, gl_account_rows
 from st_deltek_pipeline.sandbox.contractor.month_plan import plan_month, troubles_of_a_kind
 from st_deltek_pipeline.sandbox.contractor.payables import purchase
-from st_deltek_pipeline.sandbox.contractor.payment_edits import (
-    apply_payment,
-    move_payment,
-    new_credit_memo,
-    new_payment,
-    new_refund,
-)
 from st_deltek_pipeline.sandbox.contractor.payment_terms import payment_term_rows
 from st_deltek_pipeline.sandbox.contractor.payment_types import payment_type_rows
 from st_deltek_pipeline.sandbox.contractor.receivables import collect
@@ -42,20 +33,6 @@ from st_deltek_pipeline.sandbox.contractor.vendor_firms import register_vendors
 from st_deltek_pipeline.sandbox.contractor.vendors import find_vendors
 from st_deltek_pipeline.sandbox.contractor.working_days import first_day, public_holidays
 from st_deltek_pipeline.sandbox.contractor.world import ServiceTitanWorld, VantagepointWorld, World
-
-__all__ = [
-    "DEFAULT_INVOICES",
-    "Scenario",
-    "apply_payment",
-    "canceled_bill",
-    "generate",
-    "move_payment",
-    "new_bill",
-    "new_credit_memo",
-    "new_invoice",
-    "new_payment",
-    "new_refund",
-]
 
 Scenario = Literal["month", "clean"]
 

@@ -12,7 +12,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules, FirmIndex, align_invoice
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.reference import Account, Firm, Organization, ProjectLevel, ReferenceData, TaxCode
-from st_deltek_pipeline.sandbox.contractor.generate import new_invoice
+from st_deltek_pipeline.sandbox.contractor.edits import new_invoice
 from st_deltek_pipeline.sandbox.contractor.month_plan import Trouble
 from st_deltek_pipeline.sandbox.contractor.world import Row, VantagepointWorld, World
 from st_deltek_pipeline.servicetitan.records import (

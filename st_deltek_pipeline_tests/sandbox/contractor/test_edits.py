@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from st_deltek_pipeline.sandbox.contractor.business_units import Line, Trade
-from st_deltek_pipeline.sandbox.contractor.generate import new_invoice
+from st_deltek_pipeline.sandbox.contractor.edits import new_invoice
 from st_deltek_pipeline.sandbox.contractor.invoice_rows import totals_of
 from st_deltek_pipeline.sandbox.contractor.line_items import SoldLine, sell
 from st_deltek_pipeline.sandbox.contractor.pricebook import BY_WORK, DISCOUNTS
