@@ -22,7 +22,14 @@ The JSON object (either system may be left out):
 """
 
 
-@click.group()
+_EPILOG = """\b
+Example:
+  st-deltek connection add acme
+  st-deltek connection check acme
+"""
+
+
+@click.group(epilog=_EPILOG)
 def connection() -> None:
     """Connections: one ServiceTitan tenant each, paired with one Vantagepoint database and company.
 

@@ -2,13 +2,14 @@
 
 import click
 
+from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.output import json_option, print_json
 from st_deltek_pipeline.settings import load_settings
 
 # What a command needs beyond click is imported when it runs, so that its --help answers at once.
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  st-deltek database status")
 def database() -> None:
     """The database: the server named by ST_DELTEK_DATABASE_URL, or the embedded one."""
 
@@ -34,8 +35,11 @@ def migrate(*, as_json: bool) -> None:
 
 @database.command(epilog="\b\nExample:\n  st-deltek database status --json")
 @json_option
-def status(*, as_json: bool) -> None:
-    """Say which database is used, whether it runs, and its schema's revision. Starts nothing."""
+def status(*, as_json: bool) -> ExitCode:
+    """Say which database is used, whether it runs, and its schema's revision. Starts nothing.
+
+    Ends with code 5 when the named server cannot be used.
+    """
     from st_deltek_pipeline.cli.database_status import database_status  # noqa: PLC0415
 
     found = database_status(load_settings())
@@ -44,6 +48,7 @@ def status(*, as_json: bool) -> None:
     else:
         for key, value in found.items():
             click.echo(f"{key.replace('_', ' ') + ':':<18}{value if value is not None else '-'}")
+    return ExitCode.TRY_AGAIN if found["state"] == "unreachable" else ExitCode.OK
 
 
 @database.command(epilog="\b\nExample:\n  st-deltek database stop --force")

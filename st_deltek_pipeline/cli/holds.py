@@ -80,7 +80,7 @@ def _read_optional_document(
     return None if value is None else read_document(context, parameter, value)
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  st-deltek holds list acme")
 def holds() -> None:
     """Holds: documents that cannot be posted now, why, since when, and what would release them.
 

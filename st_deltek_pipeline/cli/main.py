@@ -95,4 +95,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
+    # Whoever sends a second one must not interrupt what the first one made us tidy up.
+    signal.signal(number, signal.SIG_IGN)
     sys.exit(128 + number)

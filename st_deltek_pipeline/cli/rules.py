@@ -35,7 +35,7 @@ Exit codes:
 """
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  st-deltek rules gaps acme")
 def rules() -> None:
     """Coding rules: try the connection's file on the documents that are staged. Nothing is written or sent.
 

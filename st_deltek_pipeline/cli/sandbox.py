@@ -16,13 +16,15 @@ _USAGE_ERROR = 2
 _PORT = click.IntRange(0, 65_535)
 _MONTH_FORMATS = ["%Y-%m"]
 
+_YEARS = range(2000, 2100)
+
 _EXAMPLE = """\b
 Example:
   st-deltek sandbox serve --servicetitan-port 8181 --vantagepoint-port 8282 --seed 7 --month 2026-10
 """
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  st-deltek sandbox serve --month 2026-10")
 def sandbox() -> None:
     """Development twins of ServiceTitan and Vantagepoint, with a generated contractor in them."""
 
@@ -68,6 +70,9 @@ def serve(  # noqa: PLR0917 - one parameter per option
     /_sandbox of either port show totals, the ledger and the request log, and change both systems as their
     users would.
     """
+    if month.year not in _YEARS:
+        message = f"{month.year} is not a year from {_YEARS.start} to {_YEARS.stop - 1}"
+        raise click.BadParameter(message, param_hint="'--month'")
     settings = SandboxSettings(
         seed=seed,
         month=f"{month:%Y-%m}",

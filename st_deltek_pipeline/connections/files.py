@@ -232,6 +232,9 @@ def _compose(path: Path, text: str) -> Node:
         mark = error.problem_mark or error.context_mark
         words = ", ".join(part for part in (error.problem, error.context) if part)
         line = mark.line + 1 if mark else 0
+        if error.context_mark and mark and error.context_mark.line != mark.line:
+            # A quote or bracket that is never closed is noticed at the file's end, and mended where it begins.
+            words = f"{words} that begins in line {error.context_mark.line + 1}"
         raise _FileProblemError(ConnectionFileError(path, line, "", f"is not YAML: {words}.")) from None
     except yaml.YAMLError as error:
         first_line = str(error).splitlines()[0]

@@ -106,7 +106,14 @@ class ServiceTitanClient:
             asked_wait=seconds_in_title,
             request_log=request_log,
         )
-        self._calls = SignedSession(self._http, TokenCache(self._fetch_token, chosen.timing), self._sign)
+        self._calls = SignedSession(
+            self._http,
+            TokenCache(self._fetch_token, chosen.timing),
+            self._sign,
+            # The sign-in does not look at the app key, so a wrong one is noticed here first.
+            refused_advice="Check the app key, and that the tenant's admin has accepted the app: "
+            "st-deltek connection add NAME.",
+        )
 
     def __repr__(self) -> str:
         return f"ServiceTitanClient(api_url={self._api_url!r}, tenant_id={self._tenant_id})"

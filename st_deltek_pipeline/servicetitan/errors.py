@@ -30,6 +30,7 @@ from st_deltek_pipeline.transport.exact_json import NotJsonError, loads
 
 _TRY_AGAIN = re.compile(r"try again in\s+(\d{1,9})\s+second", re.IGNORECASE)
 _LONGEST_WORDS = 500
+_TRY_LATER = "Nothing was changed by it: run again when ServiceTitan is well."
 
 
 class FeedTokenRefusedError(RefusedError):
@@ -67,7 +68,7 @@ def refusal(answer: Answer, *, feed_token: bool = False) -> PipelineError:
         advice = "Check tenant_id and api_url in the connection."
         return ConfigurationError(said, advice=advice)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
-        return TransientError(said, retry_after=answer.retry_after)
+        return TransientError(said, advice=_TRY_LATER, retry_after=answer.retry_after)
     if status == HTTPStatus.BAD_REQUEST and feed_token:
         message = f"ServiceTitan refused the continuation token of {what}: {words or 'no text'}"
         return FeedTokenRefusedError(message, words=words, status=status, advice="Read the feed again from its start.")
@@ -86,7 +87,7 @@ def sign_in_refusal(answer: Answer) -> PipelineError:
     words = _words(answer)
     said = f"ServiceTitan refused the sign-in with status {answer.status}: {words or 'no text'}"
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.REQUEST_TIMEOUT:
-        return TransientError(said, retry_after=answer.retry_after)
+        return TransientError(said, advice=_TRY_LATER, retry_after=answer.retry_after)
     if answer.status == HTTPStatus.NOT_FOUND:
         return ConfigurationError(said, advice="Check auth_url in the connection.")
     advice = (

@@ -52,6 +52,8 @@ _SOCKET_NAME = ".s.PGSQL.5432"
 # sun_path holds 108 bytes on Linux and 104 on macOS, with the closing NUL.
 _LONGEST_SOCKET_PATH = 103
 _SHORT_SOCKET_ROOT = Path("/tmp")  # noqa: S108 (the folder made in it is checked for owner and mode)
+# pg_ctl puts paths into a shell's command line, between double quotes.
+_MEANT_FOR_A_SHELL = frozenset('"$`\\')
 _LOCK_SECONDS = 90.0
 _START_SECONDS = 60
 _STOP_SECONDS = 60
@@ -204,12 +206,19 @@ class EmbeddedPostgres:
     @property
     def _socket_dir(self) -> Path:
         inside = self._data_dir / "postgres-socket"
-        if len(os.fsencode(inside / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
+        # PostgreSQL reads a comma in the setting as the end of one folder and the beginning of another.
+        if len(os.fsencode(inside / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH and "," not in str(inside):
             return inside
         digest = hashlib.sha256(os.fsencode(self._data_dir)).hexdigest()[:16]
         return _SHORT_SOCKET_ROOT / f"st_deltek-{digest}"
 
     def _make_data_dir(self) -> None:
+        unusable = sorted(_MEANT_FOR_A_SHELL.intersection(str(self._data_dir)))
+        if unusable:
+            message = (
+                f"The data folder {self._data_dir} has {' and '.join(unusable)} in its path, which pg_ctl misreads."
+            )
+            raise ConfigurationError(message, advice="Set ST_DELTEK_DATA_DIR to a folder with another path.")
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -8,11 +8,12 @@ being replaced), else from ``DATA_DIR/master.key``, which is made on first use a
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -224,10 +225,23 @@ def replace_master_key(vault: Vault, settings: Settings, environment: Mapping[st
         return vault.rotate()
     path = settings.data_dir / _KEY_FILE
     new_key = _new_key()
-    _write_key_file(path, [new_key, *_read_key_file(path).split()], replace=True)
-    count = vault.rotate()
-    _write_key_file(path, [new_key], replace=True)
+    # Two at once would each throw the other's new key away, and with it every secret.
+    with _alone(path.with_name(f"{_KEY_FILE}.lock")):
+        _write_key_file(path, [new_key, *_read_key_file(path).split()], replace=True)
+        count = vault.rotate()
+        _write_key_file(path, [new_key], replace=True)
     return count
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Generator[None]:
+    """Hold a lock file; the kernel gives it back however the process ends."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _rotate_all(database: Connection, keyring: Keyring) -> int:

@@ -290,9 +290,13 @@ class SignedSession:
         http: Sends.
         tokens: Gives the token.
         sign: Turns a token into headers.
+        refused_advice: What to check when even a new token is not accepted.
     """
 
-    def __init__(self, http: HttpSession, tokens: TokenCache, sign: Callable[[str], Mapping[str, str]]) -> None:
+    def __init__(
+        self, http: HttpSession, tokens: TokenCache, sign: Callable[[str], Mapping[str, str]], *, refused_advice: str
+    ) -> None:
+        self._refused_advice = refused_advice
         self._http = http
         self._tokens = tokens
         self._sign = sign
@@ -325,7 +329,7 @@ class SignedSession:
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 self._tokens.forget(token)
                 message = f"{answer.system} does not accept a token it gave out, for {answer.what} (401)."
-                raise TokenRefusedError(message, advice="Check the credentials: st-deltek connection check NAME.")
+                raise TokenRefusedError(message, advice=self._refused_advice)
             return read(answer)
 
         return self._http.call(

@@ -117,7 +117,12 @@ class VantagepointClient:
             request_log=request_log,
         )
         sign_in = SignIn(self._http, f"{self._base_url}/token", database, credentials, integrated=integrated_sign_in)
-        self._calls = SignedSession(self._http, TokenCache(sign_in.fetch, chosen.timing), _sign)
+        self._calls = SignedSession(
+            self._http,
+            TokenCache(sign_in.fetch, chosen.timing),
+            _sign,
+            refused_advice="Check base_url and database in the connection, and whether the user may still sign in.",
+        )
 
     def __repr__(self) -> str:
         return f"VantagepointClient(base_url={self._base_url!r}, database={self._database!r})"

@@ -87,6 +87,8 @@ ERROR_TABLE = (
     ErrorRule(FAULTS, r"", Meaning.FAULT),
 )
 
+_TRY_LATER = "Nothing was changed by it: run again when Vantagepoint is well."
+
 # Advice for a refused sign-in, by Vantagepoint's error code or sentence (section 1).
 SIGN_IN_ADVICE = (
     (r"login has been disabled", "Have a Vantagepoint administrator enable the user again."),
@@ -141,7 +143,7 @@ def refusal(answer: Answer, *, writes: bool) -> PipelineError:
         case Meaning.FAULT if writes:
             return InDoubtError(said, advice="Read back before anything is sent again.")
         case Meaning.FAULT:
-            return TransientError(said, retry_after=answer.retry_after)
+            return TransientError(said, advice=_TRY_LATER, retry_after=answer.retry_after)
 
 
 def sign_in_refusal(answer: Answer) -> PipelineError:
@@ -156,7 +158,7 @@ def sign_in_refusal(answer: Answer) -> PipelineError:
     words = words_of(answer)
     said = f"Vantagepoint refused the sign-in with status {answer.status}: {words or 'no text'}"
     if answer.status in FAULTS:
-        return TransientError(said, retry_after=answer.retry_after)
+        return TransientError(said, advice=_TRY_LATER, retry_after=answer.retry_after)
     if answer.status == HTTPStatus.NOT_FOUND or answer.is_page:
         return ConfigurationError(said, advice="Check base_url in the connection: https://HOST/TENANT/api.")
     advice = next(text for pattern, text in SIGN_IN_ADVICE if re.search(pattern, words, re.IGNORECASE))

@@ -111,6 +111,7 @@ def test_anchors_and_merges_are_understood(tmp_path: Path) -> None:
         ("  state: CO", "  country: CA", "line 11, calendar.country: stands there twice."),
         ("name: acme", "name: other", "line 1, name: it says 'other', but the file is named acme.yaml"),
         ("name: acme", "name: [acme", "line 2: is not YAML: "),
+        ("name: acme", 'name: "acme', "that begins in line 1."),
         ("  country: US", "\tcountry: US", "line 10: is not YAML: "),
         ("state: CO", "state: *nobody", "line 11: is not YAML: found undefined alias"),
         ("state: CO", "state: !!python/name:os.system x", "line 11, calendar.state: the tag "),

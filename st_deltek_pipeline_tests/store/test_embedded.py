@@ -167,6 +167,24 @@ def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path: Path) -> None:
     assert not socket_dir.exists()
 
 
+@pytest.mark.parametrize("name", ["Büro: it's a;b&(c)", "a,b"])
+def test_an_unusual_name_of_a_folder_is_no_obstacle(tmp_path: Path, name: str) -> None:
+    server = EmbeddedPostgres(tmp_path / name)
+    server.ensure_running()
+    try:
+        assert _query(server, "SELECT 1") == 1
+    finally:
+        server.stop(force=True)
+
+
+@pytest.mark.parametrize("character", ['"', "$", "`", "\\"])
+def test_a_path_that_pg_ctl_would_misread_is_refused_before_anything_is_made(tmp_path: Path, character: str) -> None:
+    folder = tmp_path / f"a{character}b"
+    with pytest.raises(ConfigurationError, match=r"in its path, which pg_ctl misreads\. Set ST_DELTEK_DATA_DIR"):
+        EmbeddedPostgres(folder).ensure_running()
+    assert not folder.exists()
+
+
 def test_only_the_databases_own_account_can_enter_the_socket_folder(data_dir: Path) -> None:
     EmbeddedPostgres(data_dir).ensure_running()
     assert (data_dir / "postgres-socket").stat().st_mode & 0o077 == 0

@@ -133,6 +133,26 @@ def test_a_replacement_killed_half_way_leaves_a_readable_vault(vault: Vault, set
     assert vault.get("acme", "servicetitan") == _SECRETS
 
 
+def test_replacements_at_once_lose_no_secret(vault: Vault, settings: Settings) -> None:
+    vault.put("acme", "servicetitan", _SECRETS)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: replace_master_key(vault, settings), range(8))) == [3] * 8
+    assert len((settings.data_dir / "master.key").read_text().split()) == 1
+    assert vault.get("acme", "servicetitan") == _SECRETS
+
+
+def test_secrets_can_be_read_and_stored_while_the_key_is_replaced(vault: Vault, settings: Settings) -> None:
+    vault.put("acme", "servicetitan", _SECRETS)
+    with ThreadPoolExecutor(3) as pool:
+        replacing = pool.submit(lambda: [replace_master_key(vault, settings) for _ in range(8)])
+        storing = pool.submit(lambda: [vault.put("other", "servicetitan", _SECRETS) for _ in range(8)])
+        reading = pool.submit(lambda: [vault.get("acme", "servicetitan") for _ in range(20)])
+        assert all(found == _SECRETS for found in reading.result())
+        replacing.result()
+        storing.result()
+    assert vault.get("other", "servicetitan") == _SECRETS
+
+
 def test_keys_from_the_environment_are_replaced_by_putting_the_new_one_first(
     engine: Engine, settings: Settings
 ) -> None:

@@ -78,6 +78,7 @@ def test_text_and_status_together_decide(
             assert error.status == status
         if isinstance(error, TransientError):
             assert error.retry_after == 9
+            assert "run again when Vantagepoint is well" in error.advice
 
 
 @pytest.mark.parametrize(

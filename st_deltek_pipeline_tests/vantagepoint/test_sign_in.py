@@ -101,7 +101,7 @@ def test_a_401_starts_over_with_the_password(client: VantagepointClient, tenant:
 
 def test_a_second_401_is_a_matter_of_credentials(client: VantagepointClient, tenant: Tenant) -> None:
     tenant.then_replies(json_reply({"Message": "Authorization has been denied for this request."}, 401))
-    with pytest.raises(CredentialsError, match="401"):
+    with pytest.raises(CredentialsError, match=r"\(401\)\. Check base_url and database"):
         client.ping()
     assert len(tenant.calls()) == 2
 
