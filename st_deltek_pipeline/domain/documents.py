@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import cast
+
+import msgspec
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
 
 
 class Kind(StrEnum):
@@ -109,24 +112,10 @@ def content_hash(fields: Sequence[object]) -> str:
     """Hash the fields that matter for accounting.
 
     Args:
-        fields: Strings, ints, bools, dates, whole-cent Decimals, ``None``, or nested sequences of them.
+        fields: Strings, 64-bit ints, bools, dates, Decimals, ``None``, or nested sequences of them; every position
+            always holds the same field.
 
     Returns:
         64 hex digits. Equal fields give equal digits on every machine and in every run.
     """
-    parts: list[str] = []
-    _collect(parts, fields)
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
-
-
-def _collect(parts: list[str], values: Sequence[object]) -> None:
-    parts.append("[")
-    for value in values:
-        kind = value.__class__
-        if kind is list or kind is tuple:
-            _collect(parts, cast("Sequence[object]", value))
-        else:
-            text = "" if value is None else str(value)
-            # Type and length in front: "ab","c" can never hash as "a","bc", nor None as "".
-            parts.append(f"{kind.__name__}:{len(text)}:{text};")
-    parts.append("]")
+    return hashlib.sha256(_ENCODER.encode(fields)).hexdigest()
