@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from st_deltek_pipeline.domain.errors import PipelineError, TransientError
+from st_deltek_pipeline.domain.errors import PipelineError, RefusedError, TransientError
 
 MAX_RETRIES = 3
 _FIRST_DELAY_SECONDS = 5
@@ -37,8 +37,16 @@ def explained(retry_number: int) -> Generator[None]:
 
 
 def _failure(error: PipelineError) -> dg.Failure:
-    return dg.Failure(
-        description=str(error),
-        metadata={"what_happened": error.message, "what_next": error.advice, "class": type(error).__name__},
-        allow_retries=False,
-    )
+    metadata: dict[str, str | int] = {
+        "what_happened": error.message,
+        "what_next": error.advice,
+        "class": _taxonomy_class(error),
+    }
+    if isinstance(error, RefusedError):
+        metadata |= {"words": error.words, "status": error.status}
+    return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)
+
+
+def _taxonomy_class(error: PipelineError) -> str:
+    """Name the class of ``domain.errors`` that says what to do: an error of a client may be a class of its own."""
+    return next(each.__name__ for each in type(error).__mro__ if each.__module__ == PipelineError.__module__)

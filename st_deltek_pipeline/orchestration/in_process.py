@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from st_deltek_pipeline.domain.errors import (
+    AlreadyExistsError,
     BrokenError,
     ConfigurationError,
     CredentialsError,
@@ -20,6 +21,7 @@ from st_deltek_pipeline.domain.errors import (
     LockLostError,
     PermissionMissingError,
     PipelineError,
+    RefusedError,
     TransientError,
 )
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
@@ -47,6 +49,7 @@ _ERRORS: Mapping[str, type[PipelineError]] = {
         LockLostError,
     )
 }
+_REFUSALS: Mapping[str, type[RefusedError]] = {error.__name__: error for error in (RefusedError, AlreadyExistsError)}
 _QUIET: Mapping[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -171,13 +174,23 @@ def _error(what: str, run_id: str, events: Sequence[dg.DagsterEvent]) -> Pipelin
         failure = event.step_failure_data
         if failure.user_failure_data is not None:
             facts = {name: str(value.value) for name, value in failure.user_failure_data.metadata.items()}
-            error_class = _ERRORS.get(facts.get("class", ""), BrokenError)
-            advice = f"{facts.get('what_next', '')} {where}".strip()
-            return error_class(f"{what}: {facts.get('what_happened', '')}", advice=advice)
+            return _rebuilt(what, facts, where)
         if failure.error is not None:
             innermost = failure.error.cause or failure.error
             return BrokenError(f"{what} failed: {innermost.message.strip()}", advice=where)
     return BrokenError(f"{what} failed, and no step says why.", advice=where)
+
+
+def _rebuilt(what: str, facts: Mapping[str, str], where: str) -> PipelineError:
+    """Make the error again that ``failures.explained`` recorded."""
+    name = facts.get("class", "")
+    message = f"{what}: {facts.get('what_happened', '')}"
+    advice = f"{facts.get('what_next', '')} {where}".strip()
+    if name in _REFUSALS:
+        return _REFUSALS[name](
+            message, words=facts.get("words", ""), status=int(facts.get("status", "0")), advice=advice
+        )
+    return _ERRORS.get(name, BrokenError)(message, advice=advice)
 
 
 def _metadata(events: Sequence[dg.DagsterEvent]) -> dict[str, dict[str, Any]]:

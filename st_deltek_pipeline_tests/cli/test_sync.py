@@ -134,6 +134,21 @@ def test_wrong_credentials_end_with_code_3_and_what_to_do(
     assert "wrong" not in message
 
 
+def test_a_wrong_app_key_ends_with_code_3_and_what_to_do(acme: Installation, capfd: pytest.CaptureFixture[str]) -> None:
+    acme.store_credentials(servicetitan={"app_key": "wrong"})
+    assert run(["sync", "acme", *DAY]) == 3
+    assert "Check the app key" in capfd.readouterr().err
+
+
+def test_a_refusal_by_servicetitan_ends_with_code_4_and_its_words(
+    acme: Installation, capfd: pytest.CaptureFixture[str]
+) -> None:
+    body = json.dumps({"title": "No such page"})
+    acme.sandbox.fault(system="servicetitan", path="/gl-accounts", effect="answer", status=422, body=body)
+    assert run(["sync", "acme", *DAY]) == 4
+    assert "No such page" in capfd.readouterr().err
+
+
 def test_what_is_previewed_is_what_is_sent(acme: Installation, capfd: pytest.CaptureFixture[str]) -> None:
     # Taking in happens with the first day; nothing of the next one is posted by it.
     assert run(["sync", "acme", *DAY, "--json"]) == 0

@@ -15,6 +15,9 @@ from st_deltek_pipeline.domain.errors import (
     TransientError,
 )
 from st_deltek_pipeline.orchestration.failures import MAX_RETRIES, explained
+from st_deltek_pipeline.servicetitan.errors import FeedTokenRefusedError
+from st_deltek_pipeline.transport.answers import BrokenAnswerError
+from st_deltek_pipeline.transport.tokens import TokenRefusedError
 
 
 def retry_after(retry_number: int, error: TransientError) -> dg.RetryRequested:
@@ -66,6 +69,29 @@ def test_any_other_error_stops_at_once_with_message_and_advice(error: PipelineEr
     assert failure.description == "it is broken Repair it."
     assert failure.metadata["what_next"].value == "Repair it."
     assert failure.metadata["class"].value == type(error).__name__
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (TokenRefusedError("no"), "CredentialsError"),
+        (BrokenAnswerError("no"), "BrokenError"),
+        (FeedTokenRefusedError("no", words="no such token", status=400), "RefusedError"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_client_s_own_error_is_recorded_as_the_kind_of_trouble_it_is(error: PipelineError, name: str) -> None:
+    with pytest.raises(dg.Failure) as raised, explained(0):
+        raise error
+    assert raised.value.metadata["class"].value == name
+
+
+def test_a_refusal_is_recorded_with_the_other_side_s_words() -> None:
+    error = RefusedError("it was refused", words="no such page", status=422)
+    with pytest.raises(dg.Failure) as raised, explained(0):
+        raise error
+    assert raised.value.metadata["words"].value == "no such page"
+    assert raised.value.metadata["status"].value == 422
 
 
 def test_a_bug_is_not_disguised() -> None:
