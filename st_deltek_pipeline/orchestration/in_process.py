@@ -24,6 +24,7 @@ from st_deltek_pipeline.domain.errors import (
     RefusedError,
     TransientError,
 )
+from st_deltek_pipeline.orchestration.interrupts import own_handlers_afterwards
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
 from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP, POSTED_ASSET
 from st_deltek_pipeline.orchestration.wiring import CONNECTION_TAG, servicetitan_pool, vantagepoint_pool
@@ -153,13 +154,14 @@ class InProcessRunner:
     def _run(
         self, job_name: str, *, partition_key: str | None = None, config: Mapping[str, Any] | None = None
     ) -> FinishedRun:
-        result = self._definitions.resolve_job_def(job_name).execute_in_process(
-            instance=self._instance,
-            run_config={**_QUIET, **(config or {})},
-            partition_key=partition_key,
-            tags={STARTED_BY_TAG: STARTED_BY},
-            raise_on_error=False,
-        )
+        with own_handlers_afterwards():
+            result = self._definitions.resolve_job_def(job_name).execute_in_process(
+                instance=self._instance,
+                run_config={**_QUIET, **(config or {})},
+                partition_key=partition_key,
+                tags={STARTED_BY_TAG: STARTED_BY},
+                raise_on_error=False,
+            )
         if not result.success:
             raise _error(f"{job_name} {partition_key or ''}".strip(), result.run_id, result.all_events)
         return FinishedRun(result.run_id, _metadata(result.get_asset_materialization_events()))
