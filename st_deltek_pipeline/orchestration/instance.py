@@ -31,13 +31,14 @@ _NO_CAPTURE: Mapping[str, object] = {
 
 
 def instance_file() -> Path:
-    """Find the dagster.yaml to use: of the current directory, or of the source checkout.
+    """Find the dagster.yaml to use: of the current directory, of the source checkout, or of the installed package.
 
     Raises:
-        ConfigurationError: There is none in either place.
+        ConfigurationError: There is none in any of these places.
     """
-    checkout = Path(str(files("st_deltek_pipeline"))).parent
-    places = (Path.cwd() / INSTANCE_FILE, checkout / INSTANCE_FILE)
+    package = Path(str(files("st_deltek_pipeline")))
+    folders = (Path.cwd(), package.parent, package / "orchestration")
+    places = [folder / INSTANCE_FILE for folder in folders]
     for place in places:
         if place.is_file():
             return place

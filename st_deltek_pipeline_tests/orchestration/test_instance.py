@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import dagster as dg
@@ -11,7 +12,8 @@ import yaml
 from dagster_postgres import PostgresRunStorage
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
-from st_deltek_pipeline.orchestration.instance import open_instance, prepare_home
+from st_deltek_pipeline.orchestration import instance as instance_module
+from st_deltek_pipeline.orchestration.instance import instance_file, open_instance, prepare_home
 from st_deltek_pipeline.settings import Settings, load_settings
 from st_deltek_pipeline.store.database import postgres_url_for_dagster
 
@@ -111,3 +113,17 @@ def test_dagsters_own_validation_passes_in_the_projects_root(installation: Setti
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert installation.connections_dir
+
+
+def test_an_installed_package_brings_its_own_dagster_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = "from hatchling.build import build_wheel; print(build_wheel(__import__('sys').argv[1]))"
+    answer = subprocess.run(  # noqa: S603 - our own arguments, no shell
+        [sys.executable, "-c", build, tmp_path], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True
+    )
+    installed = tmp_path / "site-packages"
+    zipfile.ZipFile(tmp_path / answer.stdout.split()[-1]).extractall(installed)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setattr(instance_module, "files", lambda package: installed / package)
+    assert instance_file().read_text() == (PROJECT / "dagster.yaml").read_text()
