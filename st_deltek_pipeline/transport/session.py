@@ -38,6 +38,10 @@ class TooManyCallsError(TransientError):
     """Turned away with 429, before anything happened."""
 
 
+class UnreachableError(TransientError):
+    """No connection came about, so nothing was sent; the session has tried as often as it is of use."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What to send; its repr shows neither headers nor body.
@@ -115,6 +119,8 @@ class HttpSession:
         self._options = options
         self._asked_wait = asked_wait
         self._request_log = request_log
+        # What one call found out after all its attempts, the next calls need not find out as slowly.
+        self._known_unreachable = False
         self._session = requests.Session()
         # The environment may name a .netrc whose password would replace our own Authorization header.
         self._session.trust_env = False
@@ -129,6 +135,8 @@ class HttpSession:
 
     def call(self, request: Request, read: Callable[[Answer], T]) -> T:
         """Send a request until there is an answer worth reading, or no use in trying.
+
+        After a call that could not connect in any attempt, calls make a single one until one is answered.
 
         Args:
             request: What to send.
@@ -151,6 +159,8 @@ class HttpSession:
                 return self._attempt(request, attempt, read)
             except TransientError as error:
                 wait = self._wait_after(error, attempt)
+                if isinstance(error, UnreachableError) and wait is None:
+                    self._known_unreachable = True
                 if wait is None or waited + wait > self._options.retry.longest_wait_in_all:
                     raise
             self._options.timing.sleep(wait)
@@ -169,6 +179,8 @@ class HttpSession:
 
     def _wait_after(self, error: TransientError, attempt: int) -> float | None:
         retry = self._options.retry
+        if isinstance(error, UnreachableError) and self._known_unreachable:
+            return None
         most = retry.attempts_when_limited if isinstance(error, TooManyCallsError) else retry.attempts
         if attempt >= most or (error.retry_after or 0) > retry.longest_asked_wait:
             return None
@@ -182,6 +194,7 @@ class HttpSession:
         self._record(request, result, attempt, self._options.timing.monotonic() - started)
         if isinstance(result, _Failure):
             raise self._error(request, result, host)
+        self._known_unreachable = False
         answer = Answer(
             system=self._system,
             what=request.what,
@@ -254,7 +267,7 @@ class HttpSession:
             return BrokenError(message, advice="Check the URL and credentials of the connection.")
         if failure.fault is _Fault.NOT_SENT:
             message = f"{self._system} at {host} cannot be reached ({failure.reason}); {request.what} was not sent."
-            return TransientError(message, advice="Check the network and the URL in the connection.")
+            return UnreachableError(message, advice="Check the network and the URL in the connection.")
         if request.writes:
             message = f"{request.what} was sent to {self._system} and its answer was lost ({failure.reason})."
             return InDoubtError(message, advice=_READ_BACK)

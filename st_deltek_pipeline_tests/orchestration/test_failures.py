@@ -14,9 +14,10 @@ from st_deltek_pipeline.domain.errors import (
     RefusedError,
     TransientError,
 )
-from st_deltek_pipeline.orchestration.failures import MAX_RETRIES, explained
+from st_deltek_pipeline.orchestration.failures import MAX_RETRIES, MAX_RETRIES_WHEN_UNREACHABLE, explained
 from st_deltek_pipeline.servicetitan.errors import FeedTokenRefusedError
 from st_deltek_pipeline.transport.answers import BrokenAnswerError
+from st_deltek_pipeline.transport.session import UnreachableError
 from st_deltek_pipeline.transport.tokens import TokenRefusedError
 
 
@@ -46,6 +47,14 @@ def test_after_the_last_retry_a_transient_error_says_what_happened() -> None:
     with pytest.raises(dg.Failure, match="the host does not answer") as raised, explained(MAX_RETRIES):
         raise error
     assert raised.value.allow_retries is False
+
+
+def test_a_host_that_the_client_could_not_reach_is_tried_again_less_often() -> None:
+    error = UnreachableError("the host cannot be reached", advice="Check the network.")
+    assert [retry_after(number, error).seconds_to_wait for number in range(MAX_RETRIES_WHEN_UNREACHABLE)] == [5, 10]
+    with pytest.raises(dg.Failure, match="cannot be reached") as raised, explained(MAX_RETRIES_WHEN_UNREACHABLE):
+        raise error
+    assert raised.value.metadata["class"].value == "TransientError"
 
 
 @pytest.mark.parametrize(

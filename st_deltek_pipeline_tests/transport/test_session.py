@@ -26,7 +26,7 @@ from st_deltek_pipeline.transport.answers import Answer, BrokenAnswerError, Unre
 from st_deltek_pipeline.transport.exchange import ExchangeRecord
 from st_deltek_pipeline.transport.hosts import HostPolicy
 from st_deltek_pipeline.transport.redaction import Redactor
-from st_deltek_pipeline.transport.session import HttpSession, Request, TooManyCallsError
+from st_deltek_pipeline.transport.session import HttpSession, Request, TooManyCallsError, UnreachableError
 from st_deltek_pipeline_tests.scripted_server import (
     HTML,
     Call,
@@ -236,6 +236,35 @@ def test_a_connection_refused_is_tried_again_and_never_in_doubt(
         session.call(Request("POST", "the entry", url, body=b"{}", writes=True), read_json)
     assert [record.attempt for record in records] == [1, 2, 3, 4, 5]
     assert {record.status for record in records} == {None}
+
+
+def test_after_a_host_was_unreachable_calls_try_once_until_one_is_answered(
+    session: HttpSession, server: ScriptedServer, records: list[ExchangeRecord]
+) -> None:
+    def attempts_of(url: str) -> int:
+        before = len(records)
+        with pytest.raises(TransientError):
+            session.call(Request("GET", "the list", url), read_json)
+        return len(records) - before
+
+    closed = f"http://127.0.0.1:{unused_port()}/list"
+    with pytest.raises(UnreachableError, match="cannot be reached"):
+        session.call(Request("GET", "the list", closed), read_json)
+    assert len(records) == 5
+    assert [attempts_of(closed), attempts_of(closed)] == [1, 1]
+    server.replies(json_reply([]))
+    assert session.call(get(server), read_json) == []
+    assert attempts_of(closed) == 5
+
+
+def test_a_known_outage_does_not_shorten_the_retries_of_what_connects(
+    session: HttpSession, server: ScriptedServer
+) -> None:
+    closed = f"http://127.0.0.1:{unused_port()}/list"
+    with pytest.raises(UnreachableError):
+        session.call(Request("GET", "the list", closed), read_json)
+    server.replies(DROPPED, DROPPED, json_reply([1]))
+    assert session.call(get(server), read_json) == [1]
 
 
 def test_a_name_that_does_not_resolve_is_never_in_doubt(session: HttpSession, monkeypatch: pytest.MonkeyPatch) -> None:
