@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from st_deltek_pipeline.domain.coding import Coding, LineFacts, LineKind, Rule, code_line
-from st_deltek_pipeline.domain.documents import Invoice
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.reference import Firm, ReferenceData
 from st_deltek_pipeline.domain.sales_tax import TaxSplit, TaxZone, split_sales_tax

@@ -15,7 +15,8 @@ from st_deltek_pipeline.domain.alignment import (
     tax_split_hold,
 )
 from st_deltek_pipeline.domain.coding import FACT_FIELDS, LineFacts, LineKind, code_line
-from st_deltek_pipeline.domain.documents import DocumentKey, Invoice
+from st_deltek_pipeline.domain.documents import DocumentKey
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import ZERO
 
 _Facts = tuple[tuple[str, str], ...]

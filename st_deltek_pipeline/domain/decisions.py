@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Literal
 
 from st_deltek_pipeline.domain.alignment import CodedAmount
-from st_deltek_pipeline.domain.documents import Invoice, SyncStatus
+from st_deltek_pipeline.domain.documents import SyncStatus
 from st_deltek_pipeline.domain.holds import Hold, HoldReason, IgnoreReason
 from st_deltek_pipeline.domain.ignores import PersonalIgnore
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.postings import Posting, Standing, Target, plan_postings

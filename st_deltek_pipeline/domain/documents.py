@@ -1,6 +1,10 @@
-"""Documents and their revisions: what ServiceTitan said, typed, and when it counts as changed."""
+"""Documents: what every kind of them has in common, and when one counts as changed.
+
+The kinds themselves are in ``invoices``, ``payments``, ``bills`` and ``credit_memos``.
+"""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,9 +17,17 @@ _ENCODER = msgspec.json.Encoder(decimal_format="string")
 
 
 class Kind(StrEnum):
-    """The kinds of document, by the word of the design's vocabulary."""
+    """The kinds of document, by the words of the design's vocabulary; stored, so a value never changes."""
 
     INVOICE = "invoice"
+    CREDIT_MEMO = "credit_memo"
+    PAYMENT = "payment"
+    BILL = "bill"
+    AP_CREDIT = "ap_credit"
+
+
+POSTING_ORDER: tuple[Kind, ...] = (Kind.INVOICE, Kind.CREDIT_MEMO, Kind.PAYMENT, Kind.BILL, Kind.AP_CREDIT)
+"""In which order a day's kinds are posted: a receipt names an invoice that must stand before it."""
 
 
 class SyncStatus(StrEnum):
@@ -39,40 +51,18 @@ class DocumentKey:
         return f"{self.kind.value}:{self.document_id}"
 
 
-@dataclass(frozen=True)
-class InvoiceLine:
-    """One item of an invoice.
+@dataclass(frozen=True, kw_only=True)
+class Document(ABC):
+    """What every kind of document has.
 
     Attributes:
-        item_type: Service, Material, Equipment, PriceModifier or Unspecified.
-        gl_account: Number of ServiceTitan's income account, when it has one.
-        total: Extended price in whole cents, any sign.
-    """
-
-    line_id: int
-    item_type: str
-    sku: str
-    description: str
-    gl_account: str | None
-    business_unit_id: int | None
-    taxable: bool
-    quantity: Decimal
-    total: Decimal
-
-
-@dataclass(frozen=True)
-class Invoice:
-    """A ServiceTitan invoice as accounting sees it (reference 3.1).
-
-    Attributes:
-        number: ``referenceNumber``; a person may edit it, so it is carried, never used as a key.
-        document_date: Date part of ``invoiceDate`` exactly as sent; it is never shifted by a time zone.
-        active: False once voided or deleted.
         revision: 1 for the first version we saw, one more for each change that matters to accounting.
-        subtotal, sales_tax, total: Whole cents as ServiceTitan states them, not recomputed.
-        customer_type: Residential or Commercial, of the customer that is billed; empty while unknown.
-        billing_customer_id: The customer that survives after merges; ``customer_id`` where none happened.
-        tax_zone_name, project_number, job_status: Of the records the invoice names; empty while unknown.
+        number: What people call it in ServiceTitan; a person may edit it, so it is carried, never used as a key.
+        document_date: Date part of the document's own date exactly as sent; no time zone ever shifts it.
+        business_day: The partition it belongs to.
+        active: False once voided, cancelled or deleted.
+        business_unit_id: ``None`` where ServiceTitan names none.
+        total: Whole cents as ServiceTitan states them, not recomputed.
         raw_seq: The stored version (``raw.records``) this was read from.
     """
 
@@ -84,28 +74,26 @@ class Invoice:
     due_date: date | None
     business_day: date
     sync_status: SyncStatus
-    review_status: str
     active: bool
-    customer_id: int | None
-    customer_name: str
-    location_id: int | None
     business_unit_id: int | None
     business_unit_name: str
-    job_id: int | None
-    job_type: str
-    project_id: int | None
-    adjustment_to_id: int | None
-    tax_zone_id: int | None
-    subtotal: Decimal
-    sales_tax: Decimal
     total: Decimal
-    lines: tuple[InvoiceLine, ...]
-    customer_type: str = ""
-    billing_customer_id: int | None = None
-    tax_zone_name: str = ""
-    project_number: str = ""
-    job_status: str = ""
     raw_seq: int | None = None
+
+    @property
+    @abstractmethod
+    def party(self) -> str:
+        """Whom it was made out to, or who made it out; empty when not stated."""
+
+    @property
+    def effect(self) -> Decimal:
+        """What it adds to what customers owe, to the bank, or to what is owed to vendors, while it is active."""
+        return self.total
+
+    @property
+    @abstractmethod
+    def is_zero(self) -> bool:
+        """Whether there is nothing in it to post."""
 
 
 def content_hash(fields: Sequence[object]) -> str:

@@ -5,9 +5,10 @@ Unlike what ``decisions`` ignores by itself, this ends when a person takes it ba
 
 from dataclasses import dataclass, replace
 
-from st_deltek_pipeline.domain.documents import DocumentKey, Invoice
+from st_deltek_pipeline.domain.documents import DocumentKey
 from st_deltek_pipeline.domain.errors import ConfigurationError, TransientError
 from st_deltek_pipeline.domain.holds import IgnoreReason
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from st_deltek_pipeline.domain.documents import InvoiceLine
+from st_deltek_pipeline.domain.invoices import InvoiceLine
 from st_deltek_pipeline.domain.money import CENT, ZERO, round_to_cents, total
 
 

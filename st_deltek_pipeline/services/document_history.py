@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from st_deltek_pipeline.domain.documents import DocumentKey, Invoice
+from st_deltek_pipeline.domain.documents import DocumentKey
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.hold_queue import HeldDocument
 from st_deltek_pipeline.domain.ignores import PersonalIgnore
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome
 from st_deltek_pipeline.services.holds import STAGED_REVISIONS
 from st_deltek_pipeline.store.holds import (

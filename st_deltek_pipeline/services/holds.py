@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 
-from st_deltek_pipeline.domain.documents import DocumentKey, Invoice, Kind
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.holds import IgnoreReason
 from st_deltek_pipeline.domain.ignores import PersonalIgnore, hold_to_ignore
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome
 from st_deltek_pipeline.services.held_files import FileRelease, release_file

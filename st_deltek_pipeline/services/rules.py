@@ -15,9 +15,9 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.alignment import CodedAmount, FirmIndex, align_invoice, lines_to_code, missing_fields
 from st_deltek_pipeline.domain.coding import FACT_FIELDS, Coding, LineFacts, code_line
 from st_deltek_pipeline.domain.coding_gaps import Gap, GapCollector
-from st_deltek_pipeline.domain.documents import Invoice
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.services.alignment import alignment_rules
 from st_deltek_pipeline.store.reference import load_reference
 from st_deltek_pipeline.store.staged import invoices_by_id, invoices_of_day, set_aside_by_id, staged_days

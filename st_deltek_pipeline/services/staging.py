@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
-from st_deltek_pipeline.domain.documents import Invoice
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.servicetitan.records import (
     BusinessUnitRecord,
     CustomerFacts,

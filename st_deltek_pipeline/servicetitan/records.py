@@ -20,14 +20,8 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from st_deltek_pipeline.domain.documents import (
-    DocumentKey,
-    Invoice,
-    InvoiceLine,
-    Kind,
-    SyncStatus,
-    content_hash,
-)
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind, SyncStatus, content_hash
+from st_deltek_pipeline.domain.invoices import Invoice, InvoiceLine
 from st_deltek_pipeline.domain.money import CENT, AmountError, parse_amount
 
 _T = TypeVar("_T")

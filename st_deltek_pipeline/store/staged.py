@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
 
-from st_deltek_pipeline.domain.documents import DocumentKey, Invoice, InvoiceLine, Kind, SyncStatus
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind, SyncStatus
+from st_deltek_pipeline.domain.invoices import Invoice, InvoiceLine
 from st_deltek_pipeline.store.copying import copy_rows
 
 SHAPE = 1

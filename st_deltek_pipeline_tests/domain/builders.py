@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from st_deltek_pipeline.domain.alignment import AlignmentRules, CodedAmount, LineKey
 from st_deltek_pipeline.domain.coding import Rule
-from st_deltek_pipeline.domain.documents import DocumentKey, Invoice, InvoiceLine, Kind, SyncStatus
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind, SyncStatus
+from st_deltek_pipeline.domain.invoices import Invoice, InvoiceLine
 from st_deltek_pipeline.domain.reference import (
     Account,
     Firm,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from st_deltek_pipeline.domain.alignment import Alignment, FirmIndex, align_invoice, normalize_name
 from st_deltek_pipeline.domain.coding import Rule
-from st_deltek_pipeline.domain.documents import Invoice
 from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.reference import Firm
 from st_deltek_pipeline_tests.domain.builders import ALIGNMENT_RULES, REFERENCE, RULES, invoice, line

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from st_deltek_pipeline.domain.decisions import LEAVE_AS_IS, Decision, PostingRules, Situation, decide
-from st_deltek_pipeline.domain.documents import Invoice, SyncStatus
+from st_deltek_pipeline.domain.documents import SyncStatus
 from st_deltek_pipeline.domain.holds import Hold, HoldReason, IgnoreReason
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.postings import Standing
 from st_deltek_pipeline_tests.domain.builders import DAY, PERIODS, coded, invoice

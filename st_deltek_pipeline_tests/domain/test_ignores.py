@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from st_deltek_pipeline.domain.decisions import PostingRules, Situation, decide
-from st_deltek_pipeline.domain.documents import Invoice, SyncStatus
+from st_deltek_pipeline.domain.documents import SyncStatus
 from st_deltek_pipeline.domain.errors import ConfigurationError, PipelineError, TransientError
 from st_deltek_pipeline.domain.ignores import PersonalIgnore, hold_to_ignore
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline_tests.domain.builders import DAY, PERIODS, coded, invoice
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules, FirmIndex, align_invoice, lines_to_code
 from st_deltek_pipeline.domain.coding import LineKind, Rule
 from st_deltek_pipeline.domain.coding_gaps import GapCollector
-from st_deltek_pipeline.domain.documents import Invoice, InvoiceLine
 from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.invoices import Invoice, InvoiceLine
 from st_deltek_pipeline.domain.money import round_to_cents, total
 from st_deltek_pipeline.domain.reference import TaxCode
 from st_deltek_pipeline.domain.sales_tax import TaxBase, TaxRate, TaxZone, split_sales_tax

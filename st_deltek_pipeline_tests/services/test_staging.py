@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
-from st_deltek_pipeline.domain.documents import Invoice
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.services.intake import FEEDS_BY_NAME, take_in_feed
 from st_deltek_pipeline.services.staging import StagingResult, pending_days, stage_invoices
 from st_deltek_pipeline.store import staged

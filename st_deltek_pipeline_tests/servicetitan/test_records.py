@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.domain.documents import Invoice, SyncStatus
+from st_deltek_pipeline.domain.documents import SyncStatus
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.servicetitan.records import (
     CustomerFacts,
     CustomerRecord,

@@ -8,7 +8,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
-from st_deltek_pipeline.domain.documents import DocumentKey, Invoice, InvoiceLine, Kind, SyncStatus
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind, SyncStatus
+from st_deltek_pipeline.domain.invoices import Invoice, InvoiceLine
 from st_deltek_pipeline.store import staged
 
 _DAY = date(2026, 10, 5)

@@ -13,9 +13,10 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.decisions import Decision, PostingRules, Situation, decide
-from st_deltek_pipeline.domain.documents import DocumentKey, Invoice, Kind
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError, TransientError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.journal import Event, EventType
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
