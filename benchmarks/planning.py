@@ -18,6 +18,7 @@ from benchmarks import machine
 from benchmarks.connected import RUN_ID, connected
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.posting.context import PostingContext
 from st_deltek_pipeline.services.posting.planner import plan_day
@@ -57,11 +58,11 @@ def measure(database_url: str, settings: ConnectionSettings) -> dict[str, Any]:
         started = time.perf_counter()
         # As the assets do before each of the two, and so a part of their time.
         refresh_statistics(engine)
-        alignment = align_day(engine, settings, _DAY, run_id=RUN_ID)
+        alignment = align_day(engine, settings, Kind.INVOICE, _DAY, run_id=RUN_ID)
         aligned = time.perf_counter()
         after_alignment = machine.peak_memory_mib()
         refresh_statistics(engine)
-        plan = plan_day(context, _DAY)
+        plan = plan_day(context, Kind.INVOICE, _DAY)
         planned = time.perf_counter()
     engine.dispose()
     return {

@@ -24,6 +24,7 @@ import requests
 
 from benchmarks import machine
 from benchmarks.connected import RUN_ID, Connected, connected
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.reconciliation import TieOut
@@ -154,9 +155,9 @@ def _run_days(connection: Connected, days: Sequence[date], clock: _Clock) -> _Ru
         with step("stage"):
             stage_invoices(engine, settings, calendar, day, run_id=RUN_ID)
         with step("align"):
-            align_day(engine, settings, day, run_id=RUN_ID)
+            align_day(engine, settings, Kind.INVOICE, day, run_id=RUN_ID)
         with step("plan"):
-            plan = plan_day(context, day)
+            plan = plan_day(context, Kind.INVOICE, day)
         planned += plan.planned
         posted = each("post", post_file, each("enter", enter_file, each("check", check_file, plan.batches)))
         with step("confirm"):

@@ -10,7 +10,7 @@ import click
 from st_deltek_pipeline.cli.holds_report import age_text, moment_text
 from st_deltek_pipeline.cli.output import print_json, print_table
 from st_deltek_pipeline.connections.files import find_connection
-from st_deltek_pipeline.domain.alignment import LineKey
+from st_deltek_pipeline.domain.coded_amounts import LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.services.document_history import DocumentHistory, document_history

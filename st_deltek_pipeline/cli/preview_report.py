@@ -9,6 +9,7 @@ from rich.table import Table
 
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.files import find_connection
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.reconciliation import OutsideSum, outside_sums
 from st_deltek_pipeline.services.alignment import align_day
@@ -42,10 +43,10 @@ def compute_plan(settings: Settings, name: str, day: date, *, pinned_by: str | N
     engine = ready_database(settings)
     try:
         stage_invoices(engine, connection, calendar, day, run_id=_RUN)
-        align_day(engine, connection, day, run_id=_RUN)
-        plan = preview_day(engine, connection, day)
+        align_day(engine, connection, Kind.INVOICE, day, run_id=_RUN)
+        plan = preview_day(engine, connection, Kind.INVOICE, day)
         if pinned_by is not None:
-            pin_plan(engine, connection, day, plan.plan_hash, actor=pinned_by)
+            pin_plan(engine, connection, Kind.INVOICE, day, plan.plan_hash, actor=pinned_by)
     finally:
         engine.dispose()
     return plan

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from st_deltek_pipeline.domain.coding import CODING_FIELDS, FACT_FIELDS, Rule, fold
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 
 _WEEKDAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 7}
 
@@ -60,6 +61,8 @@ class VantagepointSettings(_Model):
         pad_invoice_numbers_to: Manual invoice numbers shorter than this are left-padded with zeros
             (section 4.1); both forms are recognised on read-back.
         longest_invoice_number: The largest documented example has 12 characters.
+        longest_vendor_invoice: Of the vendor's number on a voucher; likewise.
+        entry: Whether the company groups transactions into files ("Use Files to Group Transactions", section 4).
         documents_per_file: The most masters one transaction file carries.
         settling_seconds: How long a sent request may still arrive after we stopped waiting.
         read_back_seconds: How long the ledger may lag behind a confirmed posting.
@@ -74,7 +77,9 @@ class VantagepointSettings(_Model):
     page_size: int = Field(default=1000, ge=1, le=10000)
     pad_invoice_numbers_to: int = Field(default=7, ge=0, le=12)
     longest_invoice_number: int = Field(default=12, ge=7, le=32)
+    longest_vendor_invoice: int = Field(default=12, ge=7, le=32)
     documents_per_file: int = Field(default=200, ge=1, le=1000)
+    entry: Literal["files", "single"] = "files"
     calls_per_second: int = Field(default=20, ge=1, le=60)
     settling_seconds: int = Field(default=30, ge=0, le=3600)
     read_back_seconds: int = Field(default=30, ge=0, le=3600)
@@ -113,14 +118,42 @@ class CalendarSettings(_Model):
 
 
 class PostingSettings(_Model):
-    """The settings that decide outcomes (docs/settings.md has a page on each)."""
+    """The settings that decide outcomes (docs/settings.md has a page on each).
 
+    Attributes:
+        documents: The kinds that are moved; the others are neither staged nor posted.
+        journal_entry_payment_types: Payment types that move no money, beside the payments ServiceTitan itself lists as
+            journal entries.
+    """
+
+    documents: tuple[Kind, ...] = POSTING_ORDER
     ready_when: Literal["posted", "completed"] = "posted"
     customer_firm: Literal["required", "optional"] = "required"
     invoice_lines: Literal["summary", "item"] = "summary"
     tax_lines: Literal["by_zone", "by_authority"] = "by_zone"
     zero_documents: Literal["ignore", "post"] = "ignore"
     closed_period: Literal["hold", "first_open"] = "hold"
+    unapplied: Literal["on_account", "retainer", "hold"] = "on_account"
+    receipt_files: Literal["by_day", "by_deposit"] = "by_day"
+    journal_entry_payment_types: tuple[str, ...] = ("Journal Entry",)
+    bills_source: Literal["inventory_bills", "ap_bills"] = "inventory_bills"
+    bills_as: Literal["voucher", "journal_entry"] = "voucher"
+    bill_extras: Literal["lines", "allocated"] = "lines"
+    duplicate_vendor_invoice: Literal["hold", "allow"] = "hold"
+    posting: Literal["automatic", "review"] = "automatic"
+    write_back: Literal["off", "exported"] = "off"
+
+    @field_validator("documents")
+    @classmethod
+    def _in_posting_order(cls, documents: tuple[Kind, ...]) -> tuple[Kind, ...]:
+        if not documents:
+            message = "at least one kind of document must be moved"
+            raise ValueError(message)
+        needed = Kind.INVOICE not in documents and {Kind.PAYMENT, Kind.CREDIT_MEMO} & set(documents)
+        if needed:
+            message = f"{', '.join(sorted(needed))} are applied to invoices, which must be moved too"
+            raise ValueError(message)
+        return tuple(kind for kind in POSTING_ORDER if kind in documents)
 
 
 class RuleSettings(_Model):

@@ -3,11 +3,17 @@
 Every target field is decided on its own: the first rule that matches a line *and gives that field* decides
 it, so general rules may stand below special ones and give only what is left open. A field that no rule
 gives stays open, and an open required field is a hold (``domain.holds``), never a default.
+
+Where a document goes (project, organization, bank, liability, terms) is mostly the same for all that a business unit does,
+so a rule that does not say which documents it is for gives these to every kind. What an amount is booked on (account,
+section, tax code) is not: such a rule gives it to invoices and credit memos only, and a rule for another kind names it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+
+from st_deltek_pipeline.domain.documents import Kind
 
 
 class LineKind(StrEnum):
@@ -17,6 +23,17 @@ class LineKind(StrEnum):
     TAX = "tax"
     TAX_ROUNDING = "tax_rounding"
     """What the parts of a tax that was split by authority leave of it."""
+    SHIPPING = "shipping"
+    OTHER = "other"
+    """What a bill charges besides items, tax and shipping."""
+    RECEIPT = "receipt"
+    """A payment as a whole: which bank its money is in."""
+    UNAPPLIED = "unapplied"
+    """Money of a payment that is applied to no invoice."""
+    PAYABLE = "payable"
+    """A bill or AP credit as a whole: what is owed to the vendor."""
+    CREDIT = "credit"
+    """What an AP credit gives back."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +41,17 @@ class LineFacts:
     """What rules may match on. Names are compared case-insensitively, without outer spaces.
 
     An empty string means the document does not say.
+
+    Attributes:
+        document: The kind of document.
+        gl_account: Number of ServiceTitan's account: an item's income account, an expense's own.
+        cost_account, asset_account: Numbers of a bought item's cost-of-sale and asset accounts.
+        purpose: ``job`` or ``stock``: what a bill's goods were bought for.
+        terms: ServiceTitan's payment term.
     """
 
     line: LineKind
+    document: Kind = Kind.INVOICE
     business_unit: str = ""
     business_unit_id: str = ""
     job_type: str = ""
@@ -37,6 +62,12 @@ class LineFacts:
     tax_zone: str = ""
     tax_name: str = ""
     project: str = ""
+    payment_type: str = ""
+    vendor: str = ""
+    cost_account: str = ""
+    asset_account: str = ""
+    purpose: str = ""
+    terms: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +75,11 @@ class Coding:
     """Where a line goes in Vantagepoint. ``None`` means no rule gave the field.
 
     ``wbs2`` and ``wbs3`` are the empty string for a project without that level.
+
+    Attributes:
+        bank: Bank code of a receipt, or of the bank a bill is paid from.
+        liability: Liability code of a voucher; the account that a journal entry balances on.
+        terms: Payment terms of a voucher: Date, Next, Hold or PWP.
     """
 
     wbs1: str | None = None
@@ -53,7 +89,13 @@ class Coding:
     account: str | None = None
     section: str | None = None
     tax_code: str | None = None
+    bank: str | None = None
+    liability: str | None = None
+    terms: str | None = None
 
+
+_FOR_ONE_KIND = frozenset({"account", "section", "tax_code"})
+_RECEIVABLES = frozenset({Kind.INVOICE, Kind.CREDIT_MEMO})
 
 CODING_FIELDS: tuple[str, ...] = tuple(item.name for item in fields(Coding))
 FACT_FIELDS: tuple[str, ...] = tuple(item.name for item in fields(LineFacts))
@@ -72,6 +114,12 @@ class Rule:
     name: str
     when: Mapping[str, frozenset[str]]
     give: Mapping[str, str]
+
+    def gives_to(self, kind: Kind) -> Mapping[str, str]:
+        """Return the fields it decides for a kind of document, if it matches."""
+        if kind in _RECEIVABLES or "document" in self.when:
+            return self.give
+        return {name: value for name, value in self.give.items() if name not in _FOR_ONE_KIND}
 
 
 @dataclass(frozen=True)
@@ -108,7 +156,7 @@ def code_line(rules: Sequence[Rule], facts: LineFacts) -> CodedLine:
             if folded[fact] not in accepted:
                 break
         else:
-            for name, value in rule.give.items():
+            for name, value in rule.gives_to(facts.document).items():
                 if name not in values:
                     values[name] = value
                     decided_by[name] = rule.name

@@ -7,15 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from st_deltek_pipeline.domain.alignment import (
-    REQUIRED_FIELDS,
-    AlignmentRules,
-    lines_to_code,
-    missing_fields,
-    tax_split_hold,
-)
+from st_deltek_pipeline.domain.alignment import REQUIRED_FIELDS, AlignmentRules, missing_fields
 from st_deltek_pipeline.domain.coding import FACT_FIELDS, LineFacts, LineKind, code_line
 from st_deltek_pipeline.domain.documents import DocumentKey
+from st_deltek_pipeline.domain.invoice_alignment import lines_to_code, tax_split_hold
 from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import ZERO
 

@@ -34,6 +34,7 @@ class CreditMemo(Document):
         customer_type: Residential or Commercial; empty while unknown.
         lines: Its items (``credit-memo-items``), those that are active; empty while none were taken in.
         splits: In the order of their ids.
+        tax_name: Name of ``salesTaxCode``; empty when not stated.
     """
 
     customer_id: int | None
@@ -46,6 +47,7 @@ class CreditMemo(Document):
     balance: Decimal
     lines: tuple[InvoiceLine, ...]
     splits: tuple[CreditSplit, ...]
+    tax_name: str = ""
 
     @property
     def party(self) -> str:

@@ -1,4 +1,4 @@
-"""What to do with one invoice now: post, hold, ignore, or leave as it is.
+"""What to do with one document now: post, hold, ignore, or leave as it is.
 
 The order of the questions is the rule: what is under way stays untouched, what was posted and did not change is
 left alone, what a person ignores stays so, and only then do status, alignment and periods decide.
@@ -7,23 +7,22 @@ left alone, what a person ignores stays so, and only then do status, alignment a
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
 
-from st_deltek_pipeline.domain.alignment import CodedAmount
-from st_deltek_pipeline.domain.documents import SyncStatus
+from st_deltek_pipeline.domain.coded_amounts import CodedAmount
+from st_deltek_pipeline.domain.documents import Document
 from st_deltek_pipeline.domain.holds import Hold, HoldReason, IgnoreReason
 from st_deltek_pipeline.domain.ignores import PersonalIgnore
-from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
+from st_deltek_pipeline.domain.payments import Payment
 from st_deltek_pipeline.domain.postings import Posting, Standing, Target, plan_postings
+from st_deltek_pipeline.domain.readiness import ReadyWhen, why_not_ready
 from st_deltek_pipeline.domain.reference import FiscalPeriod
-
-_REVIEWS_PENDING = frozenset({"NeedsReview", "OnHold", "PendingApproval", "Rejected"})
 
 _WHY_IGNORED = {
     IgnoreReason.VOIDED_BEFORE_POSTING: "voided before it was posted.",
     IgnoreReason.ZERO_DOCUMENT: "nothing to post, every amount is zero.",
+    IgnoreReason.JOURNAL_ENTRY_PAYMENT: "ServiceTitan calls it a journal entry: no money was received.",
 }
 
 
@@ -31,7 +30,7 @@ _WHY_IGNORED = {
 class PostingRules:
     """The connection's settings that decide outcomes."""
 
-    ready_when: Literal["posted", "completed"]
+    ready_when: ReadyWhen
     post_zero_documents: bool
     first_open_period: bool
 
@@ -41,7 +40,7 @@ class Situation:
     """Everything a decision rests on.
 
     Attributes:
-        invoice: The current revision.
+        document: The current revision.
         lines: Its coded lines, empty when ``hold`` is set.
         hold: What alignment found.
         standing: What stands in Vantagepoint.
@@ -49,9 +48,11 @@ class Situation:
         previous: The last recorded outcome.
         next_posting_no: First unused posting number.
         ignored: What a person decided about this or an earlier revision.
+        terms: Payment terms of a voucher.
+        together: What it is posted with, whole or not at all; else empty.
     """
 
-    invoice: Invoice
+    document: Document
     lines: tuple[CodedAmount, ...]
     hold: Hold | None
     standing: Standing
@@ -59,6 +60,8 @@ class Situation:
     previous: DocumentOutcome | None
     next_posting_no: int
     ignored: PersonalIgnore | None = None
+    terms: str = ""
+    together: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,10 @@ LEAVE_AS_IS = Decision((), None)
 
 
 def decide(situation: Situation, rules: PostingRules, periods: Mapping[int, FiscalPeriod]) -> Decision:
-    """Decide about one invoice.
+    """Decide about one document.
 
     Args:
-        situation: The invoice and what is known about it.
+        situation: The document and what is known about it.
         rules: The connection's settings.
         periods: Vantagepoint's period table.
     """
@@ -89,30 +92,30 @@ def decide(situation: Situation, rules: PostingRules, periods: Mapping[int, Fisc
         return _under_way(situation)
     if _is_settled(situation):
         return LEAVE_AS_IS
-    if situation.ignored is not None and situation.ignored.covers(situation.invoice):
+    if situation.ignored is not None and situation.ignored.covers(situation.document):
         return _ignored_by_person(situation, situation.ignored)
     hold = _status_hold(situation, rules)
     ignore = None if hold else _ignore_reason(situation, rules)
     if ignore is not None:
         return _ignored(situation, ignore)
-    active = situation.invoice.active
+    active = situation.document.active
     hold = hold or (situation.hold if active else None)
     if hold is not None:
         return _held(situation, hold)
     return _post(situation, situation.lines if active else (), rules, periods)
 
 
-def unposted_amount(invoice: Invoice, standing: Standing) -> Decimal:
+def unposted_amount(document: Document, standing: Standing) -> Decimal:
     """Return what the revision's total says should stand and does not."""
-    return (invoice.total if invoice.active else ZERO) - total(standing.values())
+    return (document.effect if document.active else ZERO) - total(standing.values())
 
 
 def _under_way(situation: Situation) -> Decision:
     """Count a revision that came while a file is under way; it is decided once that file is finished."""
     previous = situation.previous
-    if previous is not None and previous.revision_hash == situation.invoice.revision_hash:
+    if previous is not None and previous.revision_hash == situation.document.revision_hash:
         return LEAVE_AS_IS
-    amount = unposted_amount(situation.invoice, situation.standing)
+    amount = unposted_amount(situation.document, situation.standing)
     message = "A newer revision waits until the transaction file under way is finished."
     waiting = _outcome(situation, OutcomeKind.IN_FLIGHT, "", message, amount)
     if previous is None:
@@ -129,45 +132,29 @@ def _is_settled(situation: Situation) -> bool:
     return (
         previous is not None
         and previous.outcome is OutcomeKind.POSTED
-        and previous.revision_hash == situation.invoice.revision_hash
+        and previous.revision_hash == situation.document.revision_hash
     )
 
 
 def _status_hold(situation: Situation, rules: PostingRules) -> Hold | None:
     """Find what keeps any posting, even a reversal, from being right."""
-    not_ready = _not_ready(situation.invoice, rules) if situation.invoice.active else ""
+    not_ready = why_not_ready(situation.document, rules.ready_when) if situation.document.active else ""
     if not not_ready:
         return None
     reason = HoldReason.UNPOSTED_IN_SERVICETITAN if situation.standing else HoldReason.NOT_READY
-    return Hold(reason, f"{situation.invoice.key}: {not_ready}")
+    return Hold(reason, f"{situation.document.key}: {not_ready}")
 
 
 def _ignore_reason(situation: Situation, rules: PostingRules) -> IgnoreReason | None:
     if situation.standing:
         return None
-    if not situation.invoice.active:
+    if not situation.document.active:
         return IgnoreReason.VOIDED_BEFORE_POSTING
-    if not rules.post_zero_documents and _is_zero(situation.invoice):
+    if isinstance(situation.document, Payment) and situation.document.is_journal_entry:
+        return IgnoreReason.JOURNAL_ENTRY_PAYMENT
+    if not rules.post_zero_documents and situation.document.is_zero:
         return IgnoreReason.ZERO_DOCUMENT
     return None
-
-
-def _not_ready(invoice: Invoice, rules: PostingRules) -> str:
-    """Say why the invoice is not ready, or nothing when it is."""
-    if rules.ready_when == "posted":
-        if invoice.sync_status in {SyncStatus.POSTED, SyncStatus.EXPORTED}:
-            return ""
-        return f"its status is {invoice.sync_status.value}, not yet Posted."
-    if invoice.review_status in _REVIEWS_PENDING:
-        return f"its review status is {invoice.review_status}."
-    # An invoice without a job (a progress or counter sale) has nothing to complete.
-    if invoice.job_id is not None and invoice.job_status != "Completed":
-        return f"its job {invoice.job_id} is {invoice.job_status or 'not known'}, not yet Completed."
-    return ""
-
-
-def _is_zero(invoice: Invoice) -> bool:
-    return invoice.total == invoice.sales_tax == ZERO and all(line.total == ZERO for line in invoice.lines)
 
 
 def _post(
@@ -176,16 +163,18 @@ def _post(
     rules: PostingRules,
     periods: Mapping[int, FiscalPeriod],
 ) -> Decision:
-    invoice = situation.invoice
+    document = situation.document
     target = Target(
-        document=invoice.key,
-        revision=invoice.revision,
-        revision_hash=invoice.revision_hash,
-        business_day=invoice.business_day,
-        document_date=invoice.document_date,
-        due_date=invoice.due_date,
+        document=document.key,
+        revision=document.revision,
+        revision_hash=document.revision_hash,
+        business_day=document.business_day,
+        document_date=document.document_date,
+        due_date=document.due_date,
         lines=lines,
         keep_zero=rules.post_zero_documents,
+        terms=situation.terms,
+        together=situation.together,
     )
     planned = plan_postings(
         target,
@@ -204,33 +193,33 @@ def _post(
 
 
 def _held(situation: Situation, hold: Hold) -> Decision:
-    amount = unposted_amount(situation.invoice, situation.standing)
+    amount = unposted_amount(situation.document, situation.standing)
     return Decision((), _outcome(situation, OutcomeKind.HELD, hold.reason.value, hold.message, amount))
 
 
 def _ignored(situation: Situation, reason: IgnoreReason) -> Decision:
-    amount = unposted_amount(situation.invoice, situation.standing)
-    message = f"{situation.invoice.key}: {_WHY_IGNORED[reason]}"
+    amount = unposted_amount(situation.document, situation.standing)
+    message = f"{situation.document.key}: {_WHY_IGNORED[reason]}"
     return Decision((), _outcome(situation, OutcomeKind.IGNORED, reason.value, message, amount))
 
 
 def _ignored_by_person(situation: Situation, ignored: PersonalIgnore) -> Decision:
-    amount = unposted_amount(situation.invoice, situation.standing)
-    return Decision((), replace(ignored.outcome, business_day=situation.invoice.business_day, amount=amount))
+    amount = unposted_amount(situation.document, situation.standing)
+    return Decision((), replace(ignored.outcome, business_day=situation.document.business_day, amount=amount))
 
 
 def _outcome(situation: Situation, outcome: OutcomeKind, reason: str, message: str, amount: Decimal) -> DocumentOutcome:
-    invoice = situation.invoice
+    document = situation.document
     known = [line.key.wbs1 for line in situation.lines] + [key.wbs1 for _, key in situation.standing]
     return DocumentOutcome(
-        document=invoice.key,
-        revision=invoice.revision,
-        revision_hash=invoice.revision_hash,
-        business_day=invoice.business_day,
+        document=document.key,
+        revision=document.revision,
+        revision_hash=document.revision_hash,
+        business_day=document.business_day,
         outcome=outcome,
         reason=reason,
         message=message,
         words="",
         amount=amount,
-        project=known[0] if known else "",
+        project=next(filter(None, known), ""),
     )

@@ -40,6 +40,23 @@ class HoldReason(StrEnum):
     POST_REFUSED = "post_refused"
     DIFFERENT_IN_VANTAGEPOINT = "different_in_vantagepoint"
     LEDGER_DIFFERS = "ledger_differs"
+    BANK_MISSING = "bank_missing"
+    WAITING_FOR_INVOICE = "waiting_for_invoice"
+    APPLIED_TO_UNKNOWN_INVOICE = "applied_to_unknown_invoice"
+    OVER_APPLIED = "over_applied"
+    UNAPPLIED_MONEY = "unapplied_money"
+    RECEIVABLES_ACCOUNT_UNKNOWN = "receivables_account_unknown"
+    WAITING_FOR_DEPOSIT = "waiting_for_deposit"
+    DEPOSIT_INCOMPLETE = "deposit_incomplete"
+    CREDIT_NOT_APPLIED = "credit_not_applied"
+    CREDIT_WITHOUT_ITEMS = "credit_without_items"
+    NO_VENDOR = "no_vendor"
+    VENDOR_WITHOUT_FIRM = "vendor_without_firm"
+    VENDOR_FIRM_AMBIGUOUS = "vendor_firm_ambiguous"
+    VENDOR_WITHOUT_ACCOUNTING = "vendor_without_accounting"
+    NEGATIVE_QUANTITY = "negative_quantity"
+    DUPLICATE_VENDOR_INVOICE = "duplicate_vendor_invoice"
+    AWAITING_REVIEW = "awaiting_review"
 
 
 class IgnoreReason(StrEnum):
@@ -48,6 +65,8 @@ class IgnoreReason(StrEnum):
     ZERO_DOCUMENT = "zero_document"
     VOIDED_BEFORE_POSTING = "voided_before_posting"
     IGNORED_BY_PERSON = "ignored_by_person"
+    JOURNAL_ENTRY_PAYMENT = "journal_entry_payment"
+    REVERSED_BY_PERSON = "reversed_by_person"
 
 
 _ADVICE: dict[HoldReason, str] = {
@@ -100,6 +119,43 @@ _ADVICE: dict[HoldReason, str] = {
     HoldReason.LEDGER_DIFFERS: (
         "The ledger does not show what was posted. Compare and correct the transaction file in Vantagepoint, then use "
         "holds release."
+    ),
+    HoldReason.BANK_MISSING: "Create the bank code in Vantagepoint, or correct the coding rule that names it.",
+    HoldReason.WAITING_FOR_INVOICE: (
+        "It is posted by itself once the invoice it is applied to is posted; see what holds that one."
+    ),
+    HoldReason.APPLIED_TO_UNKNOWN_INVOICE: "Apply it in ServiceTitan to an invoice that exists.",
+    HoldReason.OVER_APPLIED: (
+        "More would be received on the invoice than it is for. Correct the applications in ServiceTitan, or leave the rest "
+        "unapplied there."
+    ),
+    HoldReason.UNAPPLIED_MONEY: (
+        "Apply it to invoices in ServiceTitan, or set posting.unapplied to on_account or retainer."
+    ),
+    HoldReason.RECEIVABLES_ACCOUNT_UNKNOWN: (
+        "Set up the company's accounts receivable account for automatic posting in Vantagepoint, and let the role see it."
+    ),
+    HoldReason.WAITING_FOR_DEPOSIT: (
+        "It is posted with its bank deposit once ServiceTitan shows that as deposited (setting posting.receipt_files)."
+    ),
+    HoldReason.DEPOSIT_INCOMPLETE: (
+        "Another payment of the same bank deposit is held; the deposit is posted whole. Release that one first."
+    ),
+    HoldReason.CREDIT_NOT_APPLIED: "Apply the whole credit memo to invoices in ServiceTitan.",
+    HoldReason.CREDIT_WITHOUT_ITEMS: "Give the credit memo items in ServiceTitan; they say which account it is booked on.",
+    HoldReason.NO_VENDOR: "Give the bill a vendor in ServiceTitan.",
+    HoldReason.VENDOR_WITHOUT_FIRM: (
+        "Create an active vendor firm with this name in Vantagepoint, or link one: st-deltek firms review."
+    ),
+    HoldReason.VENDOR_FIRM_AMBIGUOUS: "Say which firm it is: st-deltek firms review.",
+    HoldReason.VENDOR_WITHOUT_ACCOUNTING: "Give the vendor accounting data in the company in Vantagepoint.",
+    HoldReason.NEGATIVE_QUANTITY: "Goods that go back are an AP credit in ServiceTitan; correct the quantity there.",
+    HoldReason.DUPLICATE_VENDOR_INVOICE: (
+        "This vendor's invoice number was used before. Correct the number, ignore this bill (holds ignore), or set "
+        "posting.duplicate_vendor_invoice to allow."
+    ),
+    HoldReason.AWAITING_REVIEW: (
+        "It is entered. Look at the file in Vantagepoint and post it there; the next run sees it (setting posting.posting)."
     ),
 }
 

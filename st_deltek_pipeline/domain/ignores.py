@@ -5,10 +5,9 @@ Unlike what ``decisions`` ignores by itself, this ends when a person takes it ba
 
 from dataclasses import dataclass, replace
 
-from st_deltek_pipeline.domain.documents import DocumentKey
+from st_deltek_pipeline.domain.documents import Document, DocumentKey
 from st_deltek_pipeline.domain.errors import ConfigurationError, TransientError
 from st_deltek_pipeline.domain.holds import IgnoreReason
-from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 
 
@@ -37,16 +36,16 @@ class PersonalIgnore:
             words="",
         )
 
-    def covers(self, invoice: Invoice) -> bool:
+    def covers(self, document: Document) -> bool:
         """Say whether this is the revision that was decided about.
 
         By number and hash: when a document was edited there and back, something may have been posted in between.
         """
-        return (invoice.revision, invoice.revision_hash) == (self.held.revision, self.held.revision_hash)
+        return (document.revision, document.revision_hash) == (self.held.revision, self.held.revision_hash)
 
 
 def hold_to_ignore(
-    document: DocumentKey, outcome: DocumentOutcome | None, newest: Invoice | None, *, occupied: bool
+    document: DocumentKey, outcome: DocumentOutcome | None, newest: Document | None, *, occupied: bool
 ) -> DocumentOutcome:
     """Make sure that a person may ignore a document now.
 

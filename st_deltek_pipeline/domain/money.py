@@ -76,3 +76,30 @@ def allocate(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
         raise ValueError(message)
     parts = [round_to_cents(amount * weight / whole) for weight in weights[:-1]]
     return [*parts, amount - total(parts)]
+
+
+def spread(rows: Sequence[Decimal], columns: Sequence[Decimal]) -> list[list[Decimal]]:
+    """Split amounts over targets so that every amount and every target comes out exactly.
+
+    Args:
+        rows: The amounts, whole cents.
+        columns: What each target gets in all, whole cents; they sum to what the amounts sum to.
+
+    Returns:
+        Per target, its part of each amount. Targets sum to ``columns``, amounts to ``rows``.
+
+    Raises:
+        ValueError: The sums differ.
+    """
+    if total(rows) != total(columns):
+        message = "amounts and targets must have the same sum"
+        raise ValueError(message)
+    left = list(rows)
+    found: list[list[Decimal]] = []
+    for number, column in enumerate(columns, start=1):
+        # What takes itself back has no shares; then each amount counts alike.
+        weights = left if total(left) else [Decimal(1)] * len(left)
+        parts = list(left) if number == len(columns) or not left else allocate(column, weights)
+        left = [amount - part for amount, part in zip(left, parts, strict=True)]
+        found.append(parts)
+    return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from st_deltek_pipeline.domain.alignment import CodedAmount, LineKey
+from st_deltek_pipeline.domain.coded_amounts import CodedAmount, Heading, LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey
 from st_deltek_pipeline.domain.holds import Hold
 from st_deltek_pipeline.domain.money import ZERO, total
@@ -23,14 +23,11 @@ Standing = Mapping[tuple[date, LineKey], Decimal]
 
 @dataclass(frozen=True, order=True)
 class MasterKey:
-    """One invoice in a transaction file: project, number and date, in one period."""
+    """One document in a transaction file: its heading and date, in one period."""
 
     period: int
     trans_date: date
-    wbs1: str
-    wbs2: str
-    wbs3: str
-    invoice: str
+    heading: Heading
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,7 @@ class PostingLine:
     description: str
     organization: str
     tax_basis: Decimal
+    purchase_order: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,9 @@ class Posting:
         revision_hash: The revision that is complete once all its postings are posted.
         correction: True when the document had been posted before.
         moved_from: The closed period the document's date belongs to, when it is posted in a later one.
+        terms: Payment terms of a voucher; else empty.
+        together: Postings with the same text go into one transaction file of their own, whole or not at all.
+        reverses: The posting number of the same document that a person had reversed by this one.
     """
 
     document: DocumentKey
@@ -66,11 +67,24 @@ class Posting:
     lines: tuple[PostingLine, ...]
     correction: bool
     moved_from: int | None
+    terms: str = ""
+    together: str = ""
+    reverses: int | None = None
 
     @property
     def amount(self) -> Decimal:
-        """What this posting adds to the receivable."""
+        """What this posting adds to the receivable, the money received, or the payable."""
         return total(line.amount for line in self.lines)
+
+    @property
+    def heading(self) -> Heading:
+        """What it is known by in Vantagepoint."""
+        return self.master.heading
+
+    @property
+    def project(self) -> str:
+        """The project that people look for it under: the first that one of its lines names."""
+        return next((line.key.wbs1 for line in self.lines if line.key.wbs1), "")
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,8 @@ class Target:
 
     Attributes:
         keep_zero: Post lines of 0.00 as well, for connections that post zero documents.
+        terms: Payment terms of a voucher.
+        together: See ``Posting``.
     """
 
     document: DocumentKey
@@ -89,6 +105,8 @@ class Target:
     due_date: date | None
     lines: Sequence[CodedAmount]
     keep_zero: bool = False
+    terms: str = ""
+    together: str = ""
 
 
 def plan_postings(
@@ -123,7 +141,7 @@ def plan_postings(
         choice = choose_period(periods, day, first_open_allowed=first_open_allowed)
         if isinstance(choice, Hold):
             return Hold(choice.reason, f"{target.document}: {choice.message}")
-        master = MasterKey(choice.period, day, line_key.wbs1, line_key.wbs2, line_key.wbs3, line_key.invoice)
+        master = MasterKey(choice.period, day, line_key.heading)
         moved[master] = choice.moved_from
         by_master.setdefault(master, []).append(_posting_line(line_key, change, line))
     return tuple(
@@ -138,6 +156,8 @@ def plan_postings(
             lines=tuple(by_master[master]),
             correction=bool(standing),
             moved_from=moved[master],
+            terms=target.terms,
+            together=target.together,
         )
         for number, master in enumerate(sorted(by_master), start=next_posting_no)
     )
@@ -148,4 +168,4 @@ def _posting_line(key: LineKey, change: Decimal, line: CodedAmount | None) -> Po
         return PostingLine(key, change, "Reversal", "", ZERO)
     # A difference has no basis of its own; Vantagepoint already holds the first one.
     basis = line.tax_basis if change == line.amount else ZERO
-    return PostingLine(key, change, line.description, line.organization, basis)
+    return PostingLine(key, change, line.description, line.organization, basis, line.purchase_order)

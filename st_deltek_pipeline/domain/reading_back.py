@@ -1,15 +1,26 @@
 """Reading back: does Vantagepoint hold exactly what we sent, in the file and in the ledger?
 
 Pure comparisons over rows as Vantagepoint answers them: numbers may be padded, blank levels are a single
-space, amounts may carry more decimals (vantagepoint.md sections 2 and 4.1).
+space, amounts may carry more decimals (vantagepoint.md sections 2 and 4).
 """
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
-from st_deltek_pipeline.domain.money import ZERO
+from st_deltek_pipeline.domain.entry_types import EntryType
+from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.numbers import folded_number, invoice_number_key, same_invoice_number
+from st_deltek_pipeline.domain.posting_keys import line_key
 from st_deltek_pipeline.domain.postings import Posting
+
+# What a line must say again, beside its amount and the invoice number it carries.
+_COMPARED: Mapping[EntryType, tuple[str, ...]] = {
+    EntryType.INVOICES: ("WBS1", "WBS2", "WBS3", "InvoiceSection", "Account", "TaxCode"),
+    EntryType.RECEIPTS: ("WBS1", "WBS2", "WBS3", "Account", "RefNo"),
+    EntryType.VOUCHERS: ("WBS1", "WBS2", "WBS3", "Account", "MasterPKey"),
+    EntryType.JOURNAL_ENTRIES: ("WBS1", "WBS2", "WBS3", "Account", "RefNo"),
+}
 
 
 class LedgerLine(Protocol):
@@ -37,7 +48,12 @@ class LedgerLine(Protocol):
 
     @property
     def invoice(self) -> str:
-        """Invoice number, perhaps padded."""
+        """Invoice number: of an AR invoice or of what a receipt pays (perhaps padded), or the vendor's."""
+        ...
+
+    @property
+    def vendor(self) -> str:
+        """Vendor code of a voucher; else empty."""
         ...
 
     @property
@@ -46,37 +62,22 @@ class LedgerLine(Protocol):
         ...
 
 
-def same_invoice_number(first: str, second: str, *, padded_to: int) -> bool:
-    """Compare invoice numbers, one of which Vantagepoint may have padded with zeros."""
-    return invoice_number_key(first, padded_to) == invoice_number_key(second, padded_to)
-
-
-def invoice_number_key(number: str, padded_to: int) -> str:
-    """Fold an invoice number so that all its spellings are equal: padding, blanks, and case as in SQL Server."""
-    return pad_invoice_number(number, padded_to).casefold()
-
-
-def pad_invoice_number(number: str, padded_to: int) -> str:
-    """Left-pad a manual invoice number the way Vantagepoint does."""
-    return number.strip().rjust(padded_to, "0")
-
-
 def file_differences(
-    body: Mapping[str, Any], details: Iterable[Mapping[str, Any]], *, prefix: str, padded_to: int
+    body: Mapping[str, Any], details: Iterable[Mapping[str, Any]], *, entry: EntryType, padded_to: int
 ) -> list[str]:
     """Compare a frozen body with the detail rows Vantagepoint holds for its Batch.
 
     Args:
         body: The request we froze.
-        details: Rows of ``{prefix}Detail/{Batch}``.
-        prefix: Two-letter entry type, ``in``.
+        details: Rows of ``{entry}Detail/{Batch}``.
+        entry: The file's type.
         padded_to: Width of padded invoice numbers.
 
     Returns:
         What differs, in words; empty when the file holds exactly our lines.
     """
-    ours = {str(row["PKey"]): _comparable(row, padded_to) for row in body[f"{prefix}Detail"]}
-    theirs = {str(row.get("PKey", "")): _comparable(row, padded_to) for row in details}
+    ours = {str(row["PKey"]): _comparable(row, entry, padded_to) for row in body[f"{entry}Detail"]}
+    theirs = {str(row.get("PKey", "")): _comparable(row, entry, padded_to) for row in details}
     found = [f"line {key} is missing" for key in sorted(ours.keys() - theirs.keys())]
     found += [f"line {key} is not ours" for key in sorted(theirs.keys() - ours.keys())]
     found += [
@@ -88,65 +89,93 @@ def file_differences(
 
 
 def ledger_differences(
-    body: Mapping[str, Any], rows: Iterable[LedgerLine], *, prefix: str, padded_to: int
+    body: Mapping[str, Any], rows: Iterable[LedgerLine], *, entry: EntryType, padded_to: int
 ) -> list[str]:
     """Compare a frozen body with the posted ledger rows of its Batch.
 
-    The receivable rows the system added itself are recognised by not carrying one of our line keys and
-    are left out.
+    The rows the system added itself (receivable, bank, payable) are recognised by not carrying one of our line keys
+    and are left out.
 
     Returns:
         What differs, in words; empty when every line stands in the ledger once, with its amount, in the file's
         period: the session decides where a posting lands, and somebody may have moved it (section 4.8).
     """
-    ours = {str(row["PKey"]): row for row in body[f"{prefix}Detail"]}
+    ours = {str(row["PKey"]): row for row in body[f"{entry}Detail"]}
+    vouchers = {row["MasterPKey"]: row for row in body[f"{entry}Master"]} if entry is EntryType.VOUCHERS else {}
     seen: dict[str, Decimal] = {}
     found: list[str] = []
     for row in rows:
         if row.line_key not in ours:
             continue
-        seen[row.line_key] = seen.get(row.line_key, ZERO) - row.amount
+        seen[row.line_key] = seen.get(row.line_key, ZERO) + entry.ledger_sign * row.amount
         sent = ours[row.line_key]
-        if row.account != sent["Account"] or row.wbs1 != sent["WBS1"]:
+        if row.account != sent["Account"] or row.wbs1.strip() != sent["WBS1"]:
             found.append(f"line {row.line_key} stands on {row.wbs1} {row.account}")
         if row.period != body["Period"]:
             found.append(f"line {row.line_key} stands in period {row.period}, not {body['Period']}")
-        if not same_invoice_number(row.invoice, str(sent["Invoice"]), padded_to=padded_to):
+        if entry is EntryType.VOUCHERS:
+            voucher = vouchers[sent["MasterPKey"]]
+            if (folded_number(row.vendor), folded_number(row.invoice)) != (
+                folded_number(voucher["Vendor"]),
+                folded_number(voucher["Invoice"]),
+            ):
+                found.append(f"line {row.line_key} stands under invoice {row.invoice} of vendor {row.vendor}")
+        elif not same_invoice_number(row.invoice, str(sent.get("Invoice", "")), padded_to=padded_to):
             found.append(f"line {row.line_key} stands under invoice {row.invoice}")
     found += [
-        f"line {key} stands with {seen.get(key, 'nothing')}, we sent {sent['Amount']}"
+        f"line {key} stands with {seen.get(key, 'nothing')}, we sent {_amount(sent)}"
         for key, sent in ours.items()
-        if seen.get(key) != Decimal(sent["Amount"])
+        if seen.get(key) != _amount(sent)
     ]
     return sorted(found)
 
 
-def missing_from_ledger(body: Mapping[str, Any], rows: Iterable[LedgerLine], *, prefix: str) -> list[str]:
+def missing_from_ledger(body: Mapping[str, Any], rows: Iterable[LedgerLine], *, entry: EntryType) -> list[str]:
     """Return the keys of our lines the ledger does not show (yet)."""
     seen = {row.line_key for row in rows}
-    return sorted(key for key in (str(row["PKey"]) for row in body[f"{prefix}Detail"]) if key not in seen)
+    return sorted(key for key in (str(row["PKey"]) for row in body[f"{entry}Detail"]) if key not in seen)
 
 
-def stands_already(posting: Posting, rows: Iterable[LedgerLine], *, receivables_account: str | None) -> bool:
-    """Say whether ledger rows under a posting's project and number are this very posting, entered before.
+def carries_our_lines(posting: Posting, rows: Iterable[LedgerLine]) -> bool:
+    """Say whether every line of a posting stands in the ledger under its own key: then it surely is our own."""
+    ours = {line_key(posting, line): line.amount for line in posting.lines}
+    sign, seen = posting.heading.entry.ledger_sign, dict[str, Decimal]()
+    for row in rows:
+        if row.line_key in ours:
+            seen[row.line_key] = seen.get(row.line_key, ZERO) + sign * row.amount
+    return seen == ours
+
+
+def stands_already(
+    posting: Posting, rows: Iterable[LedgerLine], *, own_accounts: frozenset[str], padded_to: int
+) -> bool:
+    """Say whether ledger rows under a posting's natural key are this very posting, entered before by whomever.
 
     Args:
         posting: What we would send.
-        rows: All rows under its project and invoice number.
-        receivables_account: The account of the rows Vantagepoint adds itself; without it nothing is certain.
+        rows: All rows under its natural key.
+        own_accounts: The accounts of the rows Vantagepoint adds itself; without them nothing is certain.
+        padded_to: Width of padded invoice numbers.
 
     Returns:
-        True when every account stands with exactly our amount.
+        True when every account, and of a receipt every invoice, stands with exactly our amount.
     """
-    if receivables_account is None:
+    if not own_accounts:
         return False
-    ours: dict[str, Decimal] = {}
+    by_invoice = posting.heading.entry is EntryType.RECEIPTS
+
+    def place(account: str, wbs1: str, invoice: str) -> tuple[str, ...]:
+        return (account, wbs1.strip(), invoice_number_key(invoice, padded_to)) if by_invoice else (account,)
+
+    ours: dict[tuple[str, ...], Decimal] = {}
     for line in posting.lines:
-        ours[line.key.account] = ours.get(line.key.account, ZERO) + line.amount
-    theirs: dict[str, Decimal] = {}
+        key = place(line.key.account, line.key.wbs1, line.key.invoice)
+        ours[key] = ours.get(key, ZERO) + line.amount
+    theirs: dict[tuple[str, ...], Decimal] = {}
     for row in rows:
-        if row.account != receivables_account:
-            theirs[row.account] = theirs.get(row.account, ZERO) - row.amount
+        if row.account not in own_accounts:
+            key = place(row.account, row.wbs1, row.invoice)
+            theirs[key] = theirs.get(key, ZERO) + posting.heading.entry.ledger_sign * row.amount
     return ours == theirs
 
 
@@ -158,8 +187,31 @@ def nets_to_nothing(rows: Iterable[LedgerLine]) -> bool:
     return not any(sums.values())
 
 
-def _comparable(row: Mapping[str, Any], padded_to: int) -> tuple[str, ...]:
-    amount = Decimal(str(row.get("Amount") or 0)).quantize(Decimal("0.0001"))
-    texts = [str(row.get(name) or "").strip() for name in ("WBS1", "WBS2", "WBS3", "InvoiceSection", "Account")]
+def balancing_accounts(posting: Posting, rows: Iterable[LedgerLine]) -> frozenset[str]:
+    """Find the account that balances ledger rows of receipts or vouchers: the side the system posts by itself.
+
+    It is none of the posting's own accounts, and what stands there is all that the other rows sum to.
+
+    Returns:
+        That account, or nothing when it cannot be told.
+    """
+    own = {line.key.account for line in posting.lines}
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        sums[row.account] = sums.get(row.account, ZERO) + row.amount
+    others = {account: amount for account, amount in sums.items() if account not in own}
+    rest = total(amount for account, amount in sums.items() if account in own)
+    return frozenset(others) if len(others) == 1 and total(others.values()) == -rest else frozenset()
+
+
+def _amount(row: Mapping[str, Any]) -> Decimal:
+    if "Amount" in row:
+        return Decimal(str(row.get("Amount") or 0))
+    return Decimal(str(row.get("DebitAmount") or 0)) - Decimal(str(row.get("CreditAmount") or 0))
+
+
+def _comparable(row: Mapping[str, Any], entry: EntryType, padded_to: int) -> tuple[str, ...]:
+    amount = _amount(row).quantize(Decimal("0.0001"))
+    texts = [str(row.get(name) or "").strip() for name in _COMPARED[entry]]
     number = invoice_number_key(str(row.get("Invoice") or ""), padded_to)
-    return (*texts, number, str(row.get("TaxCode") or "").strip(), str(amount))
+    return (*texts, number, str(amount))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.reading_back import LedgerLine, file_differences, ledger_differences
 
@@ -45,29 +46,29 @@ class Verdict:
     differences: tuple[str, ...] = ()
 
 
-def judge(body: Mapping[str, Any], found: FoundFile, *, prefix: str, padded_to: int) -> Verdict:
+def judge(body: Mapping[str, Any], found: FoundFile, *, entry: EntryType, padded_to: int) -> Verdict:
     """Decide how a held file goes on.
 
     Args:
         body: The request we froze.
         found: What Vantagepoint shows now.
-        prefix: Two-letter entry type, ``in``.
+        entry: The file's type.
         padded_to: Width of padded invoice numbers.
     """
     if found.absent:
         return Verdict(FileState.REFUSED)
-    differences = tuple(_differences(body, found, prefix=prefix, padded_to=padded_to))
+    differences = tuple(_differences(body, found, entry=entry, padded_to=padded_to))
     if differences:
         return Verdict(FileState.HELD, differences)
     return Verdict(FileState.POSTING if found.ledger else FileState.ENTERED)
 
 
-def _differences(body: Mapping[str, Any], found: FoundFile, *, prefix: str, padded_to: int) -> Sequence[str]:
+def _differences(body: Mapping[str, Any], found: FoundFile, *, entry: EntryType, padded_to: int) -> Sequence[str]:
     if found.ledger:
         if found.details is not None and not found.posted:
             # Told to post, Vantagepoint would post it once more.
             return [f"its entry is not posted, and yet the ledger shows {len(found.ledger)} lines of it"]
-        return ledger_differences(body, found.ledger, prefix=prefix, padded_to=padded_to)
+        return ledger_differences(body, found.ledger, entry=entry, padded_to=padded_to)
     if found.posted:
         return ["its entry is posted, and yet the ledger shows no line of it"]
-    return file_differences(body, found.details or (), prefix=prefix, padded_to=padded_to)
+    return file_differences(body, found.details or (), entry=entry, padded_to=padded_to)

@@ -109,6 +109,7 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
             pipeline.refresh_statistics()
             result = plan_day(
                 pipeline.posting_context(wiring, context.run_id),
+                Kind.INVOICE,
                 partition_day(context.partition_key),
                 pinned_hash=config.pinned_plan_hash,
             )

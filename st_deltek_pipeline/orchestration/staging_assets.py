@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.holds import advice_for
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, table_metadata
@@ -112,7 +113,11 @@ def aligned_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asse
         with explained(context.retry_number):
             pipeline.refresh_statistics()
             result = align_day(
-                pipeline.engine, wiring.connection, partition_day(context.partition_key), run_id=context.run.run_id
+                pipeline.engine,
+                wiring.connection,
+                Kind.INVOICE,
+                partition_day(context.partition_key),
+                run_id=context.run.run_id,
             )
         holds = markdown_table(
             ("reason", "documents", "amount", "what to do"),

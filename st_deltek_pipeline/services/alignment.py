@@ -1,6 +1,6 @@
-"""Aligning a business day: code every staged invoice, and say what does not exist in Vantagepoint."""
+"""Aligning a business day: code every staged document of a kind, and say what does not exist in Vantagepoint."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -8,13 +8,25 @@ from decimal import Decimal
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.alignment import AlignmentRules, FirmIndex, align_invoice
-from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules
+from st_deltek_pipeline.domain.bill_alignment import align_ap_credit, align_bill
+from st_deltek_pipeline.domain.bills import ApCredit, Bill
+from st_deltek_pipeline.domain.credit_memo_alignment import align_credit_memo
+from st_deltek_pipeline.domain.credit_memos import CreditMemo
+from st_deltek_pipeline.domain.documents import Document, Kind
+from st_deltek_pipeline.domain.firm_links import FirmLinks
+from st_deltek_pipeline.domain.invoice_alignment import align_invoice
+from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.domain.payment_alignment import PostedInvoices, align_payment
+from st_deltek_pipeline.domain.payments import Payment
+from st_deltek_pipeline.services.firm_links import firm_links
 from st_deltek_pipeline.services.tax_zones import tax_zones_to_split_by
-from st_deltek_pipeline.store.mapping import alignments_of_day, replace_alignments
+from st_deltek_pipeline.store.mapping import alignments_of, replace_alignments
+from st_deltek_pipeline.store.raw import known_ids
+from st_deltek_pipeline.store.receivables import open_items
 from st_deltek_pipeline.store.reference import load_reference
-from st_deltek_pipeline.store.staged import invoices_of_day
+from st_deltek_pipeline.store.staged_documents import documents_of_day
 
 
 @dataclass(frozen=True)
@@ -45,55 +57,124 @@ def alignment_rules(engine: Engine, settings: ConnectionSettings) -> AlignmentRu
         engine: The database, read only where sales tax is split by the rates of tax zones.
         settings: The connection.
     """
+    posting = settings.posting
     return AlignmentRules(
         coding=settings.rules,
-        customer_firm_required=settings.posting.customer_firm == "required",
-        one_line_per_item=settings.posting.invoice_lines == "item",
+        customer_firm_required=posting.customer_firm == "required",
+        one_line_per_item=posting.invoice_lines == "item",
         longest_invoice_number=settings.vantagepoint.longest_invoice_number,
-        code_zero_documents=settings.posting.zero_documents == "post",
+        code_zero_documents=posting.zero_documents == "post",
         tax_zones=tax_zones_to_split_by(engine, settings),
+        unapplied=posting.unapplied,
+        bills_as=posting.bills_as,
+        bill_extras=posting.bill_extras,
+        longest_vendor_invoice=settings.vantagepoint.longest_vendor_invoice,
     )
 
 
-def align_day(engine: Engine, settings: ConnectionSettings, business_day: date, *, run_id: str) -> AlignmentResult:
-    """Align the staged invoices of a business day and store the result.
+def align_day(
+    engine: Engine, settings: ConnectionSettings, kind: Kind, business_day: date, *, run_id: str
+) -> AlignmentResult:
+    """Align the staged documents of one kind of a business day and store the result.
 
     Args:
         engine: The database.
         settings: The connection.
+        kind: The kind of document; what payments and credit memos are applied to must be posted before.
         business_day: The partition.
         run_id: Recorded with the alignments.
 
     Raises:
         BrokenError: Vantagepoint's reference data has not been polled yet.
     """
-    invoices = invoices_of_day(engine, settings.name, business_day)
-    reference = load_reference(engine, settings.name)
-    firms = FirmIndex(reference.firms.values())
-    rules = alignment_rules(engine, settings)
-    alignments = [align_invoice(invoice, rules, reference, firms) for invoice in invoices]
+    documents = documents_of_day(engine, settings.name, kind, business_day)
+    align = aligner(engine, settings, documents)
+    alignments = [align(document) for document in documents]
     with engine.begin() as connection:
-        stored = alignments_of_day(
-            connection, connection_name=settings.name, kind=Kind.INVOICE, business_day=business_day
+        stored = alignments_of(
+            connection,
+            connection_name=settings.name,
+            kind=kind,
+            document_ids=[document.key.document_id for document in documents],
         )
         changed = [
             alignment
             for alignment in alignments
-            if (known := stored.get(alignment.invoice.key.document_id)) is None or not known.says(alignment)
+            if (known := stored.get(alignment.document.key.document_id)) is None or not known.says(alignment)
         ]
         if changed:
-            replace_alignments(
-                connection, connection_name=settings.name, kind=Kind.INVOICE, alignments=changed, run_id=run_id
-            )
+            replace_alignments(connection, connection_name=settings.name, kind=kind, alignments=changed, run_id=run_id)
     held: dict[str, list[Decimal]] = {}
     for alignment in alignments:
         if alignment.hold is not None:
-            held.setdefault(alignment.hold.reason.value, []).append(alignment.invoice.total)
+            held.setdefault(alignment.hold.reason.value, []).append(alignment.document.total)
     counts = {reason: len(totals) for reason, totals in held.items()}
     return AlignmentResult(
         documents=len(alignments),
         aligned=len(alignments) - sum(counts.values()),
         held=counts,
         held_totals={reason: total(totals) for reason, totals in held.items()},
-        total=total(alignment.invoice.total for alignment in alignments),
+        total=total(alignment.document.total for alignment in alignments),
+    )
+
+
+def aligner(
+    engine: Engine, settings: ConnectionSettings, documents: Sequence[Document]
+) -> Callable[[Document], Alignment]:
+    """Read all that aligning some documents needs, in bulk, and return what aligns one of them.
+
+    Args:
+        engine: The database; only read.
+        settings: The connection.
+        documents: Those that will be asked about.
+
+    Raises:
+        BrokenError: Vantagepoint's reference data has not been polled yet.
+    """
+    reference = load_reference(engine, settings.name)
+    rules = alignment_rules(engine, settings)
+    links = firm_links(engine, settings, reference, documents) if documents else FirmLinks()
+    invoices = _posted_invoices(engine, settings, documents)
+
+    def align(document: Document) -> Alignment:
+        match document:
+            case Invoice():
+                return align_invoice(document, rules, reference, links)
+            case CreditMemo():
+                return align_credit_memo(document, rules, reference, links, invoices)
+            case Payment():
+                return align_payment(document, rules, reference, links, invoices)
+            case Bill():
+                return align_bill(document, rules, reference, links)
+            case ApCredit():
+                return align_ap_credit(document, rules, reference, links)
+            case _:
+                message = f"{type(document).__name__} is not a kind of document that is posted"
+                raise TypeError(message)
+
+    return align
+
+
+def _posted_invoices(engine: Engine, settings: ConnectionSettings, documents: Sequence[Document]) -> PostedInvoices:
+    targets = sorted(
+        {
+            *(
+                each.invoice_id
+                for document in documents
+                if isinstance(document, Payment)
+                for each in document.applications
+            ),
+            *(
+                each.invoice_id
+                for document in documents
+                if isinstance(document, CreditMemo)
+                for each in document.splits
+            ),
+        }
+    )
+    if not targets:
+        return PostedInvoices({}, frozenset())
+    return PostedInvoices(
+        open_items=open_items(engine, settings.name, targets),
+        known=frozenset(known_ids(engine, settings.name, Kind.INVOICE.value, targets)),
     )

@@ -12,8 +12,8 @@ from enum import StrEnum
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.alignment import INVOICE_SECTIONS
 from st_deltek_pipeline.domain.coding import Rule, fold
+from st_deltek_pipeline.domain.invoice_alignment import INVOICE_SECTIONS
 from st_deltek_pipeline.domain.reference import Account, Organization, ProjectKey, ReferenceData, TaxCode
 from st_deltek_pipeline.store.reference import load_reference
 

@@ -21,7 +21,7 @@ from st_deltek_pipeline.store.holds import (
 )
 from st_deltek_pipeline.store.journal import Journal
 from st_deltek_pipeline.store.journal_rows import NOT_STANDING, DocumentStanding
-from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of_day
+from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of
 
 _READER = "history"
 
@@ -76,9 +76,8 @@ def document_history(engine: Engine, document: DocumentKey) -> DocumentHistory:
     alignment = None
     if staged is not None:
         with engine.connect() as connection:
-            alignment = alignments_of_day(
-                connection, connection_name=name, kind=kind, business_day=staged.business_day
-            ).get(document.document_id)
+            found = alignments_of(connection, connection_name=name, kind=kind, document_ids=ids)
+            alignment = found.get(document.document_id)
     return DocumentHistory(
         document=document,
         staged=staged,

@@ -9,7 +9,6 @@ from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
 from st_deltek_pipeline.domain.outcomes import OutcomeKind
 from st_deltek_pipeline.domain.releases import FoundFile, Verdict, judge
-from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE
 from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, PostingContext
 from st_deltek_pipeline.services.posting.moves import hold_file
 from st_deltek_pipeline.services.posting.post import is_posted
@@ -62,7 +61,7 @@ def release_file(context: PostingContext, lock: PosterLock, batch: str, *, by: s
     verdict = judge(
         json.loads(file.body, parse_float=Decimal),
         found,
-        prefix=ENTRY_TYPE[file.kind],
+        entry=file.entry,
         padded_to=context.settings.vantagepoint.pad_invoice_numbers_to,
     )
     if verdict.state is FileState.HELD:
@@ -86,12 +85,11 @@ def _look(context: PostingContext, file: StoredFile) -> FoundFile:
 
 
 def _read(context: PostingContext, file: StoredFile) -> FoundFile:
-    prefix = ENTRY_TYPE[file.kind]
-    control = context.client.read_control(prefix, file.batch)
+    control = context.client.read_control(file.entry, file.batch)
     return FoundFile(
-        details=None if control is None else context.client.read_details(prefix, file.batch),
+        details=None if control is None else context.client.read_details(file.entry, file.batch),
         posted=control is not None and is_posted(control),
-        ledger=context.client.ledger_rows(LEDGER_TYPE[file.kind], batches=[file.batch]),
+        ledger=context.client.ledger_rows(file.entry.ledger_type, batches=[file.batch]),
     )
 
 
@@ -119,7 +117,7 @@ def _release(
             ]
         )
         if verdict.state is FileState.REFUSED:
-            transaction.release_invoice_numbers(file.batch)
+            transaction.release_natural_keys(file.batch)
         # What a newer revision is held for by now is not the file's matter.
         transaction.set_outcomes(
             [

@@ -12,14 +12,15 @@ from decimal import Decimal
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.alignment import CodedAmount, FirmIndex, align_invoice, lines_to_code, missing_fields
+from st_deltek_pipeline.domain.alignment import missing_fields
+from st_deltek_pipeline.domain.coded_amounts import CodedAmount
 from st_deltek_pipeline.domain.coding import FACT_FIELDS, Coding, LineFacts, code_line
 from st_deltek_pipeline.domain.coding_gaps import Gap, GapCollector
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.domain.invoice_alignment import lines_to_code
 from st_deltek_pipeline.domain.invoices import Invoice
-from st_deltek_pipeline.services.alignment import alignment_rules
-from st_deltek_pipeline.store.reference import load_reference
+from st_deltek_pipeline.services.alignment import aligner, alignment_rules
 from st_deltek_pipeline.store.staged import invoices_by_id, invoices_of_day, set_aside_by_id, staged_days
 
 
@@ -102,8 +103,7 @@ def explain_document(engine: Engine, settings: ConnectionSettings, document_id: 
         raise ConfigurationError(message, advice=advice)
     (invoice,) = found
     rules = alignment_rules(engine, settings)
-    reference = load_reference(engine, settings.name)
-    alignment = align_invoice(invoice, rules, reference, FirmIndex(reference.firms.values()))
+    alignment = aligner(engine, settings, [invoice])(invoice)
     lines: list[ExplainedLine] = []
     for line in lines_to_code(invoice, rules):
         coded = code_line(rules.coding, line.facts)

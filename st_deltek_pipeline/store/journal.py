@@ -10,19 +10,21 @@ from decimal import Decimal
 
 from sqlalchemy import Engine, text
 
-from st_deltek_pipeline.domain.alignment import LineKey
+from st_deltek_pipeline.domain.coded_amounts import LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.domain.ignores import PersonalIgnore
 from st_deltek_pipeline.domain.journal import Event
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
+from st_deltek_pipeline.domain.posting_keys import NaturalKey
 from st_deltek_pipeline.domain.postings import Posting
-from st_deltek_pipeline.store import ignores, invoice_numbers
+from st_deltek_pipeline.store import ignores, natural_keys
 from st_deltek_pipeline.store.file_states import OCCUPYING, OPEN, STANDING, TAKEN
 from st_deltek_pipeline.store.journal_rows import (
     SELECT_FILE,
     DocumentStanding,
     StoredFile,
+    heading_of,
     load_postings,
     stored_file,
 )
@@ -133,7 +135,15 @@ class Journal:
         with self._engine.connect() as connection:
             for row in connection.execute(text(_SELECT_STANDING_LINES), parameters):
                 key = LineKey(
-                    row.wbs1, row.wbs2, row.wbs3, row.invoice, row.account, row.section, row.tax_code, row.item
+                    heading_of(row),
+                    row.line_wbs1,
+                    row.line_wbs2,
+                    row.line_wbs3,
+                    row.invoice,
+                    row.account,
+                    row.section,
+                    row.tax_code,
+                    row.item,
                 )
                 lines.setdefault(row.document_id, {})[(row.trans_date, key)] = row.amount
             return {
@@ -176,12 +186,10 @@ class Journal:
         with self._engine.connect() as connection:
             return ignores.ignored(connection, self._name, kind, document_ids)
 
-    def invoice_number_owners(
-        self, target: str, numbers: Sequence[tuple[str, str]]
-    ) -> Mapping[tuple[str, str], DocumentKey]:
-        """Say which documents own projects' invoice numbers; free ones are left out."""
+    def natural_key_owners(self, target: str, keys: Sequence[NaturalKey]) -> Mapping[NaturalKey, DocumentKey]:
+        """Say which documents own natural keys; free ones are left out."""
         with self._engine.connect() as connection:
-            return invoice_numbers.owners(connection, target, numbers)
+            return natural_keys.owners(connection, target, keys)
 
     def days_with_work(self, kind: Kind) -> list[date]:
         """Return the business days with files under way or documents on hold, oldest first."""
@@ -247,9 +255,14 @@ class Journal:
         return found or 0
 
 
-_SELECT_STANDING_LINES = """
-    SELECT posting.document_id, posting.trans_date, posting.wbs1, posting.wbs2, posting.wbs3, posting.invoice,
-           line.account, line.section, line.tax_code, line.item, sum(line.amount) AS amount
+_HEADING = """posting.entry, posting.number, posting.wbs1, posting.wbs2, posting.wbs3, posting.vendor, posting.bank,
+           posting.liability, posting.credit_memo"""
+
+_LINE = "line.invoice, line.account, line.section, line.tax_code, line.item"
+
+_SELECT_STANDING_LINES = f"""
+    SELECT posting.document_id, posting.trans_date, {_HEADING}, line.wbs1 AS line_wbs1, line.wbs2 AS line_wbs2,
+           line.wbs3 AS line_wbs3, {_LINE}, sum(line.amount) AS amount
     FROM journal.postings AS posting
     JOIN journal.transaction_files AS file USING (connection, batch)
     JOIN journal.posting_lines AS line
@@ -257,9 +270,8 @@ _SELECT_STANDING_LINES = """
      AND line.document_id = posting.document_id AND line.posting_no = posting.posting_no
     WHERE posting.connection = :connection AND posting.kind = :kind AND posting.document_id = ANY(:ids)
       AND file.state = ANY(:standing)
-    GROUP BY posting.document_id, posting.trans_date, posting.wbs1, posting.wbs2, posting.wbs3, posting.invoice,
-             line.account, line.section, line.tax_code, line.item
-"""
+    GROUP BY posting.document_id, posting.trans_date, {_HEADING}, line.wbs1, line.wbs2, line.wbs3, {_LINE}
+"""  # noqa: S608 (constants)
 
 _SELECT_STANDINGS = """
     SELECT posting.document_id, 1 + max(posting.posting_no) FILTER (WHERE file.state = ANY(:taken)) AS next_posting_no,

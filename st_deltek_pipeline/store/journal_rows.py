@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import Row
 
-from st_deltek_pipeline.domain.alignment import LineKey
+from st_deltek_pipeline.domain.coded_amounts import Heading, LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.journal import FileState
+from st_deltek_pipeline.domain.posting_keys import NaturalKey, line_key
 from st_deltek_pipeline.domain.postings import MasterKey, Posting, PostingLine
-from st_deltek_pipeline.domain.transaction_files import line_key
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,15 @@ class StoredFile:
     """A transaction file as the journal knows it.
 
     Attributes:
+        entry: Vantagepoint's type of transaction.
+        together: It is posted whole or not at all, for the reason named; else empty.
         sent_at: When it was last about to be sent; ``None`` if never.
         unchanged_for: Time since its last change of state, by the database's clock.
     """
 
     batch: str
     kind: Kind
+    entry: EntryType
     company: str
     period: int
     business_day: date
@@ -39,6 +43,7 @@ class StoredFile:
     sent_at: datetime | None
     post_sequence: int | None
     words: str
+    together: str
     unchanged_for: timedelta
 
 
@@ -67,7 +72,12 @@ NOT_STANDING = DocumentStanding({}, 1, occupied=False)
 
 @dataclass(frozen=True)
 class LedgerEvidence:
-    """A ledger row we read back, tied to its document."""
+    """A ledger row we read back, tied to its document.
+
+    Attributes:
+        amount: With the ledger's sign.
+        document_amount: With the document's: what the row adds to receivable, money received or payable.
+    """
 
     batch: str
     line_key: str
@@ -78,6 +88,7 @@ class LedgerEvidence:
     account: str
     invoice: str
     amount: Decimal
+    document_amount: Decimal
 
 
 SELECT_FILE = """
@@ -100,10 +111,20 @@ POSTING_COLUMNS = (
     "wbs1",
     "wbs2",
     "wbs3",
-    "invoice",
+    "number",
     "amount",
     "correction",
     "moved_from",
+    "entry",
+    "vendor",
+    "bank",
+    "liability",
+    "credit_memo",
+    "terms",
+    "together",
+    "reverses",
+    "key_scope",
+    "key_number",
 )
 
 LINE_COLUMNS = (
@@ -121,6 +142,11 @@ LINE_COLUMNS = (
     "description",
     "amount",
     "tax_basis",
+    "wbs1",
+    "wbs2",
+    "wbs3",
+    "invoice",
+    "purchase_order",
 )
 
 
@@ -129,6 +155,7 @@ def stored_file(row: Row[Any]) -> StoredFile:
     return StoredFile(
         batch=row.batch,
         kind=Kind(row.kind),
+        entry=EntryType(row.entry),
         company=row.company,
         period=row.period,
         business_day=row.business_day,
@@ -141,13 +168,14 @@ def stored_file(row: Row[Any]) -> StoredFile:
         sent_at=row.sent_at,
         post_sequence=row.post_sequence,
         words=row.words,
+        together=row.together,
         unchanged_for=row.unchanged_for,
     )
 
 
-def posting_row(batch: str, posting: Posting) -> Sequence[object]:
+def posting_row(batch: str, posting: Posting, natural_key: NaturalKey) -> Sequence[object]:
     """Write a posting as a row of ``journal.postings``, in the order of ``POSTING_COLUMNS``."""
-    document, master = posting.document, posting.master
+    document, master, heading = posting.document, posting.master, posting.heading
     return (
         document.connection,
         document.kind.value,
@@ -160,13 +188,23 @@ def posting_row(batch: str, posting: Posting) -> Sequence[object]:
         master.period,
         master.trans_date,
         posting.due_date,
-        master.wbs1,
-        master.wbs2,
-        master.wbs3,
-        master.invoice,
+        heading.wbs1,
+        heading.wbs2,
+        heading.wbs3,
+        heading.number,
         posting.amount,
         posting.correction,
         posting.moved_from,
+        heading.entry.value,
+        heading.vendor,
+        heading.bank,
+        heading.liability,
+        heading.credit_memo,
+        posting.terms,
+        posting.together,
+        posting.reverses,
+        natural_key.scope,
+        natural_key.number,
     )
 
 
@@ -188,6 +226,11 @@ def posting_line_row(posting: Posting, number: int, line: PostingLine) -> Sequen
         line.description,
         line.amount,
         line.tax_basis,
+        line.key.wbs1,
+        line.key.wbs2,
+        line.key.wbs3,
+        line.key.invoice,
+        line.purchase_order,
     )
 
 
@@ -220,27 +263,55 @@ def load_postings(connection: Connection, where: str, parameters: Mapping[str, A
     return tuple(_posting(row, lines.get((row.document_id, row.posting_no), [])) for row in rows)
 
 
+def heading_of(row: Row[Any]) -> Heading:
+    """Read a heading from a row that has the columns of ``journal.postings``."""
+    return Heading(
+        entry=EntryType(row.entry),
+        number=row.number,
+        wbs1=row.wbs1,
+        wbs2=row.wbs2,
+        wbs3=row.wbs3,
+        vendor=row.vendor,
+        bank=row.bank,
+        liability=row.liability,
+        credit_memo=row.credit_memo,
+    )
+
+
 def _posting(row: Row[Any], lines: Sequence[Row[Any]]) -> Posting:
+    heading = heading_of(row)
     return Posting(
         document=DocumentKey(row.connection, Kind(row.kind), row.document_id),
         posting_no=row.posting_no,
         revision=row.revision,
         revision_hash=row.revision_hash,
         business_day=row.business_day,
-        master=MasterKey(row.period, row.trans_date, row.wbs1, row.wbs2, row.wbs3, row.invoice),
+        master=MasterKey(row.period, row.trans_date, heading),
         due_date=row.due_date,
         lines=tuple(
             PostingLine(
                 key=LineKey(
-                    row.wbs1, row.wbs2, row.wbs3, row.invoice, line.account, line.section, line.tax_code, line.item
+                    heading,
+                    line.wbs1,
+                    line.wbs2,
+                    line.wbs3,
+                    line.invoice,
+                    line.account,
+                    line.section,
+                    line.tax_code,
+                    line.item,
                 ),
                 amount=line.amount,
                 description=line.description,
                 organization=line.organization,
                 tax_basis=line.tax_basis,
+                purchase_order=line.purchase_order,
             )
             for line in lines
         ),
         correction=row.correction,
         moved_from=row.moved_from,
+        terms=row.terms,
+        together=row.together,
+        reverses=row.reverses,
     )

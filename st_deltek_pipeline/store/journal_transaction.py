@@ -14,8 +14,9 @@ from st_deltek_pipeline.domain.holds import Hold
 from st_deltek_pipeline.domain.ignores import PersonalIgnore
 from st_deltek_pipeline.domain.journal import FIRST_HASH, Event, FileState, chain
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome
+from st_deltek_pipeline.domain.posting_keys import NaturalKey, natural_key
 from st_deltek_pipeline.domain.transaction_files import TransactionFile
-from st_deltek_pipeline.store import ignores, invoice_numbers
+from st_deltek_pipeline.store import ignores, natural_keys
 from st_deltek_pipeline.store.copying import copy_rows
 from st_deltek_pipeline.store.file_states import STANDING, TAKEN
 from st_deltek_pipeline.store.journal_rows import (
@@ -99,11 +100,16 @@ class JournalTransaction:
             {"connection": self._name, "sequence": chained[-1].sequence, "hash": chained[-1].hash},
         )
 
-    def add_files(self, files: Sequence[TransactionFile], *, parent_batch: str | None = None) -> None:
+    def add_files(self, files: Sequence[TransactionFile], *, padded_to: int, parent_batch: str | None = None) -> None:
         """Freeze new transaction files with their postings.
 
         A file that is not in Vantagepoint (refused, or split and its parts refused) may be planned again under the
         same Batch; any other repetition is an error, and the transaction must not commit.
+
+        Args:
+            files: The files.
+            padded_to: Width of padded AR invoice numbers.
+            parent_batch: The file they are parts of.
 
         Raises:
             BrokenError: A Batch or posting is already in use.
@@ -121,10 +127,10 @@ class JournalTransaction:
             written = self._connection.execute(
                 text(
                     """
-                    INSERT INTO journal.transaction_files (connection, batch, kind, company, period, business_day,
-                        state, documents, amount, body_hash, parent_batch)
-                    VALUES (:connection, :batch, :kind, :company, :period, :business_day,
-                        'planned', :documents, :amount, :body_hash, :parent_batch)
+                    INSERT INTO journal.transaction_files (connection, batch, kind, entry, company, period,
+                        business_day, state, documents, amount, body_hash, parent_batch, together)
+                    VALUES (:connection, :batch, :kind, :entry, :company, :period, :business_day,
+                        'planned', :documents, :amount, :body_hash, :parent_batch, :together)
                     ON CONFLICT (connection, batch) DO UPDATE SET
                         state = 'planned', company = :company, body_hash = :body_hash, business_day = :business_day,
                         amount = :amount, parent_batch = :parent_batch, words = '', sent_at = NULL, changed_at = now()
@@ -135,6 +141,8 @@ class JournalTransaction:
                     "connection": self._name,
                     "batch": file.batch,
                     "kind": file.kind.value,
+                    "entry": file.entry.value,
+                    "together": file.together,
                     "company": file.company,
                     "period": file.period,
                     "business_day": max(posting.business_day for posting in file.postings),
@@ -148,11 +156,11 @@ class JournalTransaction:
                 message = f"Transaction file {file.batch} is already in the journal and was not given up."
                 raise BrokenError(message, advice="This must not happen; report it with the journal's events.")
         if parent_batch is None:
-            self._add_postings(files)
+            self._add_postings(files, padded_to)
         else:
             self._move_postings(files)
 
-    def _add_postings(self, files: Sequence[TransactionFile]) -> None:
+    def _add_postings(self, files: Sequence[TransactionFile], padded_to: int) -> None:
         # What was given up makes room: left behind, it would count as a part that is not posted yet.
         self._connection.execute(
             text(
@@ -177,7 +185,11 @@ class JournalTransaction:
             self._connection,
             "journal.postings",
             POSTING_COLUMNS,
-            (posting_row(file.batch, posting) for file in files for posting in file.postings),
+            (
+                posting_row(file.batch, posting, natural_key(posting.heading, padded_to=padded_to))
+                for file in files
+                for posting in file.postings
+            ),
         )
         copy_rows(
             self._connection,
@@ -398,6 +410,7 @@ class JournalTransaction:
                 "account",
                 "invoice",
                 "amount",
+                "document_amount",
             ),
             (
                 (
@@ -412,20 +425,21 @@ class JournalTransaction:
                     row.account,
                     row.invoice,
                     row.amount,
+                    row.document_amount,
                 )
                 for row in rows
             ),
         )
 
-    def claim_invoice_numbers(
-        self, target: str, claims: Sequence[tuple[str, str, DocumentKey]]
-    ) -> Mapping[tuple[str, str], DocumentKey]:
-        """Claim projects' invoice numbers for documents (``invoice_numbers.claim``)."""
-        return invoice_numbers.claim(self._connection, target, claims)
+    def claim_natural_keys(
+        self, target: str, claims: Sequence[tuple[NaturalKey, DocumentKey]]
+    ) -> Mapping[NaturalKey, DocumentKey]:
+        """Claim natural keys for documents (``natural_keys.claim``)."""
+        return natural_keys.claim(self._connection, target, claims)
 
-    def release_invoice_numbers(self, batch: str) -> None:
-        """Give back the numbers of a file that was given up (``invoice_numbers.release``)."""
-        invoice_numbers.release(self._connection, self._name, batch)
+    def release_natural_keys(self, batch: str) -> None:
+        """Give back the natural keys of a file that was given up (``natural_keys.release``)."""
+        natural_keys.release(self._connection, self._name, batch)
 
     def ignore(self, ignored: PersonalIgnore) -> None:
         """Record that a person ignores a revision (``ignores.put``)."""

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from sqlalchemy import Connection, text
 
-from st_deltek_pipeline.domain.alignment import Alignment, CodedAmount, LineKey
+from st_deltek_pipeline.domain.alignment import Alignment
+from st_deltek_pipeline.domain.coded_amounts import CodedAmount, Heading, LineKey
 from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.store.copying import copy_rows
 
@@ -30,6 +31,16 @@ _LINE_COLUMNS = (
     "amount",
     "tax_basis",
     "decided_by",
+    "entry",
+    "number",
+    "heading_wbs1",
+    "heading_wbs2",
+    "heading_wbs3",
+    "vendor",
+    "bank",
+    "liability",
+    "credit_memo",
+    "purchase_order",
 )
 
 
@@ -41,14 +52,16 @@ class StoredAlignment:
     hold: Hold | None
     lines: tuple[CodedAmount, ...]
     firm_id: str | None
+    terms: str
 
     def says(self, alignment: Alignment) -> bool:
         """Say whether a new alignment has found the same."""
-        return (self.revision_hash, self.hold, self.lines, self.firm_id) == (
-            alignment.invoice.revision_hash,
+        return (self.revision_hash, self.hold, self.lines, self.firm_id, self.terms) == (
+            alignment.document.revision_hash,
             alignment.hold,
             alignment.lines,
             alignment.firm_id,
+            alignment.terms,
         )
 
 
@@ -66,7 +79,7 @@ def replace_alignments(
         {
             "connection": connection_name,
             "kind": kind.value,
-            "ids": [alignment.invoice.key.document_id for alignment in alignments],
+            "ids": [alignment.document.key.document_id for alignment in alignments],
         },
     )
     copy_rows(
@@ -84,20 +97,22 @@ def replace_alignments(
             "firm_id",
             "total",
             "run_id",
+            "terms",
         ),
         (
             (
                 connection_name,
                 kind.value,
-                alignment.invoice.key.document_id,
-                alignment.invoice.revision,
-                alignment.invoice.revision_hash,
-                alignment.invoice.business_day,
+                alignment.document.key.document_id,
+                alignment.document.revision,
+                alignment.document.revision_hash,
+                alignment.document.business_day,
                 alignment.hold.reason.value if alignment.hold else None,
                 alignment.hold.message if alignment.hold else None,
                 alignment.firm_id,
-                alignment.invoice.total,
+                alignment.document.total,
                 run_id,
+                alignment.terms,
             )
             for alignment in alignments
         ),
@@ -108,11 +123,11 @@ def replace_alignments(
 def _line_rows(connection_name: str, kind: Kind, alignments: Iterable[Alignment]) -> Iterable[Sequence[object]]:
     for alignment in alignments:
         for number, line in enumerate(alignment.lines, start=1):
-            key = line.key
+            key, heading = line.key, line.key.heading
             yield (
                 connection_name,
                 kind.value,
-                alignment.invoice.key.document_id,
+                alignment.document.key.document_id,
                 number,
                 key.wbs1,
                 key.wbs2,
@@ -127,25 +142,33 @@ def _line_rows(connection_name: str, kind: Kind, alignments: Iterable[Alignment]
                 line.amount,
                 line.tax_basis,
                 json.dumps(line.decided_by, sort_keys=True),
+                heading.entry.value,
+                heading.number,
+                heading.wbs1,
+                heading.wbs2,
+                heading.wbs3,
+                heading.vendor,
+                heading.bank,
+                heading.liability,
+                heading.credit_memo,
+                line.purchase_order,
             )
 
 
-def alignments_of_day(
-    connection: Connection, *, connection_name: str, kind: Kind, business_day: date
+def alignments_of(
+    connection: Connection, *, connection_name: str, kind: Kind, document_ids: Sequence[int]
 ) -> Mapping[int, StoredAlignment]:
-    """Read the alignments of a business day, by document id."""
-    parameters: dict[str, object] = {"connection": connection_name, "kind": kind.value, "day": business_day}
+    """Read the alignments of documents, by id; those that were never aligned are left out."""
+    parameters: dict[str, object] = {"connection": connection_name, "kind": kind.value, "ids": list(document_ids)}
     headers = connection.execute(
         text(
             """
-            SELECT document_id, revision_hash, reason, message, firm_id FROM mapping.alignments
-            WHERE connection = :connection AND kind = :kind AND business_day = :day
+            SELECT document_id, revision_hash, reason, message, firm_id, terms FROM mapping.alignments
+            WHERE connection = :connection AND kind = :kind AND document_id = ANY(:ids)
             """
         ),
         parameters,
     ).all()
-    # By ids and not by a join: a join's plan depends on statistics that a table which has just grown does not have.
-    parameters["ids"] = [header.document_id for header in headers]
     lines: dict[int, list[CodedAmount]] = {}
     for row in connection.execute(
         text(
@@ -157,9 +180,30 @@ def alignments_of_day(
         ),
         parameters,
     ):
-        key = LineKey(row.wbs1, row.wbs2, row.wbs3, row.invoice, row.account, row.section, row.tax_code, row.item)
+        heading = Heading(
+            EntryType(row.entry),
+            row.number,
+            row.heading_wbs1,
+            row.heading_wbs2,
+            row.heading_wbs3,
+            row.vendor,
+            row.bank,
+            row.liability,
+            row.credit_memo,
+        )
+        key = LineKey(
+            heading, row.wbs1, row.wbs2, row.wbs3, row.invoice, row.account, row.section, row.tax_code, row.item
+        )
         lines.setdefault(row.document_id, []).append(
-            CodedAmount(key, row.amount, row.description, row.organization, row.tax_basis, json.loads(row.decided_by))
+            CodedAmount(
+                key,
+                row.amount,
+                row.description,
+                row.organization,
+                row.tax_basis,
+                row.purchase_order,
+                json.loads(row.decided_by),
+            )
         )
     return {
         header.document_id: StoredAlignment(
@@ -167,6 +211,7 @@ def alignments_of_day(
             hold=Hold(HoldReason(header.reason), header.message) if header.reason else None,
             lines=tuple(lines.get(header.document_id, ())),
             firm_id=header.firm_id,
+            terms=header.terms,
         )
         for header in headers
     }

@@ -71,11 +71,11 @@ def document_figures(
 def posted_by_project(
     engine: Engine, connection: str, kind: Kind, document_ids: Sequence[int]
 ) -> dict[int, dict[str, Decimal]]:
-    """Sum what the ledger showed when it was read back, by document and project; receivables positive."""
+    """Sum what the ledger showed when it was read back, by document and project, with the documents' sign."""
     return _by_project(
         engine,
         """
-        SELECT document_id, wbs1, -sum(amount) AS amount FROM journal.ledger_rows
+        SELECT document_id, wbs1, sum(document_amount) AS amount FROM journal.ledger_rows
         WHERE connection = :connection AND kind = :kind AND document_id = ANY(:ids)
         GROUP BY document_id, wbs1
         """,
@@ -92,12 +92,15 @@ def journaled_by_project(
     return _by_project(
         engine,
         """
-        SELECT posting.document_id, posting.wbs1, sum(posting.amount) AS amount
+        SELECT posting.document_id, line.wbs1, sum(line.amount) AS amount
         FROM journal.postings AS posting
         JOIN journal.transaction_files AS file USING (connection, batch)
+        JOIN journal.posting_lines AS line
+          ON line.connection = posting.connection AND line.kind = posting.kind
+         AND line.document_id = posting.document_id AND line.posting_no = posting.posting_no
         WHERE posting.connection = :connection AND posting.kind = :kind AND posting.document_id = ANY(:ids)
           AND file.state IN ('posted', 'adopted')
-        GROUP BY posting.document_id, posting.wbs1
+        GROUP BY posting.document_id, line.wbs1
         """,
         connection,
         kind,

@@ -197,14 +197,20 @@ class VantagepointClient:
                 return
 
     def ledger_rows(
-        self, trans_type: str, *, batches: Sequence[str] | None = None, invoices: Sequence[str] | None = None
+        self,
+        trans_type: str,
+        *,
+        batches: Sequence[str] | None = None,
+        invoices: Sequence[str] | None = None,
+        references: Sequence[str] | None = None,
     ) -> list[LedgerRow]:
         """Read posted rows (section 4.7).
 
         Args:
             trans_type: ``IN`` for invoices.
             batches: Only rows of these files; an empty list answers nothing, ``None`` does not restrict.
-            invoices: Only rows of these invoice numbers, likewise. With both, rows must satisfy both.
+            invoices: Only rows of these invoice numbers, likewise.
+            references: Only rows of these references (RefNo), likewise. With several, rows must satisfy all.
 
         Returns:
             The rows, in no promised order. Text compares as in SQL Server: case does not matter.
@@ -212,7 +218,7 @@ class VantagepointClient:
         Raises:
             PipelineError: As for ``rows``.
         """
-        wanted = [("Batch", batches), ("Invoice", invoices)]
+        wanted = [("Batch", batches), ("Invoice", invoices), ("RefNo", references)]
         chosen = [(name, list(dict.fromkeys(values))) for name, values in wanted if values is not None]
         found = [
             ledger_row(row)
@@ -227,6 +233,7 @@ class VantagepointClient:
             for row in found
             if folded(row.batch) in allowed.get("Batch", (folded(row.batch),))
             and folded(row.invoice) in allowed.get("Invoice", (folded(row.invoice),))
+            and folded(row.reference) in allowed.get("RefNo", (folded(row.reference),))
         ]
 
     def active_company(self) -> str:

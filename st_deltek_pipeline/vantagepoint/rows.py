@@ -18,6 +18,9 @@ class LedgerRow:
         section: ``InvoiceSection``.
         trans_date: The document's date; the accounting period is ``period`` (YYYYPP).
         amount: With the ledger's sign: revenue is negative.
+        reference: ``RefNo`` of a receipt or journal entry.
+        vendor: Vendor code of a voucher; its ``invoice`` is the vendor's number.
+        credit_memo: ``CreditMemoRefNo`` of an AR invoice's line.
     """
 
     batch: str
@@ -35,6 +38,9 @@ class LedgerRow:
     trans_date: date | None
     amount: Decimal
     tax_code: str
+    reference: str = ""
+    vendor: str = ""
+    credit_memo: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,9 @@ def ledger_row(row: Mapping[str, object]) -> LedgerRow:
         trans_date=_day(row, "TransDate"),
         amount=_amount(row, "Amount"),
         tax_code=_text(row, "TaxCode"),
+        reference=_text(row, "RefNo"),
+        vendor=_text(row, "Vendor"),
+        credit_memo=_text(row, "CreditMemoRefNo"),
     )
 
 

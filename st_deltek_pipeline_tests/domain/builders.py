@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from st_deltek_pipeline.domain.alignment import AlignmentRules, CodedAmount, LineKey
+from st_deltek_pipeline.domain.alignment import AlignmentRules
+from st_deltek_pipeline.domain.coded_amounts import CodedAmount, invoice_line
 from st_deltek_pipeline.domain.coding import Rule
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind, SyncStatus
+from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks, LinkState
 from st_deltek_pipeline.domain.invoices import Invoice, InvoiceLine
 from st_deltek_pipeline.domain.reference import (
     Account,
@@ -19,6 +21,8 @@ from st_deltek_pipeline.domain.reference import (
 )
 
 DAY = date(2026, 10, 7)
+
+LINKS = FirmLinks({11: FirmLink(11, "Alder Dental", LinkState.LINKED, "F1")})
 
 RULES = (
     Rule("taxes", {"line": frozenset({"tax"})}, {"account": "230.00", "section": "T", "tax_code": "CO"}),
@@ -137,5 +141,5 @@ def invoice(*amounts: str, tax: str = "0.00", number: str = "104417", **changes:
 
 def coded(amount: str, *, account: str = "401.00", wbs1: str = "HVAC", invoice_number: str = "104417") -> CodedAmount:
     """One coded line."""
-    key = LineKey(wbs1, "", "", invoice_number, account, "F", "")
+    key = invoice_line((wbs1, "", ""), invoice_number, account=account, section="F")
     return CodedAmount(key, Decimal(amount), "Heating", "01:HV")

@@ -7,20 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.domain.alignment import Alignment, FirmIndex, align_invoice, normalize_name
+from st_deltek_pipeline.domain.alignment import Alignment
 from st_deltek_pipeline.domain.coding import Rule
+from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks, LinkState
 from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.invoice_alignment import align_invoice
 from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import total
-from st_deltek_pipeline.domain.reference import Firm
-from st_deltek_pipeline_tests.domain.builders import ALIGNMENT_RULES, REFERENCE, RULES, invoice, line
-
-FIRMS = FirmIndex(REFERENCE.firms.values())
+from st_deltek_pipeline_tests.domain.builders import ALIGNMENT_RULES, LINKS, REFERENCE, RULES, invoice, line
 
 
 def align(document: Invoice, *extra_rules: Rule, **settings: object) -> Alignment:
     rules = replace(ALIGNMENT_RULES, coding=(*extra_rules, *RULES), **settings)  # type: ignore[arg-type]
-    return align_invoice(document, rules, REFERENCE, FIRMS)
+    return align_invoice(document, rules, REFERENCE, LINKS)
 
 
 def held(alignment: Alignment) -> HoldReason:
@@ -122,27 +121,32 @@ def test_a_number_vantagepoint_cannot_hold_is_held(number: str) -> None:
     assert held(align(invoice("80.00", number=number))) is HoldReason.INVOICE_NUMBER_UNUSABLE
 
 
-def test_a_customer_matches_its_firm_despite_case_spacing_and_unicode_form() -> None:
-    names = ["ALDER DENTAL", "Alder\u00a0Dental", "  alder   dental"]
-    assert {align(replace(invoice("80.00"), customer_name=name)).firm_id for name in names} == {"F1"}
+def test_the_firm_of_the_customer_that_is_left_after_merges_counts() -> None:
+    merged = replace(invoice("80.00"), customer_id=7, billing_customer_id=11)
+    assert align(merged).firm_id == "F1"
 
 
-def test_a_customer_without_a_firm_is_held_when_one_is_required() -> None:
-    assert held(align(replace(invoice("80.00"), customer_name="Nobody"))) is HoldReason.CUSTOMER_WITHOUT_FIRM
+def test_a_customer_that_was_not_matched_yet_is_held_when_a_firm_is_required() -> None:
+    assert held(align(replace(invoice("80.00"), customer_id=12))) is HoldReason.CUSTOMER_WITHOUT_FIRM
 
 
-def test_an_inactive_firm_does_not_count_for_a_customer() -> None:
-    assert held(align(replace(invoice("80.00"), customer_name="Closed Ltd"))) is HoldReason.CUSTOMER_WITHOUT_FIRM
+def test_an_invoice_without_a_customer_is_held_when_a_firm_is_required() -> None:
+    assert held(align(replace(invoice("80.00"), customer_id=None))) is HoldReason.NO_CUSTOMER
 
 
-def test_two_firms_of_one_name_are_ambiguous() -> None:
-    twin = Firm("F9", "1009", "alder dental", active=True, is_client=True, is_vendor=False)
-    firms = FirmIndex([*REFERENCE.firms.values(), twin])
-    aligned = align_invoice(invoice("80.00"), ALIGNMENT_RULES, REFERENCE, firms)
-    assert held(aligned) is HoldReason.CUSTOMER_FIRM_AMBIGUOUS
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (LinkState.MISSING, HoldReason.CUSTOMER_WITHOUT_FIRM),
+        (LinkState.AMBIGUOUS, HoldReason.CUSTOMER_FIRM_AMBIGUOUS),
+    ],
+)
+def test_a_customer_whose_firm_is_not_certain_is_held_with_what_was_found(state: LinkState, reason: HoldReason) -> None:
+    links = FirmLinks({11: FirmLink(11, "Alder Dental", state, message="firms 1001 and 1009 look alike.")})
+    aligned = align_invoice(invoice("80.00"), ALIGNMENT_RULES, REFERENCE, links)
+    assert held(aligned) is reason
     assert aligned.hold is not None
-    assert "1001" in aligned.hold.message
-    assert "1009" in aligned.hold.message
+    assert "1001 and 1009" in aligned.hold.message
 
 
 def test_the_projects_billing_client_is_enough_where_no_firm_is_required() -> None:
@@ -153,8 +157,3 @@ def test_the_projects_billing_client_is_enough_where_no_firm_is_required() -> No
 def test_a_zero_invoice_is_coded_only_where_zero_documents_are_posted() -> None:
     assert align(invoice("0.00")).lines == ()
     assert [item.amount for item in align(invoice("0.00"), code_zero_documents=True).lines] == [Decimal("0.00")]
-
-
-@given(st.text(max_size=40))
-def test_normalizing_a_name_twice_changes_nothing_more(name: str) -> None:
-    assert normalize_name(normalize_name(name)) == normalize_name(name)

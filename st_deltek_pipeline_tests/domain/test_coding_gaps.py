@@ -6,10 +6,10 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.domain.alignment import lines_to_code
 from st_deltek_pipeline.domain.coding import Rule
 from st_deltek_pipeline.domain.coding_gaps import GapCollector
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.domain.invoice_alignment import lines_to_code
 from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline_tests.domain.builders import ALIGNMENT_RULES, RULES, invoice, line

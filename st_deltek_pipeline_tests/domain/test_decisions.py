@@ -20,7 +20,7 @@ STANDING: Standing = {(DAY, coded("100.00").key): Decimal("100.00")}
 
 def situation(document: Invoice, **changes: object) -> Situation:
     made = Situation(
-        invoice=document,
+        document=document,
         lines=(coded(str(document.total)),),
         hold=None,
         standing={},

@@ -33,7 +33,7 @@ def hold(document: Invoice, outcome: OutcomeKind = OutcomeKind.HELD) -> Document
 
 def decided(document: Invoice, ignored: PersonalIgnore, **changes: object) -> DocumentOutcome | None:
     situation = Situation(
-        invoice=document,
+        document=document,
         lines=(coded(str(document.total)),),
         hold=None,
         standing={},

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.domain.alignment import CodedAmount, LineKey
+from st_deltek_pipeline.domain.coded_amounts import CodedAmount, LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.postings import Posting, Target, plan_postings
@@ -80,14 +80,14 @@ def test_a_new_date_in_another_period_moves_the_amount_between_the_periods() -> 
 
 def test_a_document_over_two_projects_is_two_masters_of_one_number() -> None:
     postings = plan(target(coded("100.00"), coded("50.00", wbs1="PHASED")), {})
-    assert [posting.master.wbs1 for posting in postings] == ["HVAC", "PHASED"]
+    assert [posting.heading.wbs1 for posting in postings] == ["HVAC", "PHASED"]
     assert [posting.posting_no for posting in postings] == [1, 2]
 
 
 def test_a_changed_number_moves_the_amount_to_the_new_number() -> None:
     standing = apply(plan(target(coded("100.00")), {}), {})
     postings = plan(target(coded("100.00", invoice_number="104999")), standing, number=2)
-    assert {posting.master.invoice: posting.amount for posting in postings} == {
+    assert {posting.heading.number: posting.amount for posting in postings} == {
         "104417": Decimal("-100.00"),
         "104999": Decimal("100.00"),
     }

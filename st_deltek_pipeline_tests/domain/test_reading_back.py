@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from st_deltek_pipeline.domain.entry_types import EntryType
+from st_deltek_pipeline.domain.numbers import same_invoice_number
 from st_deltek_pipeline.domain.reading_back import (
     file_differences,
     ledger_differences,
     missing_from_ledger,
     nets_to_nothing,
-    same_invoice_number,
     stands_already,
 )
 from st_deltek_pipeline.domain.transaction_files import build_file
@@ -28,6 +29,7 @@ class Row:
     invoice: str
     amount: Decimal
     period: int = 202610
+    vendor: str = ""
 
 
 def details(**changes: object) -> list[dict[str, Any]]:
@@ -46,44 +48,44 @@ def ledger() -> list[Row]:
 
 
 def test_padding_blank_levels_and_extra_decimals_are_no_difference() -> None:
-    assert file_differences(BODY, details(), prefix="in", padded_to=7) == []
+    assert file_differences(BODY, details(), entry=EntryType.INVOICES, padded_to=7) == []
 
 
 def test_any_other_amount_account_or_project_is_a_difference() -> None:
     for change in ({"Amount": Decimal("100.01")}, {"Account": "402.00"}, {"WBS1": "PLUMB"}, {"Invoice": "9"}):
-        assert len(file_differences(BODY, details(**change), prefix="in", padded_to=7)) == 1
+        assert len(file_differences(BODY, details(**change), entry=EntryType.INVOICES, padded_to=7)) == 1
 
 
 def test_a_missing_and_a_foreign_line_are_both_named() -> None:
-    found = file_differences(BODY, details(PKey="foreign"), prefix="in", padded_to=7)
+    found = file_differences(BODY, details(PKey="foreign"), entry=EntryType.INVOICES, padded_to=7)
     assert len(found) == 2
     assert any("is missing" in text for text in found)
     assert any("is not ours" in text for text in found)
 
 
 def test_the_ledger_agrees_with_reversed_signs_and_the_systems_own_receivable_row() -> None:
-    assert ledger_differences(BODY, ledger(), prefix="in", padded_to=7) == []
-    assert missing_from_ledger(BODY, ledger(), prefix="in") == []
+    assert ledger_differences(BODY, ledger(), entry=EntryType.INVOICES, padded_to=7) == []
+    assert missing_from_ledger(BODY, ledger(), entry=EntryType.INVOICES) == []
 
 
 def test_a_line_the_ledger_lacks_is_missing() -> None:
-    assert missing_from_ledger(BODY, ledger()[1:], prefix="in") == [BODY["inDetail"][0]["PKey"]]
+    assert missing_from_ledger(BODY, ledger()[1:], entry=EntryType.INVOICES) == [BODY["inDetail"][0]["PKey"]]
 
 
 def test_a_line_that_stands_twice_differs() -> None:
-    assert len(ledger_differences(BODY, [*ledger(), ledger()[0]], prefix="in", padded_to=7)) == 1
+    assert len(ledger_differences(BODY, [*ledger(), ledger()[0]], entry=EntryType.INVOICES, padded_to=7)) == 1
 
 
 def test_a_line_on_another_account_differs() -> None:
     rows = ledger()
     rows[0] = replace(rows[0], account="402.00")
-    assert len(ledger_differences(BODY, rows, prefix="in", padded_to=7)) == 1
+    assert len(ledger_differences(BODY, rows, entry=EntryType.INVOICES, padded_to=7)) == 1
 
 
 def test_a_line_in_another_period_differs() -> None:
     rows = ledger()
     rows[0] = replace(rows[0], period=202611)
-    assert ledger_differences(BODY, rows, prefix="in", padded_to=7) == [
+    assert ledger_differences(BODY, rows, entry=EntryType.INVOICES, padded_to=7) == [
         f"line {rows[0].line_key} stands in period 202611, not 202610"
     ]
 
@@ -105,10 +107,10 @@ def test_an_invoice_entered_by_somebody_else_with_the_same_amounts_stands_alread
         Row("theirs", "HVAC", "401.00", "0100001", Decimal("-100.00")),
         Row("", "HVAC", "110.00", "0100001", Decimal(100)),
     ]
-    assert stands_already(posting(1, "100.00"), rows, receivables_account="110.00")
-    assert not stands_already(posting(1, "100.01"), rows, receivables_account="110.00")
+    assert stands_already(posting(1, "100.00"), rows, own_accounts=frozenset({"110.00"}), padded_to=7)
+    assert not stands_already(posting(1, "100.01"), rows, own_accounts=frozenset({"110.00"}), padded_to=7)
 
 
 def test_without_a_known_receivables_account_nothing_is_taken_for_ours() -> None:
     rows = [Row("theirs", "HVAC", "401.00", "0100001", Decimal("-100.00"))]
-    assert not stands_already(posting(1, "100.00"), rows, receivables_account=None)
+    assert not stands_already(posting(1, "100.00"), rows, own_accounts=frozenset(), padded_to=7)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.releases import FoundFile, Verdict, judge
 
@@ -32,10 +33,11 @@ class Row:
     account: str = "401.00"
     invoice: str = "0104417"
     amount: Decimal = Decimal("-60.00")
+    vendor: str = ""
 
 
 def verdict(details: Sequence[dict[str, Any]] | None, *ledger: Row, posted: bool = False) -> Verdict:
-    return judge(BODY, FoundFile(details, posted, ledger), prefix="in", padded_to=7)
+    return judge(BODY, FoundFile(details, posted, ledger), entry=EntryType.INVOICES, padded_to=7)
 
 
 def test_what_neither_entry_nor_ledger_show_may_be_planned_again() -> None:

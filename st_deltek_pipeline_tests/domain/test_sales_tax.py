@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules, FirmIndex, align_invoice, lines_to_code
+from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules
 from st_deltek_pipeline.domain.coding import LineKind, Rule
 from st_deltek_pipeline.domain.coding_gaps import GapCollector
 from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.invoice_alignment import align_invoice, lines_to_code
 from st_deltek_pipeline.domain.invoices import Invoice, InvoiceLine
 from st_deltek_pipeline.domain.money import round_to_cents, total
 from st_deltek_pipeline.domain.reference import TaxCode
 from st_deltek_pipeline.domain.sales_tax import TaxBase, TaxRate, TaxZone, split_sales_tax
-from st_deltek_pipeline_tests.domain.builders import ALIGNMENT_RULES, REFERENCE, RULES, invoice, line
+from st_deltek_pipeline_tests.domain.builders import ALIGNMENT_RULES, LINKS, REFERENCE, RULES, invoice, line
 
 SUBTOTAL = frozenset({TaxBase.SUBTOTAL})
 STATE = TaxRate("Colorado State", Decimal("0.029"), SUBTOTAL)
@@ -39,7 +40,7 @@ def split_rules(*extra: Rule, by_authority: bool = True, **changes: object) -> A
 
 def align(document: Invoice, rules: AlignmentRules) -> Alignment:
     reference = replace(REFERENCE, tax_codes=TAX_CODES)
-    return align_invoice(document, rules, reference, FirmIndex(REFERENCE.firms.values()))
+    return align_invoice(document, rules, reference, LINKS)
 
 
 def taxed(*amounts: str, tax: str) -> Invoice:

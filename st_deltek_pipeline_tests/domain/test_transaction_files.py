@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.domain.alignment import LineKey
+from st_deltek_pipeline.domain.coded_amounts import invoice_line
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.postings import MasterKey, Posting, PostingLine
@@ -18,16 +18,16 @@ from st_deltek_pipeline_tests.domain.builders import DAY
 
 
 def posting(document_id: int, amount: str = "100.00", *, number: str | None = None, period: int = 202610) -> Posting:
-    invoice = number or f"10{document_id:04d}"
+    key = invoice_line(("HVAC", "", ""), number or f"10{document_id:04d}", account="401.00", section="F")
     return Posting(
         document=DocumentKey("acme", Kind.INVOICE, document_id),
         posting_no=1,
         revision=1,
         revision_hash=f"{document_id:064x}",
         business_day=DAY,
-        master=MasterKey(period, DAY, "HVAC", "", "", invoice),
+        master=MasterKey(period, DAY, key.heading),
         due_date=date(2026, 11, 6),
-        lines=(PostingLine(LineKey("HVAC", "", "", invoice, "401.00", "F", ""), Decimal(amount), "", "", ZERO),),
+        lines=(PostingLine(key, Decimal(amount), "", "", ZERO),),
         correction=False,
         moved_from=None,
     )

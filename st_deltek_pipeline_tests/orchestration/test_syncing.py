@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from st_deltek_pipeline.cli.preview_report import compute_plan
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, CredentialsError, TransientError
 from st_deltek_pipeline.orchestration.build import wiring_of
 from st_deltek_pipeline.orchestration.in_process import STARTED_BY, STARTED_BY_TAG, InProcessRunner
@@ -187,7 +188,7 @@ def test_a_pinned_plan_is_sent_exactly(acme: Installation) -> None:
     first, day = date(2026, 10, 6), date(2026, 10, 7)
     sync(acme, first=first, last=first)
     shown = compute_plan(acme.settings, CONNECTION, day, pinned_by="accountant")
-    assert preview_day(acme.engine, acme.connection, day).plan_hash == shown.plan_hash
+    assert preview_day(acme.engine, acme.connection, Kind.INVOICE, day).plan_hash == shown.plan_hash
     report = sync(acme, first=day, last=day, pinned_plan_hash=shown.plan_hash)
     assert report.days[0].plan_hash == shown.plan_hash
     assert report.days[0].posted_now == len({posting.document for file in shown.files for posting in file.postings})
@@ -197,7 +198,7 @@ def test_a_stored_pin_refuses_a_day_that_changed_since(acme: Installation) -> No
     day = date(2026, 10, 7)
     sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
     plan = compute_plan(acme.settings, CONNECTION, day, pinned_by=None)
-    pin_plan(acme.engine, acme.connection, day, plan.plan_hash, actor="accountant")
+    pin_plan(acme.engine, acme.connection, Kind.INVOICE, day, plan.plan_hash, actor="accountant")
     acme.sandbox.add_invoice(date=str(day), total="55.00")
     with pytest.raises(BrokenError, match="Look at the preview again"):
         sync(acme, first=day, last=day)

@@ -5,6 +5,7 @@ from datetime import date
 
 from sqlalchemy import Engine
 
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 from st_deltek_pipeline_tests.services.posting.harness import Bench, bench
@@ -25,7 +26,7 @@ def test_aligning_an_unchanged_day_again_writes_nothing(
         acme.take_in()
         acme.prepare(DAY)
         before = versions(acme)
-        first = align_day(acme.engine, acme.settings, DAY, run_id="again")
+        first = align_day(acme.engine, acme.settings, Kind.INVOICE, DAY, run_id="again")
         assert first.documents == len(before) > 0
         assert versions(acme) == before
 
@@ -44,5 +45,5 @@ def test_a_changed_invoice_and_a_changed_rule_are_aligned_anew(
         assert {document for document, _ in versions(acme) - before} == {invoice["id"]}
         rules = [rule for rule in acme.settings.model_dump()["coding"] if "account" not in rule["give"]]
         acme.settings = acme.settings.model_validate({**acme.settings.model_dump(), "coding": rules})
-        result = align_day(acme.engine, acme.settings, DAY, run_id="rules")
+        result = align_day(acme.engine, acme.settings, Kind.INVOICE, DAY, run_id="rules")
         assert result.held["no_rule"] > 0

@@ -1,21 +1,24 @@
 """First step: nothing in a file may exist in Vantagepoint before it is sent. Asked in bulk, never per document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
+from st_deltek_pipeline.domain.posting_keys import line_key, natural_key
 from st_deltek_pipeline.domain.postings import Posting
 from st_deltek_pipeline.domain.reading_back import (
-    invoice_number_key,
+    balancing_accounts,
+    carries_our_lines,
     nets_to_nothing,
-    pad_invoice_number,
     stands_already,
 )
-from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE, build_file
+from st_deltek_pipeline.domain.transaction_files import build_file
 from st_deltek_pipeline.services.posting.context import PostingContext, period_closed
 from st_deltek_pipeline.services.posting.evidence import evidence_of
+from st_deltek_pipeline.services.posting.existing import ledger_under_natural_keys
 from st_deltek_pipeline.services.posting.moves import add_child, move, refuse, refuse_child
-from st_deltek_pipeline.services.posting.planner import number_claim
+from st_deltek_pipeline.services.posting.planner import claimed_key
 from st_deltek_pipeline.services.posting.resolve import compare_entered, in_ledger, resolve_in_doubt
 from st_deltek_pipeline.store.journal_rows import LedgerEvidence, StoredFile
 from st_deltek_pipeline.store.journal_transaction import JournalTransaction
@@ -44,7 +47,7 @@ def check_file(context: PostingContext, batch: str) -> tuple[str, ...]:
             file = context.journal.file(batch)
         if file.state is not FileState.PLANNED:
             return (batch,) if file.state in {FileState.ENTERED, FileState.POSTING} else ()
-        if context.client.read_control(ENTRY_TYPE[file.kind], batch) is not None:
+        if context.client.read_control(file.entry, batch) is not None:
             return (batch,) if compare_entered(context, lock, file) else ()
         if file.sent_at is not None and in_ledger(context, file):
             move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
@@ -61,19 +64,20 @@ def _period_closed(posting: Posting, period: int) -> Hold:
 
 
 def _without_standing_documents(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[str, ...]:
-    """Look for the file's invoices in the ledger; adopt what stands, hold what is in the way, go on with the rest."""
+    """Look for the file's documents in the ledger; adopt what stands, hold what is in the way, go on with the rest."""
     postings = context.journal.postings_of(file.batch)
-    standing = _ledger_of_numbers(context, file, postings)
+    standing = ledger_under_natural_keys(context, file, postings)
     adopted: list[tuple[Posting, list[LedgerEvidence]]] = []
     held: list[Posting] = []
     remaining: list[Posting] = []
     receivables = load_reference(context.engine, context.settings.name).receivables_account if standing else None
+    padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
     for posting in postings:
-        rows = standing.get(_number(context, posting), [])
-        phase = [row for row in rows if (row.wbs2, row.wbs3) == (posting.master.wbs2, posting.master.wbs3)]
-        if phase and stands_already(posting, phase, receivables_account=receivables):
-            adopted.append((posting, [evidence_of(row, posting) for row in phase if row.account != receivables]))
-        elif nets_to_nothing(rows):
+        rows = standing.get(natural_key(posting.heading, padded_to=padded_to), [])
+        evidence = _standing_evidence(context, posting, rows, receivables)
+        if evidence:
+            adopted.append((posting, evidence))
+        elif nets_to_nothing(rows) or claimed_key(posting, context.settings) is None:
             remaining.append(posting)
         else:
             held.append(posting)
@@ -94,42 +98,41 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
     return (files[-1].batch,) if remaining else ()
 
 
-def _ledger_of_numbers(
-    context: PostingContext, file: StoredFile, postings: Sequence[Posting]
-) -> Mapping[tuple[str, str], list[LedgerRow]]:
-    """Read the ledger rows under the postings' numbers, by project and number.
-
-    Numbers a document of ours stands under already are left out: there a correction finds its own earlier rows,
-    and another phase of the same project its neighbour's.
-    """
+def _standing_evidence(
+    context: PostingContext, posting: Posting, rows: Sequence[LedgerRow], receivables: str | None
+) -> list[LedgerEvidence]:
+    """Return the ledger rows that are this very posting; none when it does not stand there."""
+    ours = {line_key(posting, line) for line in posting.lines}
+    if rows and carries_our_lines(posting, rows):
+        return [evidence_of(row, posting) for row in rows if row.line_key in ours]
+    if claimed_key(posting, context.settings) is None:
+        # Where several documents may share a number, only our own keys prove that it is this one.
+        return []
+    heading = posting.heading
+    own_accounts = balancing_accounts(posting, rows)
+    if heading.entry is EntryType.INVOICES:
+        # A correction finds another phase of its project beside it.
+        rows = [row for row in rows if (row.wbs2, row.wbs3) == (heading.wbs2, heading.wbs3)]
+        own_accounts = frozenset({receivables} if receivables else ())
+    elif heading.entry is EntryType.JOURNAL_ENTRIES:
+        own_accounts = frozenset({heading.liability})
     padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
-    documents = sorted({posting.document.document_id for posting in postings})
-    own = {
-        (document_id, key.wbs1, invoice_number_key(key.invoice, padded_to))
-        for document_id, standing in context.journal.standings(file.kind, documents).items()
-        for _, key in standing.lines
-    }
-    new = [posting for posting in postings if (posting.document.document_id, *_number(context, posting)) not in own]
-    asked = {_number(context, posting) for posting in new}
-    numbers = {posting.master.invoice for posting in new}
-    numbers |= {pad_invoice_number(number, padded_to) for number in numbers}
-    found: dict[tuple[str, str], list[LedgerRow]] = {}
-    for row in context.client.ledger_rows(LEDGER_TYPE[file.kind], invoices=sorted(numbers)):
-        key = (row.wbs1, invoice_number_key(row.invoice, padded_to))
-        if key in asked:
-            found.setdefault(key, []).append(row)
-    return found
-
-
-def _number(context: PostingContext, posting: Posting) -> tuple[str, str]:
-    return number_claim(posting, context.settings.vantagepoint.pad_invoice_numbers_to)
+    if not rows or not stands_already(posting, rows, own_accounts=own_accounts, padded_to=padded_to):
+        return []
+    return [evidence_of(row, posting) for row in rows if row.account not in own_accounts]
 
 
 def _already_there(posting: Posting) -> Hold:
-    message = (
-        f"{posting.document}: invoice {posting.master.invoice} on project {posting.master.wbs1} stands in the ledger "
-        "with other amounts."
-    )
+    heading = posting.heading
+    if heading.entry is EntryType.VOUCHERS:
+        message = (
+            f"{posting.document}: invoice {heading.number} of vendor {heading.vendor} stands in the ledger already."
+        )
+        return Hold(HoldReason.DUPLICATE_VENDOR_INVOICE, message)
+    what = f"invoice {heading.number} on project {heading.wbs1}"
+    if heading.entry is not EntryType.INVOICES:
+        what = f"reference {heading.number}"
+    message = f"{posting.document}: {what} stands in the ledger with other amounts."
     return Hold(HoldReason.ALREADY_IN_VANTAGEPOINT, message)
 
 

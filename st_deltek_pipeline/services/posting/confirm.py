@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
+from st_deltek_pipeline.domain.posting_keys import line_key
 from st_deltek_pipeline.domain.reading_back import ledger_differences, missing_from_ledger
-from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE, line_key
 from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, PostingContext
 from st_deltek_pipeline.services.posting.evidence import evidence_of
 from st_deltek_pipeline.services.posting.moves import hold_file
@@ -47,18 +47,17 @@ def confirm_file(context: PostingContext, batch: str) -> FileOutcome:
             return _outcome(file, file.words)
         body = json.loads(file.body, parse_float=Decimal)
         padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
-        prefix = ENTRY_TYPE[file.kind]
         deadline = context.now() + timedelta(seconds=context.settings.vantagepoint.read_back_seconds)
         while True:
-            rows = context.client.ledger_rows(LEDGER_TYPE[file.kind], batches=[batch])
-            missing = missing_from_ledger(body, rows, prefix=prefix)
+            rows = context.client.ledger_rows(file.entry.ledger_type, batches=[batch])
+            missing = missing_from_ledger(body, rows, entry=file.entry)
             if not missing:
                 break
             if context.now() >= deadline:
                 message = f"{len(missing)} lines of file {batch} are not in the ledger yet; the next run looks again."
                 return _outcome(file, message)
             context.sleep(LOOK_AGAIN_SECONDS)
-        differences = ledger_differences(body, rows, prefix=prefix, padded_to=padded_to)
+        differences = ledger_differences(body, rows, entry=file.entry, padded_to=padded_to)
         if differences:
             message = f"File {batch} stands differently in the ledger: {'; '.join(differences[:5])}."
             hold_file(context, lock, file, Hold(HoldReason.LEDGER_DIFFERS, message))

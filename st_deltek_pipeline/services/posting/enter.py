@@ -1,10 +1,12 @@
 """Second step: send a file. A refusal is narrowed down to the document that causes it; the others go on."""
 
+import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from st_deltek_pipeline.domain.entry_bodies import stated_total
 from st_deltek_pipeline.domain.errors import (
     AlreadyExistsError,
     BrokenError,
@@ -14,7 +16,6 @@ from st_deltek_pipeline.domain.errors import (
 )
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import EventType, FileState
-from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE
 from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext
 from st_deltek_pipeline.services.posting.moves import HoldFor, add_child, hold_documents, move, refuse
 from st_deltek_pipeline.services.posting.resolve import compare_entered, in_ledger, resolve_in_doubt
@@ -65,7 +66,7 @@ def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple
         file = move(context, lock, file, FileState.SENDING, EventType.FILE_SENDING, body_hash=file.body_hash)
         try:
             # The frozen bytes themselves: what was planned and hashed is what is sent.
-            control = context.client.enter_file(ENTRY_TYPE[file.kind], file.body.encode())
+            control = context.client.enter_file(file.entry, file.body.encode())
         except RefusedError as error:
             return _refused(context, lock, file, error)
         except InDoubtError as error:
@@ -101,8 +102,9 @@ def _give_up_for_now(context: PostingContext, lock: PosterLock, file: StoredFile
 
 
 def _accepted(context: PostingContext, lock: PosterLock, file: StoredFile, control: Mapping[str, Any]) -> bool:
-    stated = control.get("SumTotal")
-    if stated is not None and Decimal(str(stated)) != file.amount:
+    stated = control.get(stated_total(file.entry))
+    sent = json.loads(file.body, parse_float=Decimal)["Total"]
+    if stated is not None and Decimal(str(stated)) != sent:
         return compare_entered(context, lock, file)
     move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, sum_total=stated)
     return True
@@ -113,7 +115,7 @@ def _refused(
 ) -> tuple[bool, tuple[str, ...]]:
     # The words for a taken key are also used for a key that stands twice within the file.
     if isinstance(error, AlreadyExistsError):
-        if context.client.read_control(ENTRY_TYPE[file.kind], file.batch) is not None:
+        if context.client.read_control(file.entry, file.batch) is not None:
             return compare_entered(context, lock, file), ()
         if in_ledger(context, file):
             move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
@@ -125,7 +127,7 @@ def _split_or_refuse(
     context: PostingContext, lock: PosterLock, file: StoredFile, error: RefusedError
 ) -> tuple[str, ...]:
     postings = context.journal.postings_of(file.batch)
-    if len(postings) == 1 or _WHOLE_FILE.search(error.words):
+    if len(postings) == 1 or file.together or _WHOLE_FILE.search(error.words):
         refuse(context, lock, file, _refusal(error))
         return ()
     middle = len(postings) // 2

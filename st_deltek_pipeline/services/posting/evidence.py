@@ -17,4 +17,5 @@ def evidence_of(row: LedgerRow, posting: Posting) -> LedgerEvidence:
         account=row.account,
         invoice=row.invoice,
         amount=row.amount,
+        document_amount=row.amount * posting.heading.entry.ledger_sign,
     )

@@ -40,7 +40,8 @@ def add_child(
     transaction.append(
         [Event(EventType.FILE_SPLIT, {"from": parent.batch, "documents": len(part), "why": words}, batch=child.batch)]
     )
-    transaction.add_files([child], parent_batch=parent.batch)
+    padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
+    transaction.add_files([child], padded_to=padded_to, parent_batch=parent.batch)
     return child
 
 
@@ -61,7 +62,7 @@ def _refuse_postings(
     words = hold(postings[0]).words
     transaction.move_file(batch, FileState.REFUSED, before=(state,), words=words)
     transaction.append([Event(EventType.FILE_REFUSED, {"words": words}, batch=batch)])
-    transaction.release_invoice_numbers(batch)
+    transaction.release_natural_keys(batch)
     hold_documents(transaction, batch, postings, hold)
 
 
@@ -79,7 +80,7 @@ def hold_documents(transaction: JournalTransaction, batch: str, postings: Iterab
     events: dict[DocumentKey, Event] = {}
     for posting in postings:
         found = hold(posting)
-        holds[posting.document] = (found, posting.master.wbs1)
+        holds[posting.document] = (found, posting.project)
         events[posting.document] = Event(
             EventType.DOCUMENT_HELD,
             {

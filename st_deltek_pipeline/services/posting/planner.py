@@ -1,4 +1,4 @@
-"""Planning a business day: which documents go into which transaction files, frozen before anything is sent.
+"""Planning one kind of a business day: which documents go into which transaction files, frozen before anything is sent.
 
 ``decide_day`` reads and decides and is what the preview shows; ``plan_day`` writes the same decisions into the
 journal. Sending is ``poster``.
@@ -13,30 +13,42 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.decisions import Decision, PostingRules, Situation, decide
-from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.domain.documents import Document, DocumentKey, Kind
+from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.errors import BrokenError, TransientError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
-from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.journal import Event, EventType
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
+from st_deltek_pipeline.domain.posting_keys import NaturalKey, natural_key
 from st_deltek_pipeline.domain.postings import Posting
-from st_deltek_pipeline.domain.reading_back import invoice_number_key
+from st_deltek_pipeline.domain.receivables import (
+    OverApplication,
+    Receivable,
+    ReceivableKey,
+    applications_of,
+    over_application,
+)
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_files, plan_hash
 from st_deltek_pipeline.services.posting.context import PostingContext, posting_target
 from st_deltek_pipeline.store.journal import Journal
 from st_deltek_pipeline.store.journal_rows import NOT_STANDING, StoredFile
-from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of_day
+from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of
+from st_deltek_pipeline.store.receivables import receivables
 from st_deltek_pipeline.store.reference import load_reference
-from st_deltek_pipeline.store.staged import SetAside, invoices_of_day, set_aside_of_day
+from st_deltek_pipeline.store.staged import SetAside
+from st_deltek_pipeline.store.staged_documents import documents_of_day, set_aside_of_day
 from st_deltek_pipeline.store.tie_out import stated_totals
 
 _NOT_ALIGNED = "it changed after it was aligned; align the day again."
 
+_Decisions = dict[int, tuple[Document, Decision]]
+"""What was decided, by ServiceTitan's id."""
+
 
 @dataclass(frozen=True)
 class DayPlan:
-    """Everything a run of the day would do.
+    """Everything a run of the day would do with one kind of document.
 
     Attributes:
         files: New transaction files.
@@ -47,6 +59,7 @@ class DayPlan:
         plan_hash: Hash of the new files' bodies.
     """
 
+    kind: Kind
     business_day: date
     files: tuple[TransactionFile, ...]
     resumed: tuple[StoredFile, ...]
@@ -95,12 +108,13 @@ def posting_rules(settings: ConnectionSettings) -> PostingRules:
     )
 
 
-def decide_day(engine: Engine, settings: ConnectionSettings, business_day: date, *, run_id: str) -> DayPlan:
-    """Decide about every document of a business day; writes nothing.
+def decide_day(engine: Engine, settings: ConnectionSettings, kind: Kind, business_day: date, *, run_id: str) -> DayPlan:
+    """Decide about every document of one kind of a business day; writes nothing.
 
     Args:
         engine: The database.
         settings: The connection.
+        kind: The kind of document.
         business_day: The partition.
         run_id: Who asks.
 
@@ -108,62 +122,38 @@ def decide_day(engine: Engine, settings: ConnectionSettings, business_day: date,
         BrokenError: Vantagepoint's reference data has not been polled yet.
     """
     journal = Journal(engine, settings.name, run_id=run_id)
-    invoices = invoices_of_day(engine, settings.name, business_day)
-    ids = [invoice.key.document_id for invoice in invoices]
-    set_aside = {record.record_id: record for record in set_aside_of_day(engine, settings.name, business_day)}
-    known = sorted({*ids, *set_aside})
-    reference = load_reference(engine, settings.name)
-    with engine.connect() as connection:
-        alignments = alignments_of_day(
-            connection, connection_name=settings.name, kind=Kind.INVOICE, business_day=business_day
-        )
-    standings = journal.standings(Kind.INVOICE, known)
-    recorded = journal.outcomes(Kind.INVOICE, known)
-    ignored = journal.ignored(Kind.INVOICE, known)
-    rules = posting_rules(settings)
-    decisions: dict[int, tuple[Invoice, Decision]] = {}
-    for invoice in invoices:
-        document_id = invoice.key.document_id
-        if document_id in set_aside:
-            # Only an older version is staged; nothing may be decided by it.
-            continue
-        standing = standings.get(document_id, NOT_STANDING)
-        alignment = alignments.get(document_id)
-        situation = Situation(
-            invoice=invoice,
-            lines=alignment.lines if alignment else (),
-            hold=_hold_of(invoice, alignment),
-            standing=standing.lines,
-            occupied=standing.occupied,
-            previous=recorded.get(document_id),
-            next_posting_no=standing.next_posting_no,
-            ignored=ignored.get(document_id),
-        )
-        decisions[document_id] = (invoice, decide(situation, rules, reference.periods))
+    documents = documents_of_day(engine, settings.name, kind, business_day)
+    set_aside = {record.record_id: record for record in set_aside_of_day(engine, settings.name, kind, business_day)}
+    known = sorted({*(document.key.document_id for document in documents), *set_aside})
+    standings = journal.standings(kind, known)
+    recorded = journal.outcomes(kind, known)
+    decisions = _decide(
+        engine, settings, journal, [each for each in documents if each.key.document_id not in set_aside]
+    )
     # The day that the newest version belongs to decides.
     unreadable = [record for record in set_aside.values() if record.business_day == business_day]
-    unreadable_totals = stated_totals(engine, settings.name, Kind.INVOICE, [record.record_id for record in unreadable])
+    unreadable_totals = stated_totals(engine, settings.name, kind, [record.record_id for record in unreadable])
     outcomes = [
         _unreadable_outcome(
-            settings.name,
+            DocumentKey(settings.name, kind, record.record_id),
             record,
             unreadable_totals.get(record.record_id, ZERO) - standings.get(record.record_id, NOT_STANDING).amount,
             recorded.get(record.record_id),
         )
         for record in unreadable
     ]
-    decisions = _without_taken_numbers(decisions, journal, posting_target(settings), settings)
     outcomes += [decision.outcome for _, decision in decisions.values() if decision.outcome is not None]
     files = build_files(
         settings.name,
         settings.vantagepoint.company,
         [posting for _, decision in decisions.values() for posting in decision.postings],
-        documents_per_file=settings.vantagepoint.documents_per_file,
+        documents_per_file=documents_per_file(settings),
     )
     return DayPlan(
+        kind=kind,
         business_day=business_day,
         files=files,
-        resumed=tuple(journal.open_files(Kind.INVOICE, business_day, known)),
+        resumed=tuple(journal.open_files(kind, business_day, known)),
         outcomes=tuple(outcome for outcome in outcomes if outcome != recorded.get(outcome.document.document_id)),
         outside=tuple(each for each in outcomes if each.outcome in {OutcomeKind.HELD, OutcomeKind.IGNORED}),
         documents=len(decisions) + len(unreadable),
@@ -172,11 +162,54 @@ def decide_day(engine: Engine, settings: ConnectionSettings, business_day: date,
     )
 
 
-def plan_day(context: PostingContext, business_day: date, *, pinned_hash: str | None = None) -> PlanResult:
-    """Plan a business day and freeze its transaction files in the journal.
+def documents_per_file(settings: ConnectionSettings) -> int:
+    """Return the most documents that one transaction file of a connection carries."""
+    return 1 if settings.vantagepoint.entry == "single" else settings.vantagepoint.documents_per_file
+
+
+def _decide(
+    engine: Engine, settings: ConnectionSettings, journal: Journal, documents: Sequence[Document]
+) -> _Decisions:
+    """Decide about documents of one kind that can be read."""
+    if not documents:
+        return {}
+    kind = documents[0].key.kind
+    ids = [document.key.document_id for document in documents]
+    reference = load_reference(engine, settings.name)
+    with engine.connect() as connection:
+        alignments = alignments_of(connection, connection_name=settings.name, kind=kind, document_ids=ids)
+    standings = journal.standings(kind, ids)
+    recorded = journal.outcomes(kind, ids)
+    ignored = journal.ignored(kind, ids)
+    rules = posting_rules(settings)
+    decisions: _Decisions = {}
+    for document in documents:
+        document_id = document.key.document_id
+        standing = standings.get(document_id, NOT_STANDING)
+        alignment = alignments.get(document_id)
+        situation = Situation(
+            document=document,
+            lines=alignment.lines if alignment else (),
+            hold=_hold_of(document, alignment),
+            standing=standing.lines,
+            occupied=standing.occupied,
+            previous=recorded.get(document_id),
+            next_posting_no=standing.next_posting_no,
+            ignored=ignored.get(document_id),
+            terms=alignment.terms if alignment else "",
+        )
+        decisions[document_id] = (document, decide(situation, rules, reference.periods))
+    if kind is Kind.PAYMENT:
+        decisions = _without_over_applications(engine, settings, decisions)
+    return _without_taken_keys(decisions, journal, settings)
+
+
+def plan_day(context: PostingContext, kind: Kind, business_day: date, *, pinned_hash: str | None = None) -> PlanResult:
+    """Plan one kind of a business day and freeze its transaction files in the journal.
 
     Args:
         context: The run.
+        kind: The kind of document.
         business_day: The partition.
         pinned_hash: Send only a plan with this hash; a pin stored by the preview counts likewise, once.
 
@@ -187,8 +220,8 @@ def plan_day(context: PostingContext, business_day: date, *, pinned_hash: str | 
     """
     journal = context.journal
     with context.locked() as lock:
-        plan = decide_day(context.engine, context.settings, business_day, run_id=context.run_id)
-        pinned = pinned_hash or journal.pinned_plan(Kind.INVOICE, business_day)
+        plan = decide_day(context.engine, context.settings, kind, business_day, run_id=context.run_id)
+        pinned = pinned_hash or journal.pinned_plan(kind, business_day)
         if pinned is not None and plan.files and plan.plan_hash != pinned:
             message = f"The plan for {business_day} has changed: pinned {pinned}, now {plan.plan_hash}."
             raise BrokenError(message, advice="Look at the preview again and pin the new plan if it is right.")
@@ -196,16 +229,17 @@ def plan_day(context: PostingContext, business_day: date, *, pinned_hash: str | 
             with journal.writing(lock) as transaction:
                 padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
                 claims = [
-                    (*number_claim(posting, padded_to), posting.document)
+                    (key, posting.document)
                     for file in plan.files
                     for posting in file.postings
+                    if (key := claimed_key(posting, context.settings)) is not None
                 ]
-                _check_owners(transaction.claim_invoice_numbers(context.target, claims), plan.files, padded_to)
-                transaction.append([*_file_events(plan.files, plan.plan_hash), *_outcome_events(plan)])
-                transaction.add_files(plan.files)
+                _check_owners(transaction.claim_natural_keys(context.target, claims), claims)
+                transaction.append([*file_events(plan.files, plan.plan_hash), *_outcome_events(plan)])
+                transaction.add_files(plan.files, padded_to=padded_to)
                 transaction.set_outcomes(plan.outcomes)
                 if plan.files:
-                    transaction.use_pin(Kind.INVOICE, business_day)
+                    transaction.use_pin(kind, business_day)
     return PlanResult(
         batches=(*(file.batch for file in plan.resumed), *(file.batch for file in plan.files)),
         documents=plan.documents,
@@ -218,17 +252,16 @@ def plan_day(context: PostingContext, business_day: date, *, pinned_hash: str | 
     )
 
 
-def _hold_of(invoice: Invoice, alignment: StoredAlignment | None) -> Hold | None:
-    if alignment is None or alignment.revision_hash != invoice.revision_hash:
-        return Hold(HoldReason.NOT_READY, f"{invoice.key}: {_NOT_ALIGNED}")
+def _hold_of(document: Document, alignment: StoredAlignment | None) -> Hold | None:
+    if alignment is None or alignment.revision_hash != document.revision_hash:
+        return Hold(HoldReason.NOT_READY, f"{document.key}: {_NOT_ALIGNED}")
     return alignment.hold
 
 
 def _unreadable_outcome(
-    connection: str, record: SetAside, amount: Decimal, recorded: DocumentOutcome | None
+    key: DocumentKey, record: SetAside, amount: Decimal, recorded: DocumentOutcome | None
 ) -> DocumentOutcome:
     # Revision 0: no posting of an earlier revision makes an unreadable one posted.
-    key = DocumentKey(connection, Kind.INVOICE, record.record_id)
     return DocumentOutcome(
         document=key,
         revision=0,
@@ -243,37 +276,93 @@ def _unreadable_outcome(
     )
 
 
-def _without_taken_numbers(
-    decisions: Mapping[int, tuple[Invoice, Decision]], journal: Journal, target: str, settings: ConnectionSettings
-) -> dict[int, tuple[Invoice, Decision]]:
-    """Hold documents whose invoice number another document already uses on the same project."""
+def _without_over_applications(engine: Engine, settings: ConnectionSettings, decisions: _Decisions) -> _Decisions:
+    """Hold payments that would receive more on an invoice than it is for; those before them count."""
     padded_to = settings.vantagepoint.pad_invoice_numbers_to
-    wanted = {number_claim(posting, padded_to) for _, decision in decisions.values() for posting in decision.postings}
-    owners = dict(journal.invoice_number_owners(target, sorted(wanted)))
-    kept: dict[int, tuple[Invoice, Decision]] = {}
-    for document_id, (invoice, decision) in sorted(decisions.items()):
-        claims = {number_claim(posting, padded_to) for posting in decision.postings}
-        taken = [owner for claim in sorted(claims) if (owner := owners.get(claim, invoice.key)) != invoice.key]
-        if taken and decision.outcome is not None:
-            kept[document_id] = (invoice, _number_taken(invoice, decision.outcome, taken[0]))
+    numbers = {
+        (line.key.wbs1, line.key.invoice)
+        for _, decision in decisions.values()
+        for posting in decision.postings
+        for line in posting.lines
+        if line.key.invoice
+    }
+    known: dict[ReceivableKey, Receivable] = dict(
+        receivables(engine, settings.name, sorted(numbers), padded_to=padded_to) if numbers else {}
+    )
+    kept: _Decisions = {}
+    for document_id, (payment, decision) in sorted(decisions.items(), key=lambda item: _by_date(item[1][0])):
+        changes = applications_of(decision.postings, padded_to)
+        found = over_application(changes, known)
+        if found is not None and decision.outcome is not None:
+            kept[document_id] = (payment, _over_applied(payment, decision.outcome, found))
             continue
-        owners.update(dict.fromkeys(claims, invoice.key))
-        kept[document_id] = (invoice, decision)
+        for key, change in changes.items():
+            before = known.get(key, Receivable())
+            known[key] = replace(before, received=before.received + change)
+        kept[document_id] = (payment, decision)
     return kept
 
 
-def number_claim(posting: Posting, padded_to: int) -> tuple[str, str]:
-    """Return the project and padded number a posting occupies in Vantagepoint's receivables."""
-    return (posting.master.wbs1, invoice_number_key(posting.master.invoice, padded_to))
+def _by_date(document: Document) -> tuple[date, int]:
+    return (document.document_date, document.key.document_id)
 
 
-def _number_taken(invoice: Invoice, outcome: DocumentOutcome, owner: DocumentKey) -> Decision:
-    message = f"{invoice.key}: {owner} already uses the number {invoice.number} on project {outcome.project}."
-    held = replace(outcome, outcome=OutcomeKind.HELD, reason=HoldReason.INVOICE_NUMBER_TAKEN.value, message=message)
-    return Decision((), held)
+def _over_applied(payment: Document, outcome: DocumentOutcome, found: OverApplication) -> Decision:
+    stands = found.receivable
+    message = (
+        f"{payment.key}: {found.change} more on invoice {found.invoice} of project {found.wbs1}, which is for "
+        f"{stands.billed} and of which {stands.received} is received."
+    )
+    return Decision(
+        (), replace(outcome, outcome=OutcomeKind.HELD, reason=HoldReason.OVER_APPLIED.value, message=message)
+    )
 
 
-def _file_events(files: Sequence[TransactionFile], hash_of_plan: str) -> Iterable[Event]:
+def _without_taken_keys(decisions: _Decisions, journal: Journal, settings: ConnectionSettings) -> _Decisions:
+    """Hold documents whose natural key another document already has in Vantagepoint."""
+    wanted = {key for _, decision in decisions.values() for key in _claims(decision, settings)}
+    owners = dict(journal.natural_key_owners(posting_target(settings), sorted(wanted)))
+    kept: _Decisions = {}
+    for document_id, (document, decision) in sorted(decisions.items()):
+        claims = _claims(decision, settings)
+        taken = [(key, owner) for key in sorted(claims) if (owner := owners.get(key, document.key)) != document.key]
+        if taken and decision.outcome is not None:
+            kept[document_id] = (document, _key_taken(document, decision.outcome, *taken[0]))
+            continue
+        owners.update(dict.fromkeys(claims, document.key))
+        kept[document_id] = (document, decision)
+    return kept
+
+
+def _claims(decision: Decision, settings: ConnectionSettings) -> set[NaturalKey]:
+    return {key for posting in decision.postings if (key := claimed_key(posting, settings)) is not None}
+
+
+def claimed_key(posting: Posting, settings: ConnectionSettings) -> NaturalKey | None:
+    """Return what a posting must have to itself in Vantagepoint; ``None`` where the connection lets several share it."""
+    if posting.heading.entry is EntryType.VOUCHERS and settings.posting.duplicate_vendor_invoice == "allow":
+        return None
+    return natural_key(posting.heading, padded_to=settings.vantagepoint.pad_invoice_numbers_to)
+
+
+def _key_taken(document: Document, outcome: DocumentOutcome, key: NaturalKey, owner: DocumentKey) -> Decision:
+    reason = HoldReason.INVOICE_NUMBER_TAKEN
+    message = f"{document.key}: {owner} already uses the number {document.number} on project {outcome.project}."
+    if key.entry is EntryType.VOUCHERS:
+        reason = HoldReason.DUPLICATE_VENDOR_INVOICE
+        message = f"{document.key}: {owner} already has invoice {key.number} of vendor {key.scope}."
+    elif key.entry is not EntryType.INVOICES:
+        message = f"{document.key}: {owner} already has the reference {key.number}."
+    return Decision((), replace(outcome, outcome=OutcomeKind.HELD, reason=reason.value, message=message))
+
+
+def file_events(files: Sequence[TransactionFile], hash_of_plan: str) -> Iterable[Event]:
+    """Say in the journal what is planned.
+
+    Args:
+        files: New transaction files.
+        hash_of_plan: Hash of their bodies.
+    """
     for file in files:
         yield Event(
             EventType.FILE_PLANNED,
@@ -293,8 +382,10 @@ def _file_events(files: Sequence[TransactionFile], hash_of_plan: str) -> Iterabl
                 {
                     "posting_no": posting.posting_no,
                     "revision_hash": posting.revision_hash,
-                    "project": posting.master.wbs1,
-                    "invoice": posting.master.invoice,
+                    "entry": posting.heading.entry.value,
+                    "project": posting.project,
+                    "number": posting.heading.number,
+                    **({"reverses": posting.reverses} if posting.reverses is not None else {}),
                     "period": posting.master.period,
                     "moved_from": posting.moved_from,
                     "correction": posting.correction,
@@ -334,12 +425,9 @@ def _outcome_events(plan: DayPlan) -> Iterable[Event]:
         )
 
 
-def _check_owners(
-    owners: Mapping[tuple[str, str], DocumentKey], files: Sequence[TransactionFile], padded_to: int
-) -> None:
-    for file in files:
-        for posting in file.postings:
-            owner = owners[number_claim(posting, padded_to)]
-            if owner != posting.document:
-                message = f"{owner} took the number {posting.master.invoice} on {posting.master.wbs1} meanwhile."
-                raise TransientError(message, advice="Nothing was written; run the day again.")
+def _check_owners(owners: Mapping[NaturalKey, DocumentKey], claims: Sequence[tuple[NaturalKey, DocumentKey]]) -> None:
+    for key, document in claims:
+        owner = owners[key]
+        if owner != document:
+            message = f"{owner} took {key.number} {key.scope} meanwhile, which {document} is planned with."
+            raise TransientError(message, advice="Nothing was written; run the day again.")

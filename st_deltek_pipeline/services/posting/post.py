@@ -5,7 +5,6 @@ from typing import Any
 from st_deltek_pipeline.domain.errors import InDoubtError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
-from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE
 from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext, period_closed
 from st_deltek_pipeline.services.posting.moves import hold_documents, move, refuse
 from st_deltek_pipeline.services.posting.resolve import in_ledger
@@ -27,7 +26,7 @@ def post_file(context: PostingContext, batch: str) -> tuple[str, ...]:
         file = context.journal.file(batch)
         if file.state not in {FileState.ENTERED, FileState.POSTING}:
             return ()
-        control = context.client.read_control(ENTRY_TYPE[file.kind], batch)
+        control = context.client.read_control(file.entry, batch)
         if control is None:
             return _vanished(context, lock, file)
         if is_posted(control):
@@ -65,7 +64,7 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
             context.enter_session(file.company, file.period)
             file = move(context, lock, file, FileState.POSTING, EventType.FILE_POSTING)
             answer = context.client.post_file(
-                ENTRY_TYPE[file.kind], file.batch, company=file.company, period=file.period, description=description
+                file.entry, file.batch, company=file.company, period=file.period, description=description
             )
         except RefusedError as error:
             words = error.words
@@ -87,7 +86,7 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
 
 
 def _posted_now(context: PostingContext, file: StoredFile) -> bool:
-    control = context.client.read_control(ENTRY_TYPE[file.kind], file.batch)
+    control = context.client.read_control(file.entry, file.batch)
     return control is not None and is_posted(control)
 
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import EventType, FileState
 from st_deltek_pipeline.domain.reading_back import file_differences
-from st_deltek_pipeline.domain.transaction_files import ENTRY_TYPE, LEDGER_TYPE
 from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, PostingContext
 from st_deltek_pipeline.services.posting.moves import hold_file, move
 from st_deltek_pipeline.store.journal_rows import StoredFile
@@ -33,7 +32,7 @@ def resolve_in_doubt(context: PostingContext, lock: PosterLock, file: StoredFile
     settled_at = context.now() + settling - file.unchanged_for
     while True:
         settled = context.now() >= settled_at
-        if context.client.read_control(ENTRY_TYPE[file.kind], file.batch) is not None:
+        if context.client.read_control(file.entry, file.batch) is not None:
             return compare_entered(context, lock, file)
         if settled:
             if in_ledger(context, file):
@@ -47,16 +46,15 @@ def resolve_in_doubt(context: PostingContext, lock: PosterLock, file: StoredFile
 
 def in_ledger(context: PostingContext, file: StoredFile) -> bool:
     """Say whether the ledger knows a file, which is then posted even if its control row is not shown any more."""
-    return bool(context.client.ledger_rows(LEDGER_TYPE[file.kind], batches=[file.batch]))
+    return bool(context.client.ledger_rows(file.entry.ledger_type, batches=[file.batch]))
 
 
 def compare_entered(context: PostingContext, lock: PosterLock, file: StoredFile) -> bool:
     """Compare the file Vantagepoint holds under our Batch with ours; entered when equal, else held with an alarm."""
-    prefix = ENTRY_TYPE[file.kind]
     differences = file_differences(
         json.loads(file.body, parse_float=Decimal),
-        context.client.read_details(prefix, file.batch),
-        prefix=prefix,
+        context.client.read_details(file.entry, file.batch),
+        entry=file.entry,
         padded_to=context.settings.vantagepoint.pad_invoice_numbers_to,
     )
     if not differences:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.reconciliation import TieOut
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.intake import FEEDS, FEEDS_BY_NAME, take_in_feed
@@ -121,10 +122,10 @@ class Bench:
 
     def prepare(self, day: date) -> None:
         stage_invoices(self.engine, self.settings, self.calendar, day, run_id="test")
-        align_day(self.engine, self.settings, day, run_id="test")
+        align_day(self.engine, self.settings, Kind.INVOICE, day, run_id="test")
 
     def plan(self, day: date) -> PlanResult:
-        return plan_day(self.context, day)
+        return plan_day(self.context, Kind.INVOICE, day)
 
     def send(self, batches: tuple[str, ...]) -> list[FileOutcome]:
         outcomes: list[FileOutcome] = []

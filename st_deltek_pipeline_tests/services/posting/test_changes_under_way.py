@@ -171,8 +171,8 @@ def test_a_file_posted_into_another_period_is_held_with_an_alarm(quiet: Bench) -
 def test_a_pin_is_used_up_by_the_plan_it_allowed(quiet: Bench) -> None:
     invoice = quiet.add(PART_A="100.00")
     quiet.prepare(QUIET_DAY)
-    plan_hash = preview_day(quiet.engine, quiet.settings, QUIET_DAY).plan_hash
-    pin_plan(quiet.engine, quiet.settings, QUIET_DAY, plan_hash, actor="ann")
+    plan_hash = preview_day(quiet.engine, quiet.settings, Kind.INVOICE, QUIET_DAY).plan_hash
+    pin_plan(quiet.engine, quiet.settings, Kind.INVOICE, QUIET_DAY, plan_hash, actor="ann")
     assert quiet.run(QUIET_DAY).plan_hash == plan_hash
     quiet.change(invoice, PART_A="130.00")
     quiet.run(QUIET_DAY)
@@ -182,8 +182,8 @@ def test_a_pin_is_used_up_by_the_plan_it_allowed(quiet: Bench) -> None:
 def test_a_pin_that_stopped_a_plan_stays_until_it_is_renewed(quiet: Bench) -> None:
     invoice = quiet.add(PART_A="100.00")
     quiet.prepare(QUIET_DAY)
-    plan_hash = preview_day(quiet.engine, quiet.settings, QUIET_DAY).plan_hash
-    pin_plan(quiet.engine, quiet.settings, QUIET_DAY, plan_hash, actor="ann")
+    plan_hash = preview_day(quiet.engine, quiet.settings, Kind.INVOICE, QUIET_DAY).plan_hash
+    pin_plan(quiet.engine, quiet.settings, Kind.INVOICE, QUIET_DAY, plan_hash, actor="ann")
     quiet.change(invoice, PART_A="130.00")
     quiet.prepare(QUIET_DAY)
     for _ in range(2):

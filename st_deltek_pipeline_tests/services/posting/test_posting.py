@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.services.posting.planner import plan_day
 from st_deltek_pipeline.services.preview import pin_plan, preview_day
@@ -161,7 +162,7 @@ def _receivable_rows(acme: Bench, invoice: dict[str, Any]) -> list[dict[str, Any
 
 def test_the_preview_is_what_is_sent(acme: Bench) -> None:
     acme.prepare(DAY)
-    preview = preview_day(acme.engine, acme.settings, DAY)
+    preview = preview_day(acme.engine, acme.settings, Kind.INVOICE, DAY)
     assert acme.rows("SELECT * FROM journal.events") == []
     plan = acme.plan(DAY)
     assert plan.plan_hash == preview.plan_hash
@@ -171,7 +172,14 @@ def test_the_preview_is_what_is_sent(acme: Bench) -> None:
 
 def test_a_plan_that_changed_after_it_was_pinned_is_not_sent(acme: Bench) -> None:
     acme.prepare(DAY)
-    pin_plan(acme.engine, acme.settings, DAY, preview_day(acme.engine, acme.settings, DAY).plan_hash, actor="ann")
+    pin_plan(
+        acme.engine,
+        acme.settings,
+        Kind.INVOICE,
+        DAY,
+        preview_day(acme.engine, acme.settings, Kind.INVOICE, DAY).plan_hash,
+        actor="ann",
+    )
     new_invoice(acme, total="1.00")
     acme.take_in()
     acme.prepare(DAY)
@@ -183,16 +191,16 @@ def test_a_plan_that_changed_after_it_was_pinned_is_not_sent(acme: Bench) -> Non
 
 def test_a_pinned_plan_that_did_not_change_is_sent(acme: Bench) -> None:
     acme.prepare(DAY)
-    plan_hash = preview_day(acme.engine, acme.settings, DAY).plan_hash
-    pin_plan(acme.engine, acme.settings, DAY, plan_hash, actor="ann")
-    plan = plan_day(acme.context, DAY, pinned_hash=plan_hash)
+    plan_hash = preview_day(acme.engine, acme.settings, Kind.INVOICE, DAY).plan_hash
+    pin_plan(acme.engine, acme.settings, Kind.INVOICE, DAY, plan_hash, actor="ann")
+    plan = plan_day(acme.context, Kind.INVOICE, DAY, pinned_hash=plan_hash)
     assert {outcome.state for outcome in acme.send(plan.batches)} == {"posted"}
 
 
 def test_pinning_a_plan_nobody_previewed_is_refused(acme: Bench) -> None:
     acme.prepare(DAY)
     with pytest.raises(BrokenError, match="not"):
-        pin_plan(acme.engine, acme.settings, DAY, "0" * 64, actor="ann")
+        pin_plan(acme.engine, acme.settings, Kind.INVOICE, DAY, "0" * 64, actor="ann")
 
 
 def test_item_lines_post_the_same_total_as_summary_lines(acme: Bench) -> None:
