@@ -94,6 +94,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "total": Column("numeric", "The document's total."),
         "run_id": _RUN,
         "aligned_at": Column("timestamp with time zone", "When the row was written."),
+        "terms": Column("text", "Payment terms of a voucher; else empty."),
     },
     "journal.postings": {
         "connection": _CONNECTION,
@@ -109,13 +110,25 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "period": Column("integer", "Accounting period, for example 202610."),
         "trans_date": Column("date", "The transaction's date in Vantagepoint."),
         "due_date": Column("date", "When payment is due."),
-        "wbs1": Column("text", "Project."),
+        "wbs1": Column("text", "Project of an AR invoice; lines of other types have their own."),
         "wbs2": Column("text", "Phase, or empty."),
         "wbs3": Column("text", "Task, or empty."),
-        "invoice": Column("text", "Invoice number in Vantagepoint."),
-        "amount": Column("numeric", "What the posting adds to the receivable; negative in a reversal."),
+        "number": Column("text", "Invoice number, receipt or entry reference, or the vendor's invoice number."),
+        "amount": Column(
+            "numeric", "What the posting adds to the receivable, money received or payable; negative in a reversal."
+        ),
         "correction": Column("boolean", "True when it changes or takes back what was posted before."),
         "moved_from": Column("integer", "The closed period of the document's date, where it is posted in a later one."),
+        "entry": Column("text", "Vantagepoint's transaction type: in, cr, ap or je."),
+        "vendor": Column("text", "Vendor code of a voucher."),
+        "bank": Column("text", "Bank code of a receipt or voucher."),
+        "liability": Column("text", "Liability code of a voucher; the account a journal entry balances on."),
+        "credit_memo": Column("text", "Reference of the credit memo that takes something off the invoice."),
+        "terms": Column("text", "Payment terms of a voucher."),
+        "together": Column("text", "What it is posted with, whole or not at all; else empty."),
+        "key_scope": Column("text", "Within what its number belongs to one document."),
+        "key_number": Column("text", "The number that it has there, folded."),
+        "reverses": Column("integer", "The posting of the same document that a person had reversed by this one."),
     },
 }
 """Table to its columns."""

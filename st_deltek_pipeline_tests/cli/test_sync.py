@@ -99,7 +99,7 @@ def test_a_cent_that_differs_is_shown_and_ends_with_code_1(
     with acme.engine.begin() as db:
         changed = db.execute(
             text(
-                "UPDATE journal.ledger_rows SET amount = amount - 0.01 WHERE ctid ="
+                "UPDATE journal.ledger_rows SET document_amount = document_amount + 0.01 WHERE ctid ="
                 " (SELECT ctid FROM journal.ledger_rows LIMIT 1)"
             )
         )
