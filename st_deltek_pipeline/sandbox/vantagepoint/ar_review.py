@@ -10,7 +10,7 @@ from decimal import Decimal
 from st_deltek_pipeline.sandbox.state import Row
 from st_deltek_pipeline.sandbox.vantagepoint import errors
 from st_deltek_pipeline.sandbox.vantagepoint.calls import Answer, Call
-from st_deltek_pipeline.sandbox.vantagepoint.conventions import Query, fold, select
+from st_deltek_pipeline.sandbox.vantagepoint.conventions import Filter, Query, fold, select
 from st_deltek_pipeline.sandbox.vantagepoint.errors import ApiError
 from st_deltek_pipeline.sandbox.vantagepoint.ledger import RECEIPT, RETAINER, is_receivable
 from st_deltek_pipeline.sandbox.vantagepoint.schema import ZERO
@@ -140,7 +140,8 @@ def _asked_for(call: Call, query: Query, transtype: str) -> Iterator[Row]:
     keys = {tuple(fold(part) for part in key.split("|")) for key in asked.split(",") if key.strip()}
     if not keys:
         raise ApiError(_BAD_REQUEST, errors.required("ARWBS1InvoiceKey"))
-    rows = _receivables(call, query, transtype)
+    invoices = ",".join(sorted({key[-1] for key in keys}))
+    rows = _receivables(call, Query(filters=(Filter("Invoice", "in", invoices),)), transtype)
     return (row for row in rows if (fold(row["WBS1"]), fold(row["Invoice"])) in keys)
 
 

@@ -217,10 +217,12 @@ class FileReader:
             for master, number in zip(masters, self._state.give_voucher_numbers(len(masters)), strict=True):
                 master["Voucher"] = number
         if transtype == "CR" and switches.automatic_receipt_references:
-            lines = {master["RefNo"]: [row for row in details if row["RefNo"] == master["RefNo"]] for master in masters}
+            lines: dict[str, list[Row]] = {}
+            for row in details:
+                lines.setdefault(row["RefNo"], []).append(row)
             number = sum(len(known.masters) for known in self._state.files_of(transtype)) + 1
             for master in masters:
-                for row in (master, *lines[master["RefNo"]]):
+                for row in (master, *lines.get(master["RefNo"], ())):
                     row["RefNo"] = str(number).rjust(switches.voucher_digits, "0")
                 number += 1
 

@@ -4,7 +4,7 @@ Each rule looks at one row, may fill in what the row leaves to a default, and ra
 Which type of transaction has which rules, and in which order, is in ``transaction_types``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -33,7 +33,8 @@ class EntryContext:
         control: The file's control row.
         open_levels: Project levels that were found to be good already.
         applied: What this file's receipts apply to each project and invoice so far.
-        bills: Vendor, invoice and date of this file's vouchers so far.
+        vouchers: The voucher numbers that are taken, once a rule has asked for them.
+        bills: Vendor, invoice and date of the vouchers so far, likewise.
     """
 
     call: Call
@@ -41,7 +42,8 @@ class EntryContext:
     control: Row = field(default_factory=dict[str, object])
     open_levels: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
     applied: dict[tuple[str, str], Decimal] = field(default_factory=dict[tuple[str, str], Decimal])
-    bills: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
+    vouchers: set[str] | None = None
+    bills: set[tuple[str, str, str]] | None = None
 
     @property
     def state(self) -> VantagepointState:
@@ -215,17 +217,21 @@ def voucher_number(context: EntryContext, row: Row) -> None:
         return
     if not row["Voucher"]:
         raise RuleError(errors.required("Voucher"))
-    if context.state.has_voucher(row["Voucher"]):
+    if context.vouchers is None:
+        context.vouchers = {master["Voucher"] for master in _vouchers(context)}
+    if row["Voucher"] in context.vouchers:
         raise RuleError(errors.already_exists(row["Voucher"]))
+    context.vouchers.add(row["Voucher"])
 
 
 def vendor_invoice(context: EntryContext, row: Row) -> None:
     """The same vendor, invoice and date twice is accepted, unless the tenant refuses it (section 4.3)."""
     if context.switches.duplicate_vendor_invoice == "accept":
         return
+    if context.bills is None:
+        context.bills = {_bill(master) for master in _vouchers(context)}
     bill = _bill(row)
-    known = (_bill(master) for file in context.state.files_of("AP") for master in file.masters)
-    if bill in context.bills or bill in set(known):
+    if bill in context.bills:
         raise RuleError(errors.repeated_vendor_invoice(row["Vendor"], row["Invoice"], row["InvoiceDate"][:10]))
     context.bills.add(bill)
 
@@ -369,6 +375,10 @@ def _liability_of(context: EntryContext, firm: Row) -> str:
     codes = context.state.world.liability_codes.values()
     of_type = (str(row["Code"]) for row in codes if kind and row.get("VendorType") == kind)
     return next(of_type, "")
+
+
+def _vouchers(context: EntryContext) -> Iterator[Row]:
+    return (master for file in context.state.files_of("AP") for master in file.masters)
 
 
 def _bill(row: Row) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""Creating and changing firms, their addresses, and vendors' accounting data (vantagepoint.md sections 2 and 3).
+"""Reading, creating and changing firms, their addresses, and vendors' accounting data (vantagepoint.md sections 2 and 3).
 
 The quirks are observed ones: numbers the tenant gives by itself, required fields that every write checks again, a
 null reference where a key is wrong. Where rows are kept is ``firm_register``.
@@ -6,7 +6,14 @@ null reference where a key is wrong. Where rows are kept is ``firm_register``.
 
 from st_deltek_pipeline.sandbox.state import Row
 from st_deltek_pipeline.sandbox.vantagepoint import errors, schema
-from st_deltek_pipeline.sandbox.vantagepoint.calls import CREATED, Answer, Call, list_answer, written_answer
+from st_deltek_pipeline.sandbox.vantagepoint.calls import (
+    CREATED,
+    Answer,
+    Call,
+    list_answer,
+    record_answer,
+    written_answer,
+)
 from st_deltek_pipeline.sandbox.vantagepoint.conventions import fold
 from st_deltek_pipeline.sandbox.vantagepoint.errors import ApiError, RuleError
 from st_deltek_pipeline.sandbox.vantagepoint.firm_register import FirmRegister, new_address_id
@@ -39,6 +46,17 @@ _PRIMARY = {
 }
 
 
+def get_firms(call: Call) -> Answer:
+    """GET firm."""
+    return list_answer(call, [_shown(call, row) for row in call.state.world.firms.values()], "firm")
+
+
+def get_firm(call: Call) -> Answer:
+    """GET firm/{ClientID}."""
+    row = call.state.world.firms.get(call.path["key"])
+    return record_answer(call, None if row is None else _shown(call, row), "firm")
+
+
 def create_firm(call: Call) -> Answer:
     """POST firm.
 
@@ -56,7 +74,7 @@ def create_firm(call: Call) -> Answer:
     if not call.state.switches.created_firm_shows_numbers:
         shown = {name: "" if name in write.given else value for name, value in firm.items()}
     location = f"firm/{firm['ClientID']}"
-    return written_answer(call, shown, "firm", status=CREATED, location=location)
+    return written_answer(call, _shown(call, shown), "firm", status=CREATED, location=location)
 
 
 def change_firm(call: Call) -> Answer:
@@ -74,7 +92,7 @@ def change_firm(call: Call) -> Answer:
     addresses = write.changed_addresses(changed, call.state.firms.addresses(firm["ClientID"]), body.get(_ADDRESSES))
     accounting = write.changed_accounting(changed, body.get(_ACCOUNTING))
     write.keep(changed, addresses, accounting)
-    return written_answer(call, changed, "firm")
+    return written_answer(call, _shown(call, changed), "firm")
 
 
 def get_addresses(call: Call) -> Answer:
@@ -127,6 +145,11 @@ def create_accounting(call: Call) -> Answer:
         raise RuleError(errors.NULL_REFERENCE)
     firms.keep_accounting(row)
     return written_answer(call, row, _ACCOUNTING, status=CREATED)
+
+
+def _shown(call: Call, firm: Row) -> Row:
+    """Return a firm with all of the tenant's own columns, also those that nothing was written to yet."""
+    return {**dict.fromkeys(call.state.switches.custom_firm_fields, ""), **firm}
 
 
 class _FirmWrite:

@@ -5,8 +5,10 @@ Rows are made in ``ledger_lines`` and kept with their file in ``state``; here ar
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 
 from st_deltek_pipeline.sandbox.state import Row
 from st_deltek_pipeline.sandbox.vantagepoint.conventions import Query, fold
@@ -20,42 +22,52 @@ RECEIPT, RETAINER = "R", "T"
 """``SubType`` of a receipt's line on the receivables account; the one of a retainer is assumed."""
 
 _RECEIPTS = "CR"
-_INDEXED = ("Invoice", "RefNo", "Vendor")
+_INDEXED = ("Batch", "Invoice", "RefNo", "Vendor")
 
 ItemKey = tuple[str, str]
 """Project and folded invoice number."""
 
 
+@dataclass(frozen=True)
+class _Posted:
+    """A row of the ledger, and when it got there."""
+
+    at: datetime
+    row: Row
+
+
 class _TypeLedger:
-    """The postings of one type, by number, with indexes over them."""
+    """The rows of one type in the order of posting, with indexes over them."""
 
     def __init__(self) -> None:
-        self.numbers: list[int] = []
-        self._by: dict[str, dict[str, list[int]]] = {name: {} for name in ("Batch", *_INDEXED)}
+        self._rows: list[_Posted] = []
+        self._by: dict[str, dict[str, list[int]]] = {name: {} for name in _INDEXED}
 
-    def add(self, number: int, file: TransactionFile, rows: list[Row]) -> None:
-        self.numbers.append(number)
-        self._by["Batch"].setdefault(fold(file.batch), []).append(number)
-        for name in _INDEXED:
-            index = self._by[name]
-            for value in {row[name] for row in rows}:
-                numbers = index.setdefault(fold(value), [])
-                if not numbers or numbers[-1] != number:
-                    numbers.append(number)
+    def add(self, posted_at: datetime, rows: list[Row]) -> None:
+        for position, row in enumerate(rows, start=len(self._rows)):
+            for name, index in self._by.items():
+                index.setdefault(fold(row[name]), []).append(position)
+        self._rows += [_Posted(posted_at, row) for row in rows]
 
-    def candidates(self, query: Query) -> Iterable[int]:
+    def candidates(self, query: Query) -> list[_Posted]:
+        """Return the rows that the narrowest index leaves, in the order of posting."""
+        found: list[list[int]] | None = None
         for name, index in self._by.items():
             wanted = query.equal_to(name)
             if wanted is not None:
-                return sorted({number for key in wanted for number in index.get(key, ())})
-        return self.numbers
+                own = [index[key] for key in wanted if key in index]
+                if found is None or sum(map(len, own)) < sum(map(len, found)):
+                    found = own
+        if found is None:
+            return self._rows
+        return [self._rows[position] for position in sorted(chain.from_iterable(found))]
 
 
 class Ledger:
     """The rows of all posted files, in the order of posting."""
 
     def __init__(self, files: Iterable[TransactionFile]) -> None:
-        self._entries: list[tuple[datetime, list[Row]]] = []
+        self._postings: list[list[Row]] = []
         self._types: dict[str, _TypeLedger] = {}
         self._open_items: dict[ItemKey, Decimal] = {}
         self._last_sequence: dict[int, int] = {}
@@ -68,9 +80,8 @@ class Ledger:
         posting = file.posting
         if posting is None:
             return
-        number = len(self._entries)
-        self._entries.append((posting.posted_at, posting.rows))
-        self._types.setdefault(file.transtype, _TypeLedger()).add(number, file, posting.rows)
+        self._postings.append(posting.rows)
+        self._types.setdefault(file.transtype, _TypeLedger()).add(posting.posted_at, posting.rows)
         for row in posting.rows:
             if is_receivable(row):
                 key = (row["WBS1"], fold(row["Invoice"]))
@@ -88,7 +99,7 @@ class Ledger:
 
     def all_rows(self) -> Iterator[Row]:
         """Yield every posted row, oldest posting first, whether or not it can be read already."""
-        for _, rows in self._entries:
+        for rows in self._postings:
             yield from rows
 
     def visible_rows(
@@ -106,10 +117,9 @@ class Ledger:
         if found is None:
             return
         newest = now - timedelta(seconds=lag_seconds)
-        for number in found.candidates(query):
-            posted_at, rows = self._entries[number]
-            if lag_seconds == 0 or posted_at <= newest:
-                yield from rows
+        for posted in found.candidates(query):
+            if lag_seconds == 0 or posted.at <= newest:
+                yield posted.row
 
 
 def is_receivable(row: Row) -> bool:

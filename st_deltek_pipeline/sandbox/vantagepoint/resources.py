@@ -1,7 +1,6 @@
-"""Master data for reading: firms, projects, organizations, accounts, banks, tax codes (section 3).
+"""Master data for reading: projects, organizations, accounts, banks, tax codes (section 3).
 
-Also PSALedger, which is read the same way. Creating and changing firms is in ``firms``; of other master data it is
-not offered by this twin.
+Also PSALedger, which is read the same way. Firms are in ``firms``; other master data cannot be changed in this twin.
 """
 
 from collections.abc import Callable
@@ -32,15 +31,6 @@ def listed(resource: str, rows: _Rows) -> Callable[[Call], Answer]:
 
     def handler(call: Call) -> Answer:
         return list_answer(call, list(rows(call.state).values()), resource)
-
-    return handler
-
-
-def by_key(resource: str, rows: _Rows) -> Callable[[Call], Answer]:
-    """Return the handler of one record of a list, by its key in the path."""
-
-    def handler(call: Call) -> Answer:
-        return record_answer(call, rows(call.state).get(call.path["key"]), resource)
 
     return handler
 
@@ -77,7 +67,7 @@ def get_auto_posting(call: Call) -> Answer:
 
 
 def get_code_table(call: Call) -> Answer:
-    """GET codeTable/{name}: liability codes (the name of their table is assumed), banks, countries.
+    """GET codeTable/{name}: liability codes (where they can be read), banks, countries.
 
     Raises:
         ApiError: No such table.
@@ -85,7 +75,7 @@ def get_code_table(call: Call) -> Answer:
     state, name = call.state, call.path["key"].lower()
     countries = [{"Code": code, "Description": code} for code in state.switches.country_codes]
     tables = {
-        "cfgapliability": list(state.world.liability_codes.values()),
+        state.switches.liability_code_table.lower(): list(state.world.liability_codes.values()),
         "cfgbanks": list(state.world.banks.values()),
         "fw_cfgcountry": countries,
     }

@@ -53,11 +53,8 @@ def _entry_endpoints(kind: TransactionType) -> Iterator[Endpoint]:
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint("firm", {"GET": resources.listed("firm", lambda state: state.world.firms), "POST": firms.create_firm}),
-    Endpoint(
-        "firm/{key}",
-        {"GET": resources.by_key("firm", lambda state: state.world.firms), "PUT": firms.change_firm},
-    ),
+    Endpoint("firm", {"GET": firms.get_firms, "POST": firms.create_firm}),
+    Endpoint("firm/{key}", {"GET": firms.get_firm, "PUT": firms.change_firm}),
     Endpoint("firm/{key}/address", {"GET": firms.get_addresses, "POST": firms.create_address}),
     Endpoint("firm/{key}/vendorAccountingInfo", {"GET": firms.get_accounting}),
     Endpoint("vision/firm/VendorAccountingInfo", {"POST": firms.create_accounting}),

@@ -216,10 +216,6 @@ class VantagepointState:
         self._persistence.put(_SETTINGS, _VOUCHER_KEY, {"last": self._last_voucher})
         return [str(number).rjust(self.switches.voucher_digits, "0") for number in range(first, first + count)]
 
-    def has_voucher(self, number: str) -> bool:
-        """Say whether a voucher number is taken, whatever the company."""
-        return any(master["Voucher"] == number for file in self.files_of("AP") for master in file.masters)
-
     def set_period_closed(self, period: int, *, closed: bool) -> None:
         """Close or open a period for every company.
 

@@ -110,6 +110,8 @@ class VantagepointSwitches:
     vendor_without_accounting: Literal["sentence", "null_reference"] = "sentence"
     # Section 4.3: terms of Date go by a date of the voucher; whether it can be left out was not found.
     pay_date_required: bool = True
+    # Section 4.3 documents liability codes; that a code table of this name shows them is assumed. Empty: nothing does.
+    liability_code_table: str = "CFGAPLiability"
     # Section 4.4: one client pays vouchers by ledger/PP without posting, another posts the file afterwards.
     vendor_payments_posted_at_once: bool = True
 

@@ -137,6 +137,16 @@ def test_real_clients_flags_and_the_tenants_own_columns_are_accepted(open_office
     assert [row["QBOID"] for row in office.get("firm", **where(("QBOID", "", "14")))] == ["14"]
 
 
+def test_every_firm_shows_the_tenants_own_columns_before_anything_is_written_to_them(open_office: OpenOffice) -> None:
+    office = open_office(world=full_books(), custom_firm_fields=("CustServiceTitanID",))
+    assert {row["CustServiceTitanID"] for row in office.get("firm")} == {""}
+    assert office.get("firm/F1")[0]["CustServiceTitanID"] == ""
+    assert office.get("firm", **where(("CustServiceTitanID", "", "41000001"))) == []
+    office.send("PUT", "firm/F1", {"CustServiceTitanID": "41000001"})
+    found = office.get("firm", **where(("CustServiceTitanID", "in", "41000001,41000002")))
+    assert [row["ClientID"] for row in found] == ["F1"]
+
+
 def test_without_the_right_to_change_firms_every_write_is_403(open_office: OpenOffice) -> None:
     office = open_office(role_may_change_firms=False)
     for method, path in (("POST", "firm"), ("PUT", "firm/F1"), ("POST", "firm/F1/address")):

@@ -186,6 +186,11 @@ def test_types_share_the_posting_sequence_of_a_period(owed: Office) -> None:
         ([("RefNo", "=", "pay-2")], {"R2"}),
         ([("Invoice", "=", "INV-1001")], {"R1", "R2"}),
         ([("Batch", "=", "R2")], {"R2"}),
+        ([("Invoice", "in", "INV-1001,INV-9"), ("RefNo", "in", "PAY-2,PAY-9")], {"R2"}),
+        ([("RefNo", "in", "PAY-1,PAY-2"), ("Batch", "=", "R1")], {"R1"}),
+        ([("Batch", "=", "R1"), ("RefNo", "=", "PAY-2")], set()),
+        ([("PostDate", ">=", "2026-10-01"), ("Batch", "in", "R1,R2")], {"R1", "R2"}),
+        ([("PostDate", ">=", "2027-01-01")], set()),
     ],
 )
 def test_the_ledger_of_receipts_is_filtered_by_reference_invoice_and_batch(
@@ -194,6 +199,20 @@ def test_the_ledger_of_receipts_is_filtered_by_reference_invoice_and_batch(
     owed.book("cr", receipts("R1", details=[applied("60")]))
     owed.book("cr", receipts("R2", [receipt("PAY-2")], [applied("40", "PAY-2")]))
     assert {row["Batch"] for row in owed.get("PSALedger/CR", **where(*conditions))} == batches
+
+
+def test_an_invoices_rows_of_the_ledger_leave_out_the_rest_of_their_file_and_keep_the_order_of_posting(
+    owed: Office,
+) -> None:
+    owed.enter_and_post(one_invoice("I2", "INV-1002"))
+    owed.book("cr", receipts("R1", details=[applied("40"), applied("5", Invoice="INV-1002"), applied("20")]))
+    owed.book("cr", receipts("R2", [receipt("PAY-2")], [applied("-60", "PAY-2")]))
+    rows = owed.get("PSALedger/CR", **where(("Invoice", "in", "INV-1001,INV-9")))
+    assert [(row["Batch"], row["Amount"]) for row in rows] == [
+        ("R1", Decimal("-40.00")),
+        ("R1", Decimal("-20.00")),
+        ("R2", Decimal("60.00")),
+    ]
 
 
 # --- Receivables -----------------------------------------------------------------------------------------------------

@@ -132,6 +132,8 @@ def test_voucher_numbers_can_be_required_and_are_then_unique(open_office: OpenOf
     assert office.refusal_as("ap", vouchers("V1")) == "Voucher is required."
     assert office.enter_as("ap", vouchers("V1", [voucher(Voucher="0000012")])).status_code == 201
     assert "Record 0000012 already exists" in office.refusal_as("ap", vouchers("V2", [voucher(Voucher="0000012")]))
+    twice = [voucher(Voucher="0000013"), voucher(OTHER_KEY, Voucher="0000013")]
+    assert "Record 0000013 already exists" in office.refusal_as("ap", vouchers("V2", twice))
 
 
 # --- The same invoice twice ------------------------------------------------------------------------------------------
@@ -224,3 +226,11 @@ def test_liability_codes_are_a_code_table(books: Office) -> None:
     codes = {row["Code"]: row.get("Account") for row in books.get("codeTable/CFGAPLiability")}
     assert codes == {"General": "2000.00", "Subs": "2100.00", "Bare": None}
     assert books.send("GET", "codeTable/CFGNothing").status_code == 404
+
+
+def test_liability_codes_may_stand_elsewhere_or_nowhere(open_office: OpenOffice) -> None:
+    office = open_office(world=full_books(), liability_code_table="CFGAPLiabilityCodes")
+    assert {row["Code"] for row in office.get("codeTable/cfgapliabilitycodes")} == {"General", "Subs", "Bare"}
+    assert office.send("GET", "codeTable/CFGAPLiability").status_code == 404
+    hidden = open_office(world=full_books(), liability_code_table="")
+    assert hidden.send("GET", "codeTable/CFGAPLiability").status_code == 404
