@@ -219,7 +219,13 @@ class ServiceTitanTwin:
 
     def _routes(self) -> list[Route]:
         routes = [Route("/connect/token", self._issue_token, methods=["POST"])]
-        marks = MarkCalls(self.book, self.payments, self.bills, self.deposits)
+        marks = MarkCalls(
+            self.book,
+            payments=self.payments,
+            bills=self.bills,
+            deposits=self.deposits,
+            switches=lambda: self.switches,
+        )
         calls = MoneyCalls(
             self.book,
             payments=self.payments,

@@ -5,9 +5,10 @@ What a change is, is the business of ``edits``, ``payments``, ``bills`` and ``pu
 
 from st_deltek_pipeline.sandbox.contractor.world import ServiceTitanWorld
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError
+from st_deltek_pipeline.sandbox.servicetitan.customer_balances import changed_customers
 from st_deltek_pipeline.sandbox.servicetitan.instants import TwinClock, format_instant
 from st_deltek_pipeline.sandbox.servicetitan.resource import Resource
-from st_deltek_pipeline.sandbox.servicetitan.resources import RESOURCES
+from st_deltek_pipeline.sandbox.servicetitan.resources import CUSTOMERS, RESOURCES
 from st_deltek_pipeline.sandbox.servicetitan.tables import Table
 from st_deltek_pipeline.sandbox.state import Row, StatePersistence
 
@@ -82,7 +83,9 @@ class Book:
         return max(found, default=_FIRST_ID) + 1
 
     def store(self, *changes: Change) -> list[Row]:
-        """Make rows the current versions now, and with them the rows that the generator made along with them.
+        """Make rows the current versions now, and with them what changes along with them.
+
+        That are the balances of customers, and rows that the generator made.
 
         Args:
             changes: Resources and new versions, no row twice; ``modifiedOn`` is set here.
@@ -93,7 +96,12 @@ class Book:
         if not changes:
             return []
         instant = self.now()
-        changed = [(resource.path, {**row, "modifiedOn": instant}) for resource, row in changes]
+        versions = [(resource, self.rows(resource).get(row["id"]), row) for resource, row in changes]
+        changed = [(resource.path, {**_own(resource, row), "modifiedOn": instant}) for resource, row in changes]
+        changed += [
+            (CUSTOMERS.path, {**row, "modifiedOn": instant})
+            for row in changed_customers(self.rows(CUSTOMERS), versions)
+        ]
         asked = {(path, row["id"]) for path, row in changed}
         for path, table in self.tables.items():
             changed += [
@@ -117,3 +125,9 @@ class Book:
         for change in changes.values():
             self.tables[change["path"]].put(rows[f"{change['path']}/{change['id']}"])
         return len(changes)
+
+
+def _own(resource: Resource, row: Row) -> Row:
+    """Return a row that somebody has changed, which is no longer one of which only the balance has changed."""
+    mark = resource.accounting_mark
+    return {name: value for name, value in row.items() if name != mark} if mark in row else row

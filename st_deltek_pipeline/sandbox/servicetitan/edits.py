@@ -105,10 +105,6 @@ class InvoiceEdits:
         """Return an invoice whose batch was un-posted (section 3.1: the status goes back to Pending)."""
         return {**deepcopy(row), "syncStatus": "Pending", "batch": None}
 
-    def marked_exported(self, row: Row, external_id: str | None) -> Row:
-        """Return an invoice that was marked as exported; the external id becomes ``exportId`` (assumed)."""
-        return {**deepcopy(row), "syncStatus": "Exported", "exportId": external_id or row["exportId"]}
-
     def header_updated(self, row: Row, body: Mapping[str, Any]) -> Row:
         """Return an invoice after ``PATCH /invoices/{id}``.
 

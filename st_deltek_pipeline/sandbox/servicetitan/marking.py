@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from st_deltek_pipeline.sandbox.servicetitan.answers import json_bytes
+from st_deltek_pipeline.sandbox.servicetitan.answers import bad_value, json_bytes
 from st_deltek_pipeline.sandbox.servicetitan.bills import Bills
 from st_deltek_pipeline.sandbox.servicetitan.bodies import (
     ApBillMarks,
@@ -31,6 +31,7 @@ from st_deltek_pipeline.sandbox.servicetitan.payables import AP_BILLS, AP_CREDIT
 from st_deltek_pipeline.sandbox.servicetitan.payments import Payments
 from st_deltek_pipeline.sandbox.servicetitan.receivables import BANK_DEPOSITS, CREDIT_MEMOS, INVOICES, PAYMENTS
 from st_deltek_pipeline.sandbox.servicetitan.resource import Resource
+from st_deltek_pipeline.sandbox.servicetitan.switches import ServiceTitanSwitches
 from st_deltek_pipeline.sandbox.state import Row
 
 _Entry = TypeVar("_Entry")
@@ -46,10 +47,20 @@ class MarkCalls:
         payments: Sets the status of payments.
         bills: Marks both rows of a bill.
         deposits: Marks deposits.
+        switches: Returns the switches in force.
     """
 
-    def __init__(self, book: Book, payments: Payments, bills: Bills, deposits: BankDeposits) -> None:
+    def __init__(
+        self,
+        book: Book,
+        *,
+        payments: Payments,
+        bills: Bills,
+        deposits: BankDeposits,
+        switches: Callable[[], ServiceTitanSwitches],
+    ) -> None:
         self._book = book
+        self._switches = switches
         self._payments = payments
         self._bills = bills
         self._deposits = deposits
@@ -111,28 +122,39 @@ class MarkCalls:
         return self._mark(resource, ids, key, "Bill", lambda row: self._bills.exported(row["id"]))
 
     async def _mark_deposits(self, request: Request) -> Response:
-        body = await read_body(request, DepositMarks)
-        self._deposits.set_exported(body.ids or [])
+        ids = (await read_body(request, DepositMarks)).ids or []
+        self._refuse_unmarkable("ids", ids)
+        self._deposits.set_exported(ids)
         return Response()
 
     async def _set_payment_status(self, request: Request) -> Response:
-        self._payments.set_status(await read_body(request, PaymentStatuses))
+        body = await read_body(request, PaymentStatuses)
+        self._refuse_unmarkable("paymentIds", body.payment_ids if body.status == "Exported" else [])
+        self._payments.set_status(body)
         return Response()
+
+    def _refuse_unmarkable(self, name: str, ids: Sequence[int]) -> None:
+        refused = [key for key in ids if key in self._switches().unmarkable]
+        if refused:
+            raise bad_value(name, f"Records that cannot be exported: {', '.join(map(str, refused))}.")
 
     def _mark(
         self, resource: Resource, ids: Sequence[int], key: str, noun: str, exported: Callable[[Row], list[Change]]
     ) -> Response:
         rows = self._book.rows(resource)
-        problems = {each: _why_not_exportable(rows.get(each), noun) for each in ids}
+        refused = self._switches().unmarkable
+        problems = {each: _why_not_exportable(rows.get(each), noun, refused=each in refused) for each in ids}
         changes = [change for each, problem in problems.items() if problem is None for change in exported(rows[each])]
         self._book.store(*changes)
         results = [{key: each, "success": problems[each] is None, "errorMessage": problems[each]} for each in ids]
         return json_bytes(msgspec.json.encode(results))
 
 
-def _why_not_exportable(row: Row | None, noun: str) -> str | None:
+def _why_not_exportable(row: Row | None, noun: str, *, refused: bool) -> str | None:
     if row is None:
         return f"{noun} was not found."
+    if refused:
+        return f"{noun} cannot be marked as exported."
     if row["syncStatus"] == "Pending":
         return f"{noun} must be posted before it can be marked as exported."
     return None

@@ -32,6 +32,7 @@ class Resource:
         active_only_in_export: The list's rows lack ``active``, the feed's rows have it (jobs, projects, bills).
         hides_inactive: Inactive rows are left out of lists, and no parameter asks for them (assumed).
         hidden: Fields that the tenant knows and the API does not show.
+        accounting_mark: The hidden one of when a row was changed last, changes of its balance left out.
         modified_filters: It has ``modifiedBefore`` and ``modifiedOnOrAfter`` (payment types have not).
         numbered_enumerations: Its ``landedCostMethod`` may arrive as a number instead of the documented text.
     """
@@ -48,6 +49,7 @@ class Resource:
     active_only_in_export: bool = False
     hides_inactive: bool = False
     hidden: tuple[str, ...] = ()
+    accounting_mark: str = ""
     modified_filters: bool = True
     numbered_enumerations: bool = False
 

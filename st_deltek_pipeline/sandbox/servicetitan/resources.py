@@ -44,6 +44,8 @@ CUSTOMERS = Resource(
     ),
     exported=True,
     by_id=True,
+    hidden=("modifiedOnWithoutAccounting",),
+    accounting_mark="modifiedOnWithoutAccounting",
 )
 
 LOCATIONS = Resource(

@@ -58,6 +58,8 @@ class ServiceTitanSwitches(BaseModel):
             live service was seen to do, instead of the documented texts.
         list_canceled_inventory_bills: Show canceled bills in the ``inventory-bills`` lists, where nothing tells
             them from others; the feed has them in any case.
+        unmarkable: Ids of records that cannot be marked as exported, for reasons of ServiceTitan's own: calls that
+            answer row by row go on with the others, calls with an empty answer refuse all.
         voided_payments_keep_applications: A voided payment still shows what it was applied to.
     """
 
@@ -76,4 +78,5 @@ class ServiceTitanSwitches(BaseModel):
     automatically_received_types: tuple[int, ...] = ()
     landed_cost_method_as_number: bool = False
     list_canceled_inventory_bills: bool = False
+    unmarkable: tuple[int, ...] = ()
     voided_payments_keep_applications: bool = True

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from st_deltek_pipeline.sandbox.servicetitan.answers import bad_value
-from st_deltek_pipeline.sandbox.servicetitan.filters import Filter, Test, before, field, on_or_after
+from st_deltek_pipeline.sandbox.servicetitan.filters import Filter, Getter, Test, before, field, on_or_after
 from st_deltek_pipeline.sandbox.servicetitan.instants import ticks_of
 from st_deltek_pipeline.sandbox.servicetitan.parameters import Parameters
 from st_deltek_pipeline.sandbox.servicetitan.resource import Resource, sort_getter
@@ -18,6 +18,7 @@ from st_deltek_pipeline.sandbox.state import Row, encode_row
 _PAGING = ("page", "pagesize", "includetotal")
 _KEPT_SELECTIONS = 16
 _DESCENDING = {"desc", "descending"}
+_WITHOUT_ACCOUNTING = "excludeAccountingChangesFromModifiedDateRange"
 
 # Knuth's multiplicative hash: an order that is stable and looks arbitrary.
 _SCATTER, _SCATTER_RANGE = 2_654_435_761, 2**32
@@ -168,10 +169,11 @@ class Table:
     def _common_tests(self, parameters: Parameters) -> list[Test]:
         readers = [before("createdBefore", field("createdOn")), on_or_after("createdOnOrAfter", field("createdOn"))]
         if self.resource.modified_filters:
-            readers += [
-                before("modifiedBefore", field("modifiedOn")),
-                on_or_after("modifiedOnOrAfter", field("modifiedOn")),
-            ]
+            modified = field("modifiedOn")
+            mark = self.resource.accounting_mark
+            if mark and parameters.flag(_WITHOUT_ACCOUNTING):
+                modified = _first_of(field(mark), modified)
+            readers += [before("modifiedBefore", modified), on_or_after("modifiedOnOrAfter", modified)]
         return [test for read in readers if (test := read(parameters)) is not None]
 
     def _order(self, rows: list[Row], parameters: Parameters, *, scattered: bool) -> None:
@@ -190,6 +192,10 @@ class Table:
             return (True, ticks_of(value) if instants else value, row["id"])
 
         rows.sort(key=key, reverse=descending)
+
+
+def _first_of(get: Getter, otherwise: Getter) -> Getter:
+    return lambda row: get(row) or otherwise(row)
 
 
 def _is_active(row: Row) -> bool:

@@ -21,14 +21,19 @@ WRITES = [
     ("POST", "accounting/credit-memos/markasexported"),
     ("POST", "accounting/inventory-bills/markasexported"),
     ("POST", "accounting/ap-bills/markasexported"),
+    ("POST", "accounting/ap-credits/markasexported"),
+    ("POST", "accounting/ap-payments/markasexported"),
     ("POST", "accounting/bank-deposits/markasexported"),
+    ("PATCH", "accounting/invoices/1"),
+    ("PATCH", "accounting/invoices/1/items"),
+    ("PATCH", "inventory/purchase-orders/90000001/cancellation"),
     ("POST", "inventory/purchase-orders"),
     ("POST", "inventory/receipts"),
     ("PATCH", "inventory/receipts/1/cancellation"),
 ]
 NAMES = [
     "splits", "amount", "invoiceId", "invoiceNumber", "typeId", "active", "paidOn", "status", "paymentIds", "ids", "billIds",
-    "inventoryBillIds", "creditMemoId", "externalId", "date", "summary", "businessUnitId", "items", "skuId", "quantity",
+    "inventoryBillIds", "creditMemoId", "apCreditId", "apPaymentId", "description", "unitPrice", "number", "externalId", "date", "summary", "businessUnitId", "items", "skuId", "quantity",
     "cost", "tax", "shipping", "purchaseOrderId", "dateReceived", "canceledReason", *new_order(41, 31),
 ]  # fmt: skip
 scalars = (
@@ -88,7 +93,7 @@ def test_a_body_that_is_not_json_is_refused(fuzzed_tenant: Tenant, data: bytes, 
     st.dictionaries(
         st.sampled_from([
             "ids", "page", "pageSize", "sort", "active", "statuses", "syncStatuses", "billType", "batchId", "appliedToInvoiceIds",
-            "totalFilter.Amount", "totalFilter.Comparer", "modifiedOnOrAfter", "customField.Fields[a]", "minCost", "dateTo",
+            "totalFilter.Amount", "totalFilter.Comparer", "modifiedOnOrAfter", "excludeAccountingChangesFromModifiedDateRange", "customField.Fields[a]", "minCost", "dateTo",
             "purchaseOrderNumber", "purchaseOrderTypes", "status", "transactionType", "paidOnAfter", "includeTotal",
         ]),
         st.text(max_size=6) | st.sampled_from(["1", "1,2", "Posted", "PostedAndExported", "-Id", "2026-10-05", "True"]),
