@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from st_deltek_pipeline.sandbox.body_limit import BodyLimit
 from st_deltek_pipeline.sandbox.request_log import LoggedRequest, RequestLog
 from st_deltek_pipeline.sandbox.wire import OpenConnections
 
@@ -196,8 +197,8 @@ class RequestHooks:
     connections: OpenConnections = field(default_factory=OpenConnections)
 
     def wrap(self, app: ASGIApp, system: System) -> ASGIApp:
-        """Return the app of a twin with faults and request log in front of it."""
-        return FaultMiddleware(app, system=system, hooks=self)
+        """Return the app of a twin with faults, request log and the limit of a request's size in front of it."""
+        return FaultMiddleware(BodyLimit(app), system=system, hooks=self)
 
 
 class ConnectionDroppedError(Exception):

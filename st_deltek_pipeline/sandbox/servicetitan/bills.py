@@ -6,20 +6,20 @@ neither make nor change bills (servicetitan.md section 3.3).
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from datetime import date
-from decimal import Decimal
 from typing import Any, cast
 
-import msgspec
-
-from st_deltek_pipeline.domain.money import allocate, round_to_cents, total
+from st_deltek_pipeline.domain.money import round_to_cents
 from st_deltek_pipeline.sandbox.contractor.bill_edits import new_bill
 from st_deltek_pipeline.sandbox.contractor.bill_rows import Extras
 from st_deltek_pipeline.sandbox.contractor.world import World
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError, bad_value
+from st_deltek_pipeline.sandbox.servicetitan.bill_amounts import EXTRAS, add_up
 from st_deltek_pipeline.sandbox.servicetitan.book import Book, Change
+from st_deltek_pipeline.sandbox.servicetitan.empty_bills import EMPTY_EXPENSE, EMPTY_ITEM, empty_bill
+from st_deltek_pipeline.sandbox.servicetitan.ordered_items import returned
 from st_deltek_pipeline.sandbox.servicetitan.payables import (
     AP_BILLS,
     AP_CREDITS,
@@ -31,7 +31,6 @@ from st_deltek_pipeline.sandbox.servicetitan.payables import (
 )
 from st_deltek_pipeline.sandbox.servicetitan.resource import SYNC_STATUSES
 from st_deltek_pipeline.sandbox.servicetitan.values import (
-    amount_of,
     midnight,
     money_text,
     read_amount,
@@ -39,20 +38,13 @@ from st_deltek_pipeline.sandbox.servicetitan.values import (
     read_day,
     read_id,
     read_instant,
+    read_rows,
     reference,
 )
 from st_deltek_pipeline.sandbox.state import Row
 
-_USER = "office"
 _FIXED = {"id", "createdOn", "modifiedOn"}
-_EXTRAS = ("taxAmount", "shippingAmount", "otherAmount")
-_ALLOCATIONS = {
-    "allocatedTax": "taxAmount",
-    "allocatedShipping": "shippingAmount",
-    "allocatedOtherCosts": "otherAmount",
-}
-_UNIT_COST = Decimal("0.0001")
-_MONEY = {*_EXTRAS, "billAmount", "vendorInvoiceTotal"}
+_MONEY = {*EXTRAS, "billAmount", "vendorInvoiceTotal"}
 _INSTANTS = {"billDate", "dueDate", "postDate", "earlyDiscountDate", "dateReconciled", "dateCanceled"}
 _CHOICES = {
     "syncStatus": SYNC_STATUSES,
@@ -72,39 +64,6 @@ _AP_ONLY = {
     "canceledBy",
     "remittanceVendorInfo",
     "expenseItems",
-}
-_EMPTY_ITEM: Row = {
-    "order": 1,
-    "name": None,
-    "description": None,
-    "quantity": "1.00",
-    "cost": "0.00",
-    "allocatedTax": None,
-    "allocatedShipping": None,
-    "allocatedOtherCosts": None,
-    "fullyLandedUnitCost": None,
-    "inventoryLocation": None,
-    "vendorPartNumber": None,
-    "serialNumber": None,
-    "generalLedgerAccount": None,
-    "costOfSaleAccount": None,
-    "assetAccount": None,
-    "id": 0,
-    "skuId": 0,
-    "receiptItemId": None,
-    "skuType": "Material",
-    "skuCode": "",
-    "budgetCodeId": None,
-}
-_EMPTY_EXPENSE: Row = {
-    "id": 0,
-    "amount": "0.00",
-    "description": None,
-    "generalLedgerAccount": None,
-    "job": None,
-    "businessUnit": None,
-    "budgetCodeId": None,
-    "projectLabelIds": None,
 }
 
 
@@ -148,7 +107,7 @@ class Bills:
 
     def _add_usual(self, day: date, fields: Row) -> Row:
         amount: Any = fields.pop("total", None)
-        tax, shipping, other = (round_to_cents(read_amount(name, fields.pop(name, 0))) for name in _EXTRAS)
+        tax, shipping, other = (round_to_cents(read_amount(name, fields.pop(name, 0))) for name in EXTRAS)
         ids = {name: fields.pop(name, None) for name in ("vendorId", "jobId", "purchaseOrderId")}
         vendor_id, job_id, order_id = (None if key is None else read_id(name, key) for name, key in ids.items())
         # Nothing is made when one of the other fields cannot be set.
@@ -175,48 +134,7 @@ class Bills:
             reference_number: Its number; by default its id.
         """
         key, now = self._book.next_id(INVENTORY_BILLS, AP_BILLS), self._book.now()
-        return {
-            "id": key,
-            "purchaseOrderId": None,
-            "syncStatus": "Pending",
-            "status": "Unreconciled",
-            "source": "Purchasing",
-            "billType": "Procurement",
-            "postDate": None,
-            "referenceNumber": reference_number or str(key),
-            "vendorNumber": None,
-            "summary": None,
-            "billDate": day,
-            "earlyDiscountDate": None,
-            "billAmount": "0.00",
-            "vendorInvoiceTotal": "0.00",
-            "taxAmount": "0.00",
-            "shippingAmount": "0.00",
-            "landedCostMethod": "None",
-            "otherAmount": "0.00",
-            "createdBy": _USER,
-            "createdOn": now,
-            "modifiedOn": now,
-            "termName": None,
-            "dueDate": day,
-            "doNotPay": False,
-            "dateCanceled": None,
-            "canceledBy": None,
-            "shipToDescription": None,
-            "batch": None,
-            "businessUnit": None,
-            "taxZone": None,
-            "vendor": None,
-            "remittanceVendorInfo": None,
-            "shipTo": None,
-            "budgetCodeId": None,
-            "items": [],
-            "expenseItems": [],
-            "customFields": [],
-            "jobId": None,
-            "jobNumber": None,
-            "dateReconciled": None,
-        }
+        return empty_bill(key, day, now, reference_number or str(key))
 
     def edit(self, bill_id: int, fields: Mapping[str, Any], *, verbatim: bool = False) -> Row:
         """Let a user change a bill, and return its ``ap-bills`` row (or the other one when it has none).
@@ -389,12 +307,9 @@ class Bills:
             row[name] = deepcopy(value)
 
     def _lines(self, row: Row, name: str, value: Any) -> list[Row]:  # noqa: ANN401 - as it came in JSON
-        try:
-            given = msgspec.convert(value, list[Row])
-        except msgspec.ValidationError as error:
-            raise bad_value(name, f"{error}.") from None
+        given = read_rows(name, value)
         old = {each["id"]: each for each in cast("list[Row]", row[name] or [])}
-        empty = _EMPTY_ITEM if name == "items" else _EMPTY_EXPENSE
+        empty = EMPTY_ITEM if name == "items" else EMPTY_EXPENSE
         if name == "items" and "status" not in row:
             empty = {key: each for key, each in empty.items() if key != "vendorPartNumber"}
         next_id = max(self._book.next_detail_id(each, name, "id") for each in (INVENTORY_BILLS, AP_BILLS))
@@ -414,86 +329,3 @@ class Bills:
                     line[number] = money_text(read_amount(number, each[number]))
             lines.append(deepcopy(line))
         return lines
-
-
-def line_amounts(row: Row) -> list[Decimal]:
-    """Return what each item, then each expense of a bill comes to, in whole cents."""
-    items = cast("list[Row]", row["items"] or [])
-    expenses = cast("list[Row]", row.get("expenseItems") or [])
-    return [
-        *(round_to_cents(amount_of(each["quantity"]) * amount_of(each["cost"])) for each in items),
-        *(amount_of(each["amount"]) for each in expenses),
-    ]
-
-
-def add_up(before: Row, after: Row, fields: set[str]) -> None:
-    """Make the amounts of a changed bill add up: the bill follows its lines, or the first line the bill.
-
-    Args:
-        before: The version before.
-        after: The new version, which is changed.
-        fields: Names of the fields that a user has set.
-    """
-    parts = {"items", "expenseItems", *_EXTRAS}
-    if "billAmount" in fields and not parts & fields:
-        _move_first_line(after, amount_of(after["billAmount"]) - amount_of(before["billAmount"]))
-    elif parts & fields and "billAmount" not in fields:
-        extras = total(amount_of(after[name]) for name in _EXTRAS)
-        after["billAmount"] = money_text(total(line_amounts(after)) + extras)
-    if after["billAmount"] != before["billAmount"] and "vendorInvoiceTotal" not in fields and "status" in after:
-        after["vendorInvoiceTotal"] = after["billAmount"]
-    if (parts | {"billAmount", "landedCostMethod"}) & fields:
-        _allocate(after)
-
-
-def returned(order: Row, receipts: Sequence[Row]) -> Row:
-    """Return a purchase order after receipts were undone (servicetitan.md section 3.3: Pending again)."""
-    changed = deepcopy(order)
-    gone: dict[int, Decimal] = {}
-    for receipt in receipts:
-        for item in cast("list[Row]", receipt["items"]):
-            key = item["purchaseOrderItemId"]
-            gone[key] = gone.get(key, Decimal(0)) + Decimal(item["quantity"])
-    for item in cast("list[Row]", changed["items"]):
-        item["quantityReceived"] = max(Decimal(item["quantityReceived"]) - gone.get(item["id"], Decimal(0)), Decimal(0))
-        item["status"] = item_status(item)
-    if order["status"] != "Canceled":
-        some = any(item["quantityReceived"] for item in cast("list[Row]", changed["items"]))
-        changed["status"], changed["receivedOn"] = ("PartiallyReceived" if some else "Pending"), None
-    return changed
-
-
-def item_status(item: Row) -> str:
-    """Return the status of an item of a purchase order from what has come of it."""
-    if not item["quantityReceived"]:
-        return "Pending"
-    return "Received" if item["quantityReceived"] >= item["quantity"] else "PartiallyReceived"
-
-
-def _move_first_line(row: Row, difference: Decimal) -> None:
-    items, expenses = cast("list[Row]", row["items"] or []), cast("list[Row]", row.get("expenseItems") or [])
-    if items:
-        amount = round_to_cents(amount_of(items[0]["quantity"]) * amount_of(items[0]["cost"])) + difference
-        # One piece at the new cost: a unit cost of the old quantity need not be whole cents.
-        items[0]["quantity"], items[0]["cost"] = "1.00", money_text(amount)
-    elif expenses:
-        expenses[0]["amount"] = money_text(amount_of(expenses[0]["amount"]) + difference)
-
-
-def _allocate(row: Row) -> None:
-    """Spread tax, shipping and other costs over the items by their value when the tenant lands costs so."""
-    items = cast("list[Row]", row["items"] or [])
-    weights = line_amounts({"items": items})
-    if row["landedCostMethod"] != "ByValue" or not sum(weights):
-        for item in items:
-            item.update(dict.fromkeys((*_ALLOCATIONS, "fullyLandedUnitCost")))
-        return
-    landed = list(weights)
-    for name, extra in _ALLOCATIONS.items():
-        shares = allocate(round_to_cents(amount_of(row[extra])), weights)
-        landed = [amount + share for amount, share in zip(landed, shares, strict=True)]
-        for item, share in zip(items, shares, strict=True):
-            item[name] = money_text(share)
-    for item, amount in zip(items, landed, strict=True):
-        quantity = amount_of(item["quantity"])
-        item["fullyLandedUnitCost"] = money_text((amount / quantity).quantize(_UNIT_COST)) if quantity else None

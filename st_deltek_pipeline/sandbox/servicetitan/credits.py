@@ -10,12 +10,14 @@ from typing import Any, cast
 
 from st_deltek_pipeline.domain.money import round_to_cents, total
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError, bad_value
+from st_deltek_pipeline.sandbox.servicetitan.applications import rebalanced
 from st_deltek_pipeline.sandbox.servicetitan.bodies import CreditMemoUpdate, Split
 from st_deltek_pipeline.sandbox.servicetitan.book import Book
-from st_deltek_pipeline.sandbox.servicetitan.payments import rebalanced
+from st_deltek_pipeline.sandbox.servicetitan.filters import field
 from st_deltek_pipeline.sandbox.servicetitan.receivables import BANK_DEPOSITS, CREDIT_MEMOS, INVOICES, PAYMENTS
 from st_deltek_pipeline.sandbox.servicetitan.resource import SYNC_STATUSES
 from st_deltek_pipeline.sandbox.servicetitan.values import (
+    USER,
     amount_of,
     midnight,
     read_amount,
@@ -26,7 +28,7 @@ from st_deltek_pipeline.sandbox.servicetitan.values import (
 )
 from st_deltek_pipeline.sandbox.state import Row
 
-_USER = "office"
+_deposit_id = field("deposit", "id")
 _NOT_IN_DEPOSITS = {"refundedPaymentId", *PAYMENTS.hidden}
 
 
@@ -76,9 +78,9 @@ class CreditMemos:
             "batch": None,
             "customFields": [],
             "createdOn": now,
-            "createdBy": _USER,
+            "createdBy": USER,
             "modifiedOn": now,
-            "modifiedBy": _USER,
+            "modifiedBy": USER,
             "description": fields.pop("description", None),
             "active": True,
             "importId": None,
@@ -190,7 +192,7 @@ class CreditMemos:
                     "appliedTo": invoice["id"],
                     "appliedAmount": amount,
                     "appliedOn": changed["date"],
-                    "appliedBy": _USER,
+                    "appliedBy": USER,
                     "appliedToReferenceNumber": invoice["referenceNumber"],
                 }
             )
@@ -213,6 +215,8 @@ class BankDeposits:
     def __init__(self, book: Book, first_day: str) -> None:
         self._book = book
         self._first_day = first_day
+        self._grouped: dict[int, list[int]] = {}
+        self._grouped_at = -1
 
     def add(self, wanted: Mapping[str, Any]) -> Row:
         """Let a user take payments to the bank.
@@ -247,7 +251,7 @@ class BankDeposits:
             "syncStatus": "Posted",
             "batch": None,
             "createdOn": now,
-            "createdBy": _USER,
+            "createdBy": USER,
             "modifiedOn": now,
             "active": True,
             "importId": None,
@@ -273,13 +277,24 @@ class BankDeposits:
         """
         self._book.row(BANK_DEPOSITS, deposit_id)
         payments = self._book.rows(PAYMENTS)
-        found = {
-            key: {name: value for name, value in row.items() if name not in _NOT_IN_DEPOSITS}
-            for key, row in payments.items()
-            if (row["deposit"] or {}).get("id") == deposit_id
-        }
+        found = [
+            {name: value for name, value in payments[key].items() if name not in _NOT_IN_DEPOSITS}
+            for key in self._payments_of(deposit_id)
+        ]
         others = self._book.world.bank_deposit_transactions.get(deposit_id, [])
-        return [*found.values(), *(each for each in others if each["id"] not in payments)]
+        return [*found, *(each for each in others if each["id"] not in payments)]
+
+    def _payments_of(self, deposit_id: int) -> list[int]:
+        """Return the payments of a deposit; all are grouped anew once any payment has changed."""
+        changes = self._book.table(PAYMENTS).log_length
+        if self._grouped_at != changes:
+            self._grouped.clear()
+            for key, row in self._book.rows(PAYMENTS).items():
+                found = _deposit_id(row)
+                if isinstance(found, int):
+                    self._grouped.setdefault(found, []).append(key)
+            self._grouped_at = changes
+        return self._grouped.get(deposit_id, [])
 
     def set_exported(self, ids: list[int]) -> None:
         """Mark deposits as exported: all of them or none, since the answer is empty.

@@ -15,7 +15,15 @@ from st_deltek_pipeline.sandbox.contractor.world import World
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError, bad_value
 from st_deltek_pipeline.sandbox.servicetitan.receivables import INVOICE_CONFIGURATIONS, REVIEW_STATUSES
 from st_deltek_pipeline.sandbox.servicetitan.resource import SYNC_STATUSES
-from st_deltek_pipeline.sandbox.servicetitan.values import money_text, read_amount, read_day, read_instant, reference
+from st_deltek_pipeline.sandbox.servicetitan.values import (
+    amount_of,
+    money_text,
+    read_amount,
+    read_day,
+    read_instant,
+    read_rows,
+    reference,
+)
 from st_deltek_pipeline.sandbox.state import Row
 
 NewInvoice = Callable[..., Row]
@@ -185,30 +193,32 @@ class InvoiceEdits:
             raise bad_value(name, f"One of {', '.join(_ENUMERATIONS[name])} is expected.")
         elif name in _MONEY and value is not None:
             row[name] = money_text(read_amount(name, value))
+        elif name == "items" and value is not None:
+            row[name] = deepcopy(read_rows(name, value))
         else:
             row[name] = deepcopy(value)
 
 
 def _add_up(before: Row, after: Row, fields: Mapping[str, Any]) -> None:
-    tax = Decimal(after["salesTax"] or 0)
+    tax = amount_of(after["salesTax"])
     if "total" in fields and not {"items", "subTotal"} & set(fields):
-        _move_first_item(before, after, Decimal(after["total"] or 0) - tax)
+        _move_first_item(before, after, amount_of(after["total"]) - tax)
     elif {"items", "salesTax"} & set(fields):
         if "items" in fields and "subTotal" not in fields:
             items = cast("list[Row]", after["items"] or [])
-            after["subTotal"] = money_text(sum((Decimal(item["total"] or 0) for item in items), start=ZERO))
+            after["subTotal"] = money_text(sum((amount_of(item.get("total")) for item in items), start=ZERO))
         if "total" not in fields:
-            after["total"] = money_text(Decimal(after["subTotal"] or 0) + tax)
+            after["total"] = money_text(amount_of(after["subTotal"]) + tax)
     if "balance" not in fields and after["total"] != before["total"]:
-        paid = Decimal(before["total"] or 0) - Decimal(before["balance"] or 0)
-        after["balance"] = money_text(Decimal(after["total"] or 0) - paid)
+        paid = amount_of(before["total"]) - amount_of(before["balance"])
+        after["balance"] = money_text(amount_of(after["total"]) - paid)
 
 
 def _move_first_item(before: Row, after: Row, subtotal: Decimal) -> None:
     items = cast("list[Row]", after["items"] or [])
     if items:
         item = items[0]
-        item["total"] = money_text(Decimal(item["total"] or 0) + subtotal - Decimal(before["subTotal"] or 0))
+        item["total"] = money_text(amount_of(item.get("total")) + subtotal - amount_of(before["subTotal"]))
         # One piece at the new price: a unit price of the old quantity need not be whole cents.
         item["quantity"], item["price"] = "1.00", item["total"]
     after["subTotal"] = money_text(subtotal)

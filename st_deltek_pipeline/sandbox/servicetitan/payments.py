@@ -4,21 +4,27 @@ A payment pays invoices by its applications (``appliedTo``); what is left is ``u
 payment pays nothing, a refund is a payment of its own with the other sign (servicetitan.md section 3.2).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any, cast
 
-import msgspec
-
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError, bad_value
+from st_deltek_pipeline.sandbox.servicetitan.applications import (
+    applied,
+    empty_application,
+    read_splits,
+    rebalanced,
+    sums_by_key,
+)
 from st_deltek_pipeline.sandbox.servicetitan.bodies import PaymentStatuses, PaymentUpdate, Split
-from st_deltek_pipeline.sandbox.servicetitan.book import Book, Change
+from st_deltek_pipeline.sandbox.servicetitan.book import Book
 from st_deltek_pipeline.sandbox.servicetitan.receivables import INVOICES, PAYMENTS
 from st_deltek_pipeline.sandbox.servicetitan.resource import SYNC_STATUSES
 from st_deltek_pipeline.sandbox.servicetitan.switches import ServiceTitanSwitches
 from st_deltek_pipeline.sandbox.servicetitan.values import (
+    USER,
     amount_of,
     midnight,
     money_text,
@@ -26,11 +32,11 @@ from st_deltek_pipeline.sandbox.servicetitan.values import (
     read_choice,
     read_day,
     read_instant,
+    read_rows,
     reference,
 )
 from st_deltek_pipeline.sandbox.state import Row
 
-_USER = "office"
 _FIXED = {"id", "createdOn", "modifiedOn"}
 
 
@@ -60,7 +66,7 @@ class Payments:
             ApiError: 400 for a value that cannot be read.
         """
         fields = dict(wanted)
-        splits = _read_splits(fields.pop("splits", []))
+        splits = read_splits(fields.pop("splits", []))
         types = self._book.world.payment_types
         type_id = fields.pop("typeId", None) or next(iter(types), None)
         day = read_day("date", fields.pop("date", self._first_day))
@@ -80,7 +86,7 @@ class Payments:
             "businessUnit": deepcopy(first["businessUnit"]) if first else None,
             "deposit": None,
             "batch": None,
-            "createdBy": _USER,
+            "createdBy": USER,
             "generalLedgerAccount": None,
             "appliedTo": [],
             "customFields": [],
@@ -205,7 +211,7 @@ class Payments:
         unapplied = total(amount_of(each["unappliedAmount"]) for each in family)
         rest = size - min(abs(unapplied), size)
         parts: dict[int, Decimal] = {}
-        standing = _sums(pair for each in family for pair in applied(each).items())
+        standing = sums_by_key(pair for each in family for pair in applied(each).items())
         for invoice_id, paid in reversed(standing.items()):
             share = min(abs(paid), rest)
             if share:
@@ -281,7 +287,7 @@ class Payments:
             if name != "splits":
                 self._set(changed, name, value)
         if not verbatim and "splits" in fields:
-            splits = _read_splits(fields["splits"])
+            splits = read_splits(fields["splits"])
             self._apply(changed, self._parts(changed, splits, amount_of(changed["total"])))
         elif not verbatim and "unappliedAmount" not in fields:
             spent = total(amount_of(each["appliedAmount"]) for each in cast("list[Row]", changed["appliedTo"] or []))
@@ -305,7 +311,7 @@ class Payments:
         elif name in {"total", "unappliedAmount"} and value is not None:
             row[name] = money_text(read_amount(name, value))
         elif name == "appliedTo" and value is not None:
-            row[name] = [{**_application(row["id"]), **each} for each in _rows(name, value)]
+            row[name] = [{**empty_application(row["id"]), **each} for each in read_rows(name, value)]
         else:
             row[name] = deepcopy(value)
 
@@ -359,7 +365,7 @@ class Payments:
             if line is None or amount_of(line["appliedAmount"]) != amount:
                 line = {
                     "appliedAmount": money_text(amount),
-                    "appliedBy": _USER,
+                    "appliedBy": USER,
                     "appliedId": next_id if line is None else line["appliedId"],
                     "appliedOn": now,
                     "appliedTo": invoice_id,
@@ -389,70 +395,6 @@ class Payments:
 
     def _store(self, before: Row | None, after: Row) -> Row:
         return self._book.store((PAYMENTS, after), *rebalanced(self._book, before, after, after["date"]))[0]
-
-
-def applied(row: Row | None) -> dict[int, Decimal]:
-    """Return what a payment or credit memo pays of each invoice; an inactive one pays nothing."""
-    if row is None or not row["active"]:
-        return {}
-    lines = cast("list[Row]", row["appliedTo"] or [])
-    return _sums((each["appliedTo"], amount_of(each["appliedAmount"])) for each in lines)
-
-
-def rebalanced(book: Book, before: Row | None, after: Row | None, paid_on: str | None) -> list[Change]:
-    """Return the invoices whose balance differs after a payment or credit memo has changed.
-
-    Args:
-        book: The tenant's rows.
-        before: The version of the payment or credit memo before.
-        after: Its version now.
-        paid_on: What ``paidOn`` of an invoice becomes when nothing is left to pay.
-    """
-    old, new = applied(before), applied(after)
-    changes: list[Change] = []
-    for invoice_id in dict.fromkeys([*old, *new]):
-        more = new.get(invoice_id, ZERO) - old.get(invoice_id, ZERO)
-        invoice = book.rows(INVOICES).get(invoice_id)
-        # A user may leave an application to an invoice that does not exist, as a record to stumble over.
-        if invoice is None or not more:
-            continue
-        balance = amount_of(invoice["balance"]) - more
-        changes.append(
-            (INVOICES, {**invoice, "balance": money_text(balance), "paidOn": paid_on if not balance else None})
-        )
-    return changes
-
-
-def _sums(pairs: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
-    sums: dict[int, Decimal] = {}
-    for key, amount in pairs:
-        sums[key] = sums.get(key, ZERO) + amount
-    return sums
-
-
-def _application(key: int) -> Row:
-    return {
-        "appliedAmount": "0.00",
-        "appliedBy": _USER,
-        "appliedId": key,
-        "appliedOn": None,
-        "appliedTo": 0,
-        "appliedToReferenceNumber": None,
-    }
-
-
-def _rows(name: str, value: Any) -> list[Row]:  # noqa: ANN401 - as it came in JSON
-    try:
-        return msgspec.convert(value, list[Row])
-    except msgspec.ValidationError as error:
-        raise bad_value(name, f"{error}.") from None
-
-
-def _read_splits(value: Any) -> list[Split]:  # noqa: ANN401 - as it came in JSON
-    try:
-        return msgspec.convert(value, list[Split])
-    except msgspec.ValidationError as error:
-        raise bad_value(name="splits", message=f"{error}.") from None
 
 
 def _reply(row: Row, invoices: Mapping[int, Row]) -> Row:

@@ -11,9 +11,11 @@ from typing import Any, cast
 
 from st_deltek_pipeline.domain.money import round_to_cents, total
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError, bad_value
-from st_deltek_pipeline.sandbox.servicetitan.bills import Bills, add_up, item_status, returned
+from st_deltek_pipeline.sandbox.servicetitan.bill_amounts import add_up
+from st_deltek_pipeline.sandbox.servicetitan.bills import Bills
 from st_deltek_pipeline.sandbox.servicetitan.bodies import NewOrder, NewReceipt, ReceivedItem
 from st_deltek_pipeline.sandbox.servicetitan.book import Book, Change
+from st_deltek_pipeline.sandbox.servicetitan.ordered_items import item_status, returned
 from st_deltek_pipeline.sandbox.servicetitan.payables import (
     AP_BILLS,
     INVENTORY_BILLS,

@@ -5,10 +5,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from st_deltek_pipeline.domain.money import ZERO, round_to_cents
 from st_deltek_pipeline.sandbox.servicetitan.answers import bad_value
 from st_deltek_pipeline.sandbox.servicetitan.instants import parse_instant
 from st_deltek_pipeline.sandbox.state import Row
+
+USER = "office"
+"""Who enters what a user of the sandbox is made to enter."""
 
 _MIDNIGHT = "T00:00:00Z"
 _DATE_LENGTH = len("2026-10-05")
@@ -86,10 +91,24 @@ def read_amount(name: str, value: Any) -> Decimal:  # noqa: ANN401 - as it came 
     return amount
 
 
+def read_rows(name: str, value: Any) -> list[Row]:  # noqa: ANN401 - as it came in JSON
+    """Return rows that stand in a row, such as the items of an invoice.
+
+    Raises:
+        ApiError: 400 when it is not a list of objects.
+    """
+    try:
+        return msgspec.convert(value, list[Row])
+    except msgspec.ValidationError as error:
+        raise bad_value(name, f"{error}.") from None
+
+
 def amount_of(value: Any) -> Decimal:  # noqa: ANN401 - as it stands in a row
     """Return the amount of a row's field; 0.00 for none, and for one that a user left unreadable."""
+    if not isinstance(value, (str, int, Decimal)):
+        return ZERO
     try:
-        amount = Decimal(value or ZERO)
+        amount = Decimal(value)
     except ArithmeticError:
         return ZERO
     return amount if amount.is_finite() else ZERO

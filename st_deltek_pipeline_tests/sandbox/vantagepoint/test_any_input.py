@@ -1,5 +1,7 @@
 """Whatever is sent, the twin answers with a rule or an error of its own, never with a fault."""
 
+from collections.abc import Callable
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,9 +25,12 @@ from st_deltek_pipeline.sandbox.vantagepoint.firms import (
     create_firm,
 )
 from st_deltek_pipeline.sandbox.vantagepoint.ledger import Ledger
+from st_deltek_pipeline.sandbox.vantagepoint.posting import post_files
 from st_deltek_pipeline.sandbox.vantagepoint.switches import VantagepointSwitches
 from st_deltek_pipeline.sandbox.vantagepoint.transaction_types import ENTERED_TYPES, INVOICE, TransactionType
+from st_deltek_pipeline.sandbox.vantagepoint.vendor_payments import pay_vouchers
 from st_deltek_pipeline_tests.sandbox.vantagepoint.full_books import (
+    MASTER_KEY,
     applied,
     check,
     cost,
@@ -58,19 +63,37 @@ _FIRM_BODIES = st.dictionaries(
 )  # fmt: skip
 
 
-def _twin(world: VantagepointWorld | None = None) -> VantagepointTwin:
+_FILES = {
+    "in": invoice_file("B1", [master()], [detail()]),
+    "cr": receipts("B1", details=[applied(Invoice="")]),
+    "ap": vouchers("B1"),
+    "cv": check("cv", "B1"),
+    "cd": check("cd", "B1"),
+    "je": journal("B1", [("5000.00", "1.00", ""), ("2000.00", "", "1.00")]),
+}
+
+
+def _twin(world: VantagepointWorld | None = None, **switches: Any) -> VantagepointTwin:
     return build_vantagepoint_app(
-        world or small_world(), switches=VantagepointSwitches(), persistence=MemoryState(), hooks=RequestHooks()
+        world or small_world(),
+        switches=VantagepointSwitches(**switches),
+        persistence=MemoryState(),
+        hooks=RequestHooks(),
     )
 
 
-def _enter(twin: VantagepointTwin, body: object, kind: TransactionType = INVOICE) -> bool:
+def _answered(handler: Callable[[Call], object], twin: VantagepointTwin, body: object, **path: str) -> bool:
+    """Say whether a handler did what it was asked, or refused it; anything else is a fault."""
     content = msgspec.json.Encoder(decimal_format="number").encode(body)
     try:
-        EntryEndpoints(kind).create_file(Call(twin.state, Ledger([]), "integration", {}, (), content))
+        handler(Call(twin.state, Ledger([]), "integration", path, (), content))
     except (RuleError, ApiError):
         return False
     return True
+
+
+def _enter(twin: VantagepointTwin, body: object, kind: TransactionType = INVOICE) -> bool:
+    return _answered(EntryEndpoints(kind).create_file, twin, body)
 
 
 @given(
@@ -93,14 +116,7 @@ def test_a_file_with_any_values_is_entered_whole_or_not_at_all(place: str, chang
 def test_a_file_of_any_type_with_any_values_is_entered_whole_or_not_at_all(
     kind: TransactionType, place: str, changes: dict[str, Any]
 ) -> None:
-    files = {
-        "cr": receipts("B1", details=[applied(Invoice="")]),
-        "ap": vouchers("B1"),
-        "cv": check("cv", "B1"),
-        "cd": check("cd", "B1"),
-        "je": journal("B1", [("5000.00", "1.00", ""), ("2000.00", "", "1.00")]),
-    }
-    body = files[kind.prefix]
+    body = deepcopy(_FILES[kind.prefix])
     (body if place == "Control" else body[f"{kind.prefix}{place}"][0]).update(changes)
     twin = _twin(full_books())
     entered = _enter(twin, body, kind)
@@ -125,6 +141,68 @@ def test_any_firm_is_written_or_refused(path: str, body: dict[str, Any]) -> None
     else:
         created = int(answer.status == 201 and path == "firm")
     assert len(twin.state.world.firms) == before + created
+
+
+_KEYS = st.sampled_from(["B1", "B1|PAY-1", "B1|INV-1001|P100", f"B1|{MASTER_KEY}", "B1|a|b|c|d|e", "|", "x" * 40])
+
+
+@given(
+    kind=st.sampled_from(ENTERED_TYPES),
+    key=_KEYS,
+    rows=st.lists(st.dictionaries(_OTHER_FIELDS, _values, max_size=4), max_size=3),
+    changes=st.dictionaries(_OTHER_FIELDS | _FIELDS, _values, max_size=5),
+)
+def test_any_single_document_is_entered_or_refused(
+    kind: TransactionType, key: str, rows: list[dict[str, Any]], changes: dict[str, Any]
+) -> None:
+    twin = _twin(full_books(), use_files=False)
+    body = {"TransDate": "2026-10-05", "BankCode": "OPER", **changes, kind.detail_name: rows}
+    entered = _answered(EntryEndpoints(kind).create_document, twin, body, batch=key)
+    assert len(twin.state.files) == int(entered)
+
+
+@given(kind=st.sampled_from(ENTERED_TYPES), changes=st.dictionaries(_OTHER_FIELDS | _FIELDS, _values, min_size=1))
+def test_any_change_of_a_control_is_made_or_refused(kind: TransactionType, changes: dict[str, Any]) -> None:
+    twin = _twin(full_books())
+    assert _enter(twin, _FILES[kind.prefix], kind)
+    _answered(EntryEndpoints(kind).change_control, twin, changes, batch="B1")
+    (file,) = twin.state.files.values()
+    assert (file.batch, file.posting, file.control["Posted"]) == ("B1", None, "N")
+
+
+@given(
+    parms=st.lists(
+        st.dictionaries(
+            st.sampled_from(["batch", "clientcompany", "description", "period", "transtype", "Bogus"]),
+            _values | st.sampled_from(["B1", "CR", "cr", "202610", "A0"]),
+        )
+        | _values,
+        max_size=3,
+    )
+    | _values
+)
+def test_any_posting_request_is_answered(parms: object) -> None:
+    twin = _twin(full_books())
+    assert _enter(twin, _FILES["cr"], ENTERED_TYPES[1])
+    _answered(post_files, twin, {"parms": parms})
+
+
+@given(
+    lines=st.lists(
+        st.dictionaries(
+            st.sampled_from([
+                "Vendor", "Voucher", "CheckNo", "BankCode", "Payment", "CheckDate", "LiabCode", "Period", "Seq", "Bogus",
+            ]),
+            _values | st.sampled_from(["000056", "00000001", "OPER", "10.00", "2026-10-20", "General"]),
+        ),
+        max_size=2,
+    ),
+    head=st.dictionaries(st.sampled_from(["TransType", "Period", "PaymentDate", "Company", "PostSeq"]), _values),
+)  # fmt: skip
+def test_any_payment_of_vouchers_is_made_or_refused(lines: list[dict[str, Any]], head: dict[str, Any]) -> None:
+    twin = _twin(full_books())
+    paid = _answered(pay_vouchers, twin, {**head, "APPPCHECKS": lines})
+    assert len(twin.state.files) == int(paid)
 
 
 @given(body=_values)
