@@ -20,6 +20,7 @@ _POSTED_AT = 14 * 3600 + 1500
 _TICKS = 6_330_001
 _UNAPPLIED_EVERY = 4
 _CANCELED_EVERY = 6
+_HALF_A_CENT = Decimal("0.005")
 _ONE_DAY = timedelta(days=1)
 
 
@@ -28,6 +29,7 @@ class ApCreditTrouble(StrEnum):
 
     VENDOR_MISSING = "ap_credit_vendor_missing"
     BILL_MISSING = "ap_credit_bill_missing"
+    THREE_DECIMALS = "ap_credit_three_decimals"
 
 
 class ApCredits:
@@ -69,6 +71,8 @@ class ApCredits:
                 credit = self._credit(bill, day, applied=trouble is ApCreditTrouble.BILL_MISSING)
                 if trouble is ApCreditTrouble.VENDOR_MISSING:
                     credit["vendor"] = None
+                elif trouble is ApCreditTrouble.THREE_DECIMALS:
+                    credit["amount"] += _HALF_A_CENT
                 else:
                     credit["splits"][0]["inventoryBillId"] = _MISSING_BILL_ID + number
                 self.awkward[trouble.value].append(credit["id"])

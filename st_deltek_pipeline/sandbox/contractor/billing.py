@@ -10,13 +10,13 @@ from st_deltek_pipeline.sandbox.contractor.business_units import (
     BUSINESS_UNITS,
     UNMAPPED_UNIT,
     BusinessUnit,
-    JobType,
     Line,
     Segment,
 )
 from st_deltek_pipeline.sandbox.contractor.contract_work import Contract
 from st_deltek_pipeline.sandbox.contractor.customers import Clientele, Customer, Place
 from st_deltek_pipeline.sandbox.contractor.invoice_rows import Totals, blank_invoice, set_totals, totals_of
+from st_deltek_pipeline.sandbox.contractor.job_rows import job_row
 from st_deltek_pipeline.sandbox.contractor.line_items import (
     ItemRows,
     SoldLine,
@@ -261,11 +261,13 @@ class Biller:
         if trouble is Trouble.UNMAPPED_BUSINESS_UNIT:
             customer = self._customer(Segment.RESIDENTIAL)
             return _Assignment(UNMAPPED_UNIT, customer, customer.places[0])
-        if trouble is Trouble.CUSTOMER_WITHOUT_FIRM:
-            return self._stranger(self._clientele.without_firm, trouble)
-        if trouble is Trouble.CUSTOMER_WITH_TWO_FIRMS:
-            return self._stranger(self._clientele.with_two_firms, trouble)
-        return None
+        groups = {
+            Trouble.CUSTOMER_WITHOUT_FIRM: self._clientele.without_firm,
+            Trouble.CUSTOMER_WITH_TWO_FIRMS: self._clientele.with_two_firms,
+            Trouble.CUSTOMER_RENAMED: self._clientele.renamed,
+            Trouble.CUSTOMER_LOOKS_ALIKE: self._clientele.look_alikes,
+        }
+        return self._stranger(groups[trouble], trouble) if trouble in groups else None
 
     def _on_contract(self, contract: Contract) -> _Assignment:
         return _Assignment(contract.unit, contract.customer, contract.place, contract)
@@ -336,7 +338,7 @@ class Biller:
         self._appointment_id += 2
         kind = rng.choice(to.unit.job_types)
         done = work is Work.JOB
-        row = _job_row(self._job_id, invoice, to, kind, created)
+        row = job_row(self._job_id, invoice, kind, location_id=to.place.row["id"], created=created)
         row["firstAppointmentId"] = row["lastAppointmentId"] = self._appointment_id
         row["jobStatus"] = (
             "Completed" if done else rng.choice(("Scheduled", "Dispatched", "InProgress", "Hold", "Canceled"))
@@ -425,49 +427,6 @@ class Biller:
         elif trouble is Trouble.NULL_TOTAL:
             invoice["total"] = None
             invoice["balance"] = None
+        elif trouble is Trouble.THREE_DECIMALS:
+            invoice["total"] += "5"
         self._made.awkward[trouble.value].append(invoice["id"])
-
-
-def _job_row(job_id: int, invoice: Row, to: _Assignment, kind: JobType, created: str) -> Row:
-    return {
-        "summary": kind.name,
-        "customFields": [],
-        "externalData": [],
-        "summaryOfWork": None,
-        "id": job_id,
-        "jobNumber": invoice["referenceNumber"],
-        "projectId": to.contract.project_id if to.contract else None,
-        "customerId": to.customer.customer_id,
-        "locationId": to.place.row["id"],
-        "jobStatus": "",
-        "completedOn": None,
-        "businessUnitId": to.unit.unit_id,
-        "jobTypeId": kind.job_type_id,
-        "priority": kind.priority,
-        "campaignId": 7301,
-        "appointmentCount": 1,
-        "firstAppointmentId": 0,
-        "lastAppointmentId": 0,
-        "recallForId": None,
-        "warrantyId": None,
-        "jobGeneratedLeadSource": None,
-        "noCharge": False,
-        "notificationsEnabled": True,
-        "createdOn": created,
-        "createdById": 70121,
-        "modifiedOn": created,
-        "tagTypeIds": [],
-        "leadCallId": None,
-        "partnerLeadCallId": None,
-        "bookingId": None,
-        "soldById": None,
-        "customerPo": "",
-        "invoiceId": invoice["id"],
-        "membershipId": None,
-        "total": None,
-        "createdFromEstimateId": None,
-        "estimateIds": [],
-        "equipmentIds": [],
-        "isAutoDispatched": None,
-        "active": True,
-    }

@@ -27,6 +27,7 @@ _PENDING_PLACE = 4
 _CREATED_AT = 15 * 3600
 _POSTED_AT = 14 * 3600 + 900
 _WRONG_BY = Decimal("4.00")
+_HALF_A_CENT = Decimal("0.005")
 _MISSING_INVOICE_ID = 76_100_001
 _REASONS = ("Goodwill after a second visit", "Warranty part billed by mistake", "Price match", "Referral credit", None)
 _SHARES = (Decimal("0.1"), Decimal("0.25"), Decimal("0.5"), Decimal(1))
@@ -38,6 +39,7 @@ class CreditMemoTrouble(StrEnum):
 
     TARGET_MISSING = "credit_memo_target_missing"
     DOES_NOT_ADD_UP = "credit_memo_does_not_add_up"
+    THREE_DECIMALS = "credit_memo_three_decimals"
 
 
 @dataclass
@@ -102,6 +104,9 @@ def _spoil(memo: Row, trouble: CreditMemoTrouble) -> None:
     if trouble is CreditMemoTrouble.TARGET_MISSING:
         memo["appliedTo"][0]["appliedTo"] = _MISSING_INVOICE_ID + memo["id"] % 1000
         memo["appliedTo"][0]["appliedToReferenceNumber"] = None
+    elif trouble is CreditMemoTrouble.THREE_DECIMALS:
+        for name in ("salesTax", "total", "balance"):
+            memo[name] += _HALF_A_CENT
     else:
         memo["total"] += _WRONG_BY
 

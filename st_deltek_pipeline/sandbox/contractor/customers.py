@@ -6,7 +6,13 @@ from decimal import Decimal
 from random import Random
 
 from st_deltek_pipeline.sandbox.contractor.business_units import Segment
-from st_deltek_pipeline.sandbox.contractor.people import UNUSUAL_COMMERCIAL, UNUSUAL_RESIDENTIAL, NameBook, respelled
+from st_deltek_pipeline.sandbox.contractor.people import (
+    UNUSUAL_COMMERCIAL,
+    UNUSUAL_RESIDENTIAL,
+    NameBook,
+    look_alike,
+    respelled,
+)
 from st_deltek_pipeline.sandbox.contractor.places import crm_address, invoice_address
 from st_deltek_pipeline.sandbox.contractor.streams import chance, stream
 from st_deltek_pipeline.sandbox.contractor.taxes import EXEMPT, ZONES_BY_CITY, TaxZone
@@ -40,6 +46,7 @@ class Customer:
 
     Attributes:
         merged_into: The customer it was merged into; an invoice may still name the old one.
+        known_as: The name of its firm, when that is another one.
     """
 
     row: Row
@@ -48,6 +55,7 @@ class Customer:
     reference: Row
     address: Row
     merged_into: "Customer | None" = None
+    known_as: str = ""
 
     @property
     def customer_id(self) -> int:
@@ -68,6 +76,8 @@ class Clientele:
         residential, commercial: Those whose work can be posted.
         also_vendors: Commercial ones from whom the contractor also buys; nothing was done for them this month.
         without_firm, with_two_firms: Residential ones that Vantagepoint knows not at all, or twice.
+        renamed, look_alikes: Residential ones that Vantagepoint knows by a former name, or by one that only looks
+            the same.
     """
 
     residential: list[Customer]
@@ -75,11 +85,16 @@ class Clientele:
     without_firm: list[Customer]
     with_two_firms: list[Customer]
     also_vendors: list[Customer]
+    renamed: list[Customer]
+    look_alikes: list[Customer]
 
     @property
     def everybody(self) -> list[Customer]:
         """All of them, in the order of their ids."""
-        groups = (self.residential, self.commercial, self.without_firm, self.with_two_firms, self.also_vendors)
+        groups = (
+            *(self.residential, self.commercial, self.without_firm, self.with_two_firms),
+            *(self.also_vendors, self.renamed, self.look_alikes),
+        )
         return sorted((customer for group in groups for customer in group), key=lambda customer: customer.customer_id)
 
 
@@ -179,7 +194,8 @@ def find_customers(seed: int, first: date, invoices: int, *, troubled: int) -> C
         seed: The world's seed.
         first: First day of the month.
         invoices: How many invoices the month will have.
-        troubled: How many to make without a firm, and as many with two; 0 in the clean scenario.
+        troubled: How many to make without a firm, and as many with two, with one of a former name, and with one of
+            a name that only looks the same; 0 in the clean scenario.
 
     Returns:
         The customers; names are unique up to spacing and case, merged ones apart.
@@ -209,8 +225,15 @@ def find_customers(seed: int, first: date, invoices: int, *, troubled: int) -> C
         strangers[0].row["name"] = strangers[0].reference["name"] = long_name
         strangers[0].places[0].row["name"] = strangers[0].places[0].reference["name"] = "Estate"
     twins = [intake.sign_up(names.person(), Segment.RESIDENTIAL, 1) for _ in range(troubled)]
-    served = [*commercial, *residential, *strangers, *twins]
-    return Clientele(residential, commercial, strangers, twins, _also_vendors(seed, first, served))
+    renamed = [intake.sign_up(names.person(), Segment.RESIDENTIAL, 1) for _ in range(troubled)]
+    for customer in renamed:
+        customer.known_as = names.person()
+    look_alikes = [intake.sign_up(names.person(), Segment.RESIDENTIAL, 1) for _ in range(troubled)]
+    for customer in look_alikes:
+        customer.known_as = look_alike(customer.name)
+    served = [*commercial, *residential, *strangers, *twins, *renamed, *look_alikes]
+    also_vendors = _also_vendors(seed, first, served)
+    return Clientele(residential, commercial, strangers, twins, also_vendors, renamed, look_alikes)
 
 
 def _also_vendors(seed: int, first: date, served: list[Customer]) -> list[Customer]:

@@ -82,8 +82,8 @@ class Register:
         return client_id
 
     def add_customer(self, customer: Customer, organization: str) -> str:
-        """Register a customer under a name spelled as the office spells it, and return the ClientID."""
-        name = respelled(customer.name, self._rng)
+        """Register a customer under the name that the office knows, spelled as it spells it, and return the ClientID."""
+        name = customer.known_as or respelled(customer.name, self._rng)
         return self.add(name, organization=organization, address=customer.row["address"])
 
 
@@ -136,6 +136,8 @@ def register_firms(seed: int, first: date, clientele: Clientele) -> Firms:
     for customer in clientele.with_two_firms:
         for _ in range(2):
             register.add_customer(customer, "01:HV:RS")
+    for customer in (*clientele.renamed, *clientele.look_alikes):
+        register.add_customer(customer, "01:HV:RS")
     for name in SUPPLIERS:
         register.add(name, organization=OVERHEAD_ORGANIZATION, vendor=True)
     register.add("Old Colfax Laundry (closed)", organization="01:HV:CS", status="I")

@@ -32,7 +32,12 @@ class State(StrEnum):
 
 
 class Trouble(StrEnum):
-    """Why a document cannot be posted; the value is the key in ``World.awkward``."""
+    """Why a document cannot be posted; the value is the key in ``World.awkward``.
+
+    Attributes:
+        CUSTOMER_RENAMED: The customer's firm still has its former name; the address agrees.
+        CUSTOMER_LOOKS_ALIKE: The firm's name looks the same and is another one, by a letter of another alphabet.
+    """
 
     NULL_BUSINESS_UNIT = "null_business_unit"
     UNMAPPED_BUSINESS_UNIT = "unmapped_business_unit"
@@ -42,6 +47,9 @@ class Trouble(StrEnum):
     CUSTOMER_WITHOUT_FIRM = "customer_without_firm"
     CUSTOMER_WITH_TWO_FIRMS = "customer_with_two_firms"
     NULL_TOTAL = "null_total"
+    CUSTOMER_RENAMED = "customer_renamed"
+    CUSTOMER_LOOKS_ALIKE = "customer_looks_alike"
+    THREE_DECIMALS = "three_decimals"
 
 
 @dataclass(slots=True)

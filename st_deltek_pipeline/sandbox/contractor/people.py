@@ -88,6 +88,15 @@ UNUSUAL_COMMERCIAL: tuple[str, ...] = (
 )
 
 
+_CYRILLIC = {
+    "a": "\N{CYRILLIC SMALL LETTER A}",
+    "e": "\N{CYRILLIC SMALL LETTER IE}",
+    "o": "\N{CYRILLIC SMALL LETTER O}",
+    "i": "\N{CYRILLIC SMALL LETTER BYELORUSSIAN-UKRAINIAN I}",
+    "y": "\N{CYRILLIC SMALL LETTER U}",
+}
+
+
 def person_name(rng: Random) -> str:
     """Return a usual name of a person, sometimes with an initial."""
     if chance(rng, 15):
@@ -156,3 +165,9 @@ def respelled(name: str, rng: Random) -> str:
     if chance(rng, 3):
         return f"{neat} "
     return neat
+
+
+def look_alike(name: str) -> str:
+    """Return a name that looks the same and is another one: its first letter that Cyrillic has too is Cyrillic."""
+    place, letter = next((place, letter) for place, letter in enumerate(name) if letter in _CYRILLIC)
+    return f"{name[:place]}{_CYRILLIC[letter]}{name[place + 1 :]}"

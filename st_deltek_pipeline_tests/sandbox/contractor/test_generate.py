@@ -296,6 +296,19 @@ def test_every_trouble_is_what_its_name_says(month_world: World) -> None:
     assert all(firms_of(row) == 0 for row in rows[Trouble.CUSTOMER_WITHOUT_FIRM])
     assert all(firms_of(row) == 2 for row in rows[Trouble.CUSTOMER_WITH_TWO_FIRMS])
     assert all(row["total"] is None for row in rows[Trouble.NULL_TOTAL])
+    assert all(len(row["total"].partition(".")[2]) == 3 for row in rows[Trouble.THREE_DECIMALS])
+    for row in (*rows[Trouble.CUSTOMER_RENAMED], *rows[Trouble.CUSTOMER_LOOKS_ALIKE]):
+        street = tenant.customers[row["customer"]["id"]]["address"]["street"]
+        neighbours = [firm["Name"] for firm in office.firms.values() if firm["PrimaryAddress1"] == street]
+        assert neighbours
+        assert firms_of(row) == 0
+    for row in rows[Trouble.CUSTOMER_LOOKS_ALIKE]:
+        assert any(
+            len(firm["Name"]) == len(row["customer"]["name"])
+            and sum(one != other for one, other in zip(firm["Name"], row["customer"]["name"], strict=True)) == 1
+            and not firm["Name"].isascii()
+            for firm in office.firms.values()
+        )
 
 
 def test_only_the_awkward_invoices_of_a_month_are_in_trouble(month_world: World) -> None:

@@ -271,3 +271,5 @@ def test_vendor_credits_are_worth_what_came_back(month_world: World) -> None:
     missing = [tenant.ap_credits[key] for key in month_world.awkward[ApCreditTrouble.BILL_MISSING]]
     assert all(split["inventoryBillId"] not in tenant.ap_bills for credit in missing for split in credit["splits"])
     assert all(tenant.ap_credits[key]["vendor"] is None for key in month_world.awkward[ApCreditTrouble.VENDOR_MISSING])
+    odd = [tenant.ap_credits[key] for key in month_world.awkward[ApCreditTrouble.THREE_DECIMALS]]
+    assert all(credit["amount"].as_tuple().exponent == -3 for credit in odd)

@@ -9,6 +9,8 @@ from st_deltek_pipeline.sandbox.contractor.people import (
     UNUSUAL_RESIDENTIAL,
     NameBook,
     folded,
+    look_alike,
+    person_name,
     respelled,
 )
 
@@ -31,3 +33,12 @@ def test_unusual_names_are_different_people_and_of_every_kind() -> None:
     assert any(unicodedata.combining(letter) for letter in letters)
     assert {unicodedata.bidirectional(letter) for letter in letters} >= {"R", "AL"}
     assert any(unicodedata.category(letter) == "So" for letter in letters)
+
+
+@given(st.integers(0, 10_000))
+def test_a_look_alike_is_another_name_of_the_same_length_and_mostly_the_same_letters(seed: int) -> None:
+    name = person_name(random.Random(seed))
+    other = look_alike(name)
+    assert folded(other) != folded(name)
+    assert sum(one != two for one, two in zip(name, other, strict=True)) == 1
+    assert unicodedata.normalize("NFKC", other) != unicodedata.normalize("NFKC", name)

@@ -232,3 +232,21 @@ def test_only_the_awkward_payments_of_a_month_are_in_trouble(month_world: World)
         for invoice_id, _ in _applied(row):
             assert invoice_id not in invoice_troubles
             assert tenant.invoices[invoice_id]["syncStatus"] in READY
+
+
+def test_every_trouble_with_a_credit_memo_is_what_its_name_says(month_world: World) -> None:
+    tenant = month_world.servicetitan
+    memos = {
+        trouble: [tenant.credit_memos[key] for key in month_world.awkward[trouble]] for trouble in CreditMemoTrouble
+    }
+    for memo in memos[CreditMemoTrouble.TARGET_MISSING]:
+        assert all(part["appliedTo"] not in tenant.invoices for part in memo["appliedTo"])
+    for memo in memos[CreditMemoTrouble.DOES_NOT_ADD_UP]:
+        assert memo["total"] != memo["subTotal"] + memo["salesTax"]
+    for memo in memos[CreditMemoTrouble.THREE_DECIMALS]:
+        assert memo["total"].as_tuple().exponent == -3
+        assert memo["total"] == memo["subTotal"] + memo["salesTax"]
+        assert memo["total"] == memo["balance"] + total(part["appliedAmount"] for part in memo["appliedTo"])
+    cents = Decimal("0.01")
+    assert all(Decimal(row["balance"]) % cents == 0 for row in tenant.invoices.values() if row["total"] and
+               row["id"] not in month_world.awkward["three_decimals"])  # fmt: skip
