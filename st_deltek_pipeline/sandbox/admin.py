@@ -18,6 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.sandbox.contractor.cases import cases_of
+from st_deltek_pipeline.sandbox.contractor.world import World
 from st_deltek_pipeline.sandbox.faults import ADMIN_PREFIX, FaultRule, RequestHooks
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError
 from st_deltek_pipeline.sandbox.servicetitan.app import ServiceTitanTwin
@@ -37,17 +39,22 @@ class Admin:
     """The admin app. Both servers mount the same one.
 
     Args:
+        world: What both twins were made from.
         servicetitan: The ServiceTitan twin.
         vantagepoint: The Vantagepoint twin.
         hooks: Faults and request log of both.
     """
 
-    def __init__(self, servicetitan: ServiceTitanTwin, vantagepoint: VantagepointTwin, hooks: RequestHooks) -> None:
+    def __init__(
+        self, world: World, servicetitan: ServiceTitanTwin, vantagepoint: VantagepointTwin, hooks: RequestHooks
+    ) -> None:
+        self._world = world
         self._servicetitan = servicetitan
         self._vantagepoint = vantagepoint
         self._hooks = hooks
         routes = [
             _route("GET", "/totals", self._totals),
+            _route("GET", "/cases", self._cases),
             _route("GET", "/ledger", self._ledger),
             _route("GET", "/requests", self._requests),
             _route("DELETE", "/requests", self._forget_requests),
@@ -72,6 +79,9 @@ class Admin:
 
     async def _totals(self, _: Request) -> Response:
         return _json({"servicetitan": self._servicetitan.totals(), "vantagepoint": self._vantagepoint.totals()})
+
+    async def _cases(self, _: Request) -> Response:
+        return _json({"cases": cases_of(self._world), "awkward": self._world.awkward})
 
     async def _ledger(self, _: Request) -> Response:
         return _json(self._vantagepoint.ledger_dump())

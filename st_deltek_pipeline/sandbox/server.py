@@ -103,7 +103,7 @@ class Sandbox:
             )
             self.vantagepoint.set_switches(settings.vantagepoint)
             undo.pop_all()
-        admin = Admin(self.servicetitan, self.vantagepoint, self.hooks)
+        admin = Admin(self.world, self.servicetitan, self.vantagepoint, self.hooks)
         self._ports = [each.getsockname()[1] for each in sockets]
         fronts = [_Front(twin.app, admin.app) for twin in (self.servicetitan, self.vantagepoint)]
         self.servers = HttpServers(list(zip(fronts, sockets, strict=True)), self.hooks.connections)
