@@ -7,11 +7,10 @@ from st_deltek_pipeline.sandbox.contractor import ledger_accounts as accounts
 from st_deltek_pipeline.sandbox.contractor.business_units import BUSINESS_UNITS, BusinessUnit, Line, Trade
 from st_deltek_pipeline.sandbox.contractor.contract_work import Contract
 from st_deltek_pipeline.sandbox.contractor.ledger_accounts import SOURCE_ACCOUNTS
+from st_deltek_pipeline.sandbox.contractor.money_rules import Rule, bank_rules, overhead_rules, purchase_rules
 from st_deltek_pipeline.sandbox.contractor.pricebook import Kind
 from st_deltek_pipeline.sandbox.contractor.taxes import TAX_ZONES
 from st_deltek_pipeline.sandbox.contractor.working_days import COUNTRY, STATE, TIME_ZONE
-
-_Rule = dict[str, Any]
 
 # Who collects what of Denver's tax: account and tax code by the name ServiceTitan gives the rate.
 _AUTHORITIES = {
@@ -57,13 +56,15 @@ def connection_settings(first: date, contracts: list[Contract]) -> dict[str, Any
     }
 
 
-def coding_rules(contracts: list[Contract]) -> list[_Rule]:
+def coding_rules(contracts: list[Contract]) -> list[Rule]:
     """Make the coding rules, special ones above general ones.
 
-    A document always lands on one project level: contract before phase before business unit. Nothing gives a
-    project to a business unit that is not named here, so its documents are held.
+    A document always lands on one project level: contract before phase before business unit; only overhead on a
+    vendor's bill goes elsewhere. Nothing gives a project to a business unit that is not named here, so its documents
+    are held.
     """
     return [
+        *overhead_rules(),
         *(_contract_rule(contract) for contract in contracts),
         *(
             _phase_rule(unit, phase)
@@ -75,10 +76,12 @@ def coding_rules(contracts: list[Contract]) -> list[_Rule]:
         *_item_rules(),
         *_tax_rules(),
         *_general_rules(),
+        *bank_rules(),
+        *purchase_rules(),
     ]
 
 
-def _contract_rule(contract: Contract) -> _Rule:
+def _contract_rule(contract: Contract) -> Rule:
     return {
         "name": f"project {contract.number}",
         "when": {"project": contract.number},
@@ -91,7 +94,7 @@ def _contract_rule(contract: Contract) -> _Rule:
     }
 
 
-def _phase_rule(unit: BusinessUnit, phase: str) -> _Rule:
+def _phase_rule(unit: BusinessUnit, phase: str) -> Rule:
     return {
         "name": f"{unit.name}, {phase}",
         "when": {
@@ -102,7 +105,7 @@ def _phase_rule(unit: BusinessUnit, phase: str) -> _Rule:
     }
 
 
-def _unit_rule(unit: BusinessUnit) -> _Rule:
+def _unit_rule(unit: BusinessUnit) -> Rule:
     return {
         "name": unit.name,
         "when": {"business_unit": unit.name},
@@ -115,7 +118,7 @@ def _unit_rule(unit: BusinessUnit) -> _Rule:
     }
 
 
-def _item_rules() -> list[_Rule]:
+def _item_rules() -> list[Rule]:
     permits = {
         "name": "permits",
         "when": {"line": "item", "sku": ["PERMIT-MECH", "PERMIT-PLMB"]},
@@ -146,9 +149,9 @@ def _item_rules() -> list[_Rule]:
     return [permits, retainage, *by_account, *by_kind]
 
 
-def _tax_rules() -> list[_Rule]:
+def _tax_rules() -> list[Rule]:
     """Make rules for both positions of ``posting.tax_lines``: only a split tax names its authority."""
-    by_authority: list[_Rule] = [
+    by_authority: list[Rule] = [
         {
             "name": f"sales tax of {authority}",
             "when": {"line": "tax", "tax_name": authority},
@@ -156,7 +159,7 @@ def _tax_rules() -> list[_Rule]:
         }
         for authority, (account, tax_code) in _AUTHORITIES.items()
     ]
-    rounding: list[_Rule] = [
+    rounding: list[Rule] = [
         {
             "name": f"rounding of sales tax {zone.name}",
             "when": {"line": "tax_rounding", "tax_zone": [zone.name, str(zone.zone_id)]},
@@ -165,7 +168,7 @@ def _tax_rules() -> list[_Rule]:
         for zone in TAX_ZONES
         if len(zone.rates) > 1
     ]
-    by_zone: list[_Rule] = [
+    by_zone: list[Rule] = [
         {
             "name": f"sales tax {zone.name}",
             # People write the zone's name; its id is accepted too, so that renaming a zone breaks nothing.
@@ -177,8 +180,8 @@ def _tax_rules() -> list[_Rule]:
     return [*by_authority, *by_zone, *rounding]
 
 
-def _general_rules() -> list[_Rule]:
-    rules: list[_Rule] = []
+def _general_rules() -> list[Rule]:
+    rules: list[Rule] = []
     for trade in Trade:
         units = [unit.name for unit in BUSINESS_UNITS if unit.trade is trade and unit.line is not Line.CONSTRUCTION]
         for kind, account in (

@@ -7,6 +7,8 @@ from decimal import Decimal
 from st_deltek_pipeline.sandbox.contractor.working_days import add_months, servicetitan_instant
 from st_deltek_pipeline.sandbox.contractor.world import Row
 
+DUE_AT_ONCE = "Due Upon Receipt"
+
 _DAYS = "NumberOfDays"
 _FOLLOWING_MONTH = "CertainDayOfFollowingMonth"
 
@@ -39,7 +41,7 @@ class Term:
 
 
 TERMS: tuple[Term, ...] = (
-    Term(7001, "Due Upon Receipt", 0, customers=True),
+    Term(7001, DUE_AT_ONCE, 0, customers=True),
     Term(7002, "Net 30", 30, vendors=True),
     Term(7003, "Net 15", 15),
     Term(7004, "2% 10 Net 30", 30, discount=Decimal(2), discount_days=10),

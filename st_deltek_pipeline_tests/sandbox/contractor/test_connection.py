@@ -10,7 +10,7 @@ from st_deltek_pipeline.domain.coding import Coding, LineFacts, LineKind, Rule, 
 from st_deltek_pipeline.sandbox.contractor.world import Row, World
 
 
-def _settings(world: World) -> ConnectionSettings:
+def settings_of(world: World) -> ConnectionSettings:
     file = {
         "name": "summit_ridge",
         **json.loads(json.dumps(world.connection)),
@@ -54,7 +54,7 @@ def _codings(world: World, rules: tuple[Rule, ...]) -> Iterator[tuple[Row, LineF
 
 
 def test_the_connection_is_a_valid_connection_file(month_world: World) -> None:
-    settings = _settings(month_world)
+    settings = settings_of(month_world)
     assert settings.environment == "sandbox"
     assert settings.start_date == date(2026, 10, 1)
     assert (settings.calendar.time_zone, settings.calendar.country, settings.calendar.state) == (
@@ -68,9 +68,9 @@ def test_the_connection_is_a_valid_connection_file(month_world: World) -> None:
 
 def test_rules_decide_everything_a_clean_line_needs_and_it_exists_and_is_open(clean_world: World) -> None:
     office = clean_world.vantagepoint
-    lines = Counter(facts.line for _, facts, _ in _codings(clean_world, _settings(clean_world).rules))
+    lines = Counter(facts.line for _, facts, _ in _codings(clean_world, settings_of(clean_world).rules))
     assert lines[LineKind.ITEM] > 4000
-    for row, facts, coding in _codings(clean_world, _settings(clean_world).rules):
+    for row, facts, coding in _codings(clean_world, settings_of(clean_world).rules):
         key = (coding.wbs1 or "?", coding.wbs2 or "", coding.wbs3 or "")
         project = office.projects[key]
         assert project["Status"] == "A", row["id"]
@@ -92,21 +92,21 @@ def test_rules_decide_everything_a_clean_line_needs_and_it_exists_and_is_open(cl
 
 def test_every_line_of_a_document_lands_on_one_project_level(clean_world: World) -> None:
     levels: dict[int, set[tuple[str | None, ...]]] = {}
-    for row, _, coding in _codings(clean_world, _settings(clean_world).rules):
+    for row, _, coding in _codings(clean_world, settings_of(clean_world).rules):
         levels.setdefault(row["id"], set()).add((coding.wbs1, coding.wbs2, coding.wbs3, coding.organization))
     assert all(len(found) == 1 for found in levels.values())
     assert any(wbs2 for found in levels.values() for _, wbs2, _, _ in found)
 
 
 def test_no_rule_gives_a_project_to_an_unmapped_or_missing_business_unit(month_world: World) -> None:
-    rules = _settings(month_world).rules
+    rules = settings_of(month_world).rules
     awkward = {*month_world.awkward["null_business_unit"], *month_world.awkward["unmapped_business_unit"]}
     open_lines = {row["id"] for row, _, coding in _codings(month_world, rules) if coding.wbs1 is None}
     assert open_lines == awkward
 
 
 def test_a_tax_zone_is_recognised_by_name_and_by_id(clean_world: World) -> None:
-    rules = _settings(clean_world).rules
+    rules = settings_of(clean_world).rules
     for zone in clean_world.servicetitan.tax_zones.values():
         by_name = code_line(rules, LineFacts(LineKind.TAX, tax_zone=zone["name"])).coding
         by_id = code_line(rules, LineFacts(LineKind.TAX, tax_zone=str(zone["id"]))).coding
@@ -114,15 +114,16 @@ def test_a_tax_zone_is_recognised_by_name_and_by_id(clean_world: World) -> None:
         assert by_name.account in clean_world.vantagepoint.accounts
 
 
-@pytest.mark.parametrize("field", ["account", "organization", "tax_code", "wbs1"])
+@pytest.mark.parametrize("field", ["account", "organization", "tax_code", "wbs1", "bank"])
 def test_everything_a_rule_gives_exists(field: str, month_world: World) -> None:
     office = month_world.vantagepoint
-    given = {rule.give[field] for rule in _settings(month_world).rules if field in rule.give}
+    given = {rule.give[field] for rule in settings_of(month_world).rules if field in rule.give}
     existing = {
         "account": set(office.accounts),
         "organization": set(office.organizations),
         "tax_code": set(office.tax_codes),
         "wbs1": {wbs1 for wbs1, _, _ in office.projects},
+        "bank": set(office.banks),
     }[field]
     assert given
     assert given <= existing
