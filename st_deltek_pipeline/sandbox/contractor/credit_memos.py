@@ -17,6 +17,7 @@ from st_deltek_pipeline.sandbox.contractor.world import Row
 
 FIRST_CREDIT_MEMO_ID = 86_000_000
 FIRST_SPLIT_ID = 86_500_000
+_FIRST_ITEM_ID = 86_800_000
 _FIRST_BATCH_ID = 9_400_000_000
 _FEWEST = 12
 _UNPAID_IN = 3
@@ -44,9 +45,10 @@ class CreditMemoTrouble(StrEnum):
 
 @dataclass
 class CreditMemos:
-    """The month's credit memos by id, and which are awkward on purpose."""
+    """The month's credit memos and the items of each by its id, and which are awkward on purpose."""
 
     rows: dict[int, Row] = field(default_factory=dict[int, Row])
+    items: dict[int, list[Row]] = field(default_factory=dict[int, list[Row]])
     awkward: dict[str, list[int]] = field(default_factory=lambda: {trouble.value: [] for trouble in CreditMemoTrouble})
 
 
@@ -120,6 +122,7 @@ class _Writer:
         self._staff = staff
         self._next_id = FIRST_CREDIT_MEMO_ID
         self._next_split = FIRST_SPLIT_ID
+        self._next_item = _FIRST_ITEM_ID
 
     def write(self, rows: Sequence[Row], *, applied: bool) -> Row:
         rng = self.rng
@@ -141,7 +144,12 @@ class _Writer:
                 memo["appliedTo"].append(split_row(row, part + tax, day, self._next_split, name))
         self._post(memo, day)
         self.made.rows[memo["id"]] = memo
+        self.made.items[memo["id"]] = [self._item(memo, row, part) for row, part in zip(rows, parts, strict=True)]
         return memo
+
+    def _item(self, memo: Row, invoice: Row, amount: Decimal) -> Row:
+        self._next_item += 1
+        return item_row(self._next_item, memo, invoice, amount)
 
     def _post(self, memo: Row, day: date) -> None:
         memo["createdOn"] = servicetitan_instant(day, _CREATED_AT + self.rng.randrange(20_000), self._next_id % 10_000)
@@ -163,6 +171,41 @@ def split_row(invoice: Row, amount: Decimal, day: date, split_id: int, by: str) 
         "appliedOn": day.isoformat(),
         "appliedBy": by,
         "appliedToReferenceNumber": invoice["referenceNumber"],
+    }
+
+
+def item_row(item_id: int, memo: Row, invoice: Row, amount: Decimal) -> Row:
+    """Return what a credit memo takes back of an invoice: its first item that names an account, or its first.
+
+    Args:
+        item_id: Its id.
+        memo: The credit memo.
+        invoice: With at least one item.
+        amount: What is credited, without tax.
+
+    Returns:
+        A row of the memo's items, as ``credit-memos/{id}/items`` shows it (servicetitan.md section 3.4).
+    """
+    items: list[Row] = invoice["items"]
+    sold = next((item for item in items if item["generalLedgerAccount"]), items[0])
+    account: Row | None = sold["generalLedgerAccount"]
+    return {
+        "id": item_id,
+        "active": memo["active"],
+        "description": sold["description"],
+        "quantity": Decimal(1),
+        "cost": ZERO,
+        "price": amount,
+        "type": sold["type"],
+        "skuName": sold["skuName"],
+        "skuId": sold["skuId"],
+        "total": amount,
+        "taxable": sold["taxable"],
+        "revenueGeneralLedgerAccount": account and {name: account[name] for name in ("id", "name", "number", "type")},
+        "expensesGeneralLedgerAccount": None,
+        "createdOn": memo["createdOn"],
+        "createdBy": memo["createdBy"],
+        "businessUnit": invoice["businessUnit"],
     }
 
 

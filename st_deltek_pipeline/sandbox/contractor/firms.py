@@ -82,7 +82,7 @@ class Register:
         return client_id
 
     def add_customer(self, customer: Customer, organization: str) -> str:
-        """Register a customer under the name that the office knows, spelled as it spells it, and return the ClientID."""
+        """Register a customer by the name that the office knows, as it spells it, and return the ClientID."""
         name = customer.known_as or respelled(customer.name, self._rng)
         return self.add(name, organization=organization, address=customer.row["address"])
 

@@ -65,7 +65,7 @@ def collect(
         for payment_id in ids:
             spoil(rows[payment_id], trouble)
     memos = credit_memo_rows(world.seed, first, closed_days, unpaid, staff, troubled=for_memos)
-    tenant.credit_memos = memos.rows
+    tenant.credit_memos, tenant.credit_memo_items = memos.rows, memos.items
     world.awkward.update(memos.awkward)
     in_trouble = {payment_id for trouble in PaymentTrouble for payment_id in world.awkward[trouble.value]}
     bankable = [row for payment_id, row in rows.items() if payment_id not in in_trouble]

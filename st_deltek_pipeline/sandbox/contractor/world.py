@@ -21,8 +21,8 @@ VendorKey = tuple[str, str]
 class ServiceTitanWorld:
     """One ServiceTitan tenant. Every dictionary is id -> row, in the order the rows were created.
 
-    ``bank_deposit_transactions`` is the id of a deposit -> the rows it banks; ``ap_bills`` are the same
-    bills as ``inventory_bills``, as newer tenants show them.
+    ``credit_memo_items`` is the id of a credit memo -> its items, ``bank_deposit_transactions`` that of a deposit ->
+    the rows it banks; ``ap_bills`` are the same bills as ``inventory_bills``, as newer tenants show them.
     """
 
     tenant_id: int
@@ -42,6 +42,7 @@ class ServiceTitanWorld:
     payment_terms: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
     payments: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
     credit_memos: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
+    credit_memo_items: dict[int, list[Row]] = field(default_factory=dict[int, list[Row]], repr=False)
     bank_deposits: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)
     bank_deposit_transactions: dict[int, list[Row]] = field(default_factory=dict[int, list[Row]], repr=False)
     vendors: dict[int, Row] = field(default_factory=dict[int, Row], repr=False)

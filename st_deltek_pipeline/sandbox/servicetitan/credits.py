@@ -143,9 +143,9 @@ class CreditMemos:
 
     def items(self, memo: Row) -> list[Row]:
         """Return the items of a credit memo; one that was made without any has one over its subtotal."""
-        own = cast("list[Row]", memo.get("items") or [])
+        own = self._book.world.credit_memo_items.get(memo["id"])
         if own:
-            return own
+            return [{**item, "active": memo["active"]} for item in own]
         return [
             {
                 "id": memo["id"],

@@ -126,7 +126,6 @@ CREDIT_MEMOS = Resource(
         f.compared("totalFilter", f.field("total")),
         f.compared("balanceFilter", f.field("balance")),
     ),
-    hidden=("items",),
 )
 
 BANK_DEPOSITS = Resource(

@@ -1,4 +1,4 @@
-"""Reading, creating and changing firms, their addresses, and vendors' accounting data (vantagepoint.md sections 2 and 3).
+"""Reading and changing firms, their addresses, and vendors' accounting data (vantagepoint.md sections 2 and 3).
 
 The quirks are observed ones: numbers the tenant gives by itself, required fields that every write checks again, a
 null reference where a key is wrong. Where rows are kept is ``firm_register``.

@@ -174,6 +174,10 @@ def test_credit_memos_apply_exactly_what_they_are_worth(clean_world: World) -> N
         assert all(
             part["appliedAmount"] <= Decimal(tenant.invoices[part["appliedTo"]]["total"]) for part in memo["appliedTo"]
         )
+        assert memo["subTotal"] == total(item["total"] for item in tenant.credit_memo_items[memo["id"]])
+    items = [item for memo in memos for item in tenant.credit_memo_items[memo["id"]]]
+    numbers = {item["revenueGeneralLedgerAccount"]["number"] for item in items}
+    assert len(numbers) > 1
     assert any(memo["balance"] for memo in memos)
     assert any(not memo["active"] for memo in memos)
     assert any(memo["syncStatus"] == "Pending" for memo in memos)

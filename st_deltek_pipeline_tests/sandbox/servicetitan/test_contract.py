@@ -109,6 +109,26 @@ def test_a_refusal_is_as_published(running: SandboxUnderTest, session: requests.
     check(answer, resource.module, resource.name, 400)
 
 
+def test_every_item_of_a_credit_memo_and_every_transaction_of_a_deposit_is_as_published(
+    running: SandboxUnderTest, session: requests.Session
+) -> None:
+    path, every = "credit-memos/credit-memo-items", {"active": "Any", "pageSize": "5000"}
+    url = address(running, "accounting", path)
+    items = check(session.get(url, params=every, timeout=TIMEOUT), "accounting", path)["data"]
+    assert any(item["revenueGeneralLedgerAccount"] for item in items)
+    memo_id = items[0]["creditMemoId"]
+    one = session.get(
+        address(running, "accounting", f"credit-memos/{memo_id}/items"), params={"active": "Any"}, timeout=TIMEOUT
+    )
+    own = check(one, "accounting", "credit-memos/{id}/items")["data"]
+    assert [item["id"] for item in own] == [item["id"] for item in items if item["creditMemoId"] == memo_id]
+    deposits = session.get(address(running, "accounting", "bank-deposits"), timeout=TIMEOUT).json()["data"]
+    for deposit in deposits[:3]:
+        path = f"bank-deposits/{deposit['id']}/transactions"
+        answer = session.get(address(running, "accounting", path), timeout=TIMEOUT)
+        assert check(answer, "accounting", "bank-deposits/{id}/transactions")["data"]
+
+
 def test_marking_as_exported_answers_as_published(running: SandboxUnderTest, session: requests.Session) -> None:
     url = address(running, "accounting", "invoices/markasexported")
     key = next(iter(running.running.sandbox.world.servicetitan.invoices))
