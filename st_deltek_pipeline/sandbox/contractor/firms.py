@@ -74,6 +74,8 @@ class Register:
             "PrimaryState": address["state"] if address else "",
             "PrimaryZip": address["zip"] if address else "",
             "PrimaryCountry": "US" if address else "",
+            "PrimaryPhone": "",
+            "PrimaryEmail": "",
             "ReadyForApproval": "Y",
             "ReadyForProcessing": "Y",
             "CreateDate": vantagepoint_instant(day, 36000 + self._rng.randrange(28800)),

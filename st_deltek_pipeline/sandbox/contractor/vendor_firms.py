@@ -67,6 +67,10 @@ def register_vendors(seed: int, first: date, vendors: list[Vendor], firms: Firms
 def _register(register: Register, vendor: Vendor, name: str) -> Row:
     client_id = register.add(name, organization=OVERHEAD_ORGANIZATION, vendor=True, address=vendor.row["address"])
     row = register.rows[client_id]
+    contact = vendor.row["contactInfo"]
+    # The office notes a number as people read it.
+    row["PrimaryPhone"] = f"({contact['phone'][:3]}) {contact['phone'][3:6]}-{contact['phone'][6:]}"
+    row["PrimaryEmail"] = contact["email"]
     row["Category"] = _CATEGORIES[vendor.supplies]
     row["Status"] = "A" if vendor.row["active"] else "I"
     if vendor.customer is not None:

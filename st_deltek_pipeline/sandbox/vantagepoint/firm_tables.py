@@ -36,13 +36,15 @@ _BASE = (
     *texts(30, "PrimaryCity"),
     *texts(10, "PrimaryState", "PrimaryZip"),
     text("PrimaryCountry", 50),
+    text("PrimaryPhone", 24),
+    text("PrimaryEmail", 50),
     *_flags("ReadyForApproval", "ReadyForProcessing"),
     Column("CreateDate", Kind.DATE),
     Column("ModDate", Kind.DATE),
 )
 _MORE = (
-    *texts(50, "PrimaryAddress2", "PrimaryAddress3", "PrimaryAddress4", "PrimaryEmail"),
-    *texts(24, "PrimaryPhone", "PrimaryFax"),
+    *texts(50, "PrimaryAddress2", "PrimaryAddress3", "PrimaryAddress4"),
+    text("PrimaryFax", 24),
     text("Memo", 4000),
     *texts(32, "ParentID", "Owner", "Specialty", "SpecialtyType"),
     *texts(20, "CreateUser", "ModUser"),
