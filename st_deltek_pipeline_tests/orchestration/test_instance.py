@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 import yaml
 from dagster_postgres import PostgresRunStorage
+from sqlalchemy import text
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.orchestration import instance as instance_module
@@ -32,6 +33,15 @@ def test_runs_are_kept_in_our_postgres(installation: Settings) -> None:
     with open_instance(installation) as instance:
         assert isinstance(instance.run_storage, PostgresRunStorage)
         assert instance.run_storage.postgres_url == postgres_url_for_dagster(installation)
+
+
+def test_a_command_keeps_its_connection_to_dagsters_database(installation: Settings) -> None:
+    with open_instance(installation) as instance:
+        sessions: set[int] = set()
+        for _ in range(3):
+            with instance.event_log_storage.index_connection() as connection:
+                sessions.add(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        assert len(sessions) == 1
 
 
 def test_the_limits_of_dagster_yaml_are_in_force(installation: Settings) -> None:

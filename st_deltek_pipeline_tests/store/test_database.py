@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import create_engine, make_url, text
 
 from st_deltek_pipeline.domain.errors import ConfigurationError, TransientError
 from st_deltek_pipeline.settings import Settings, load_settings
@@ -46,17 +46,24 @@ def test_the_settings_read_both_urls() -> None:
     assert (settings.database_url, settings.dagster_database_url) == ("a", "b")
 
 
-def test_without_a_named_server_the_embedded_one_serves_both(tmp_path: Path) -> None:
+def test_without_a_named_server_the_embedded_one_serves_both_and_only_dagsters_log_does_not_wait_for_the_disk(
+    tmp_path: Path,
+) -> None:
     settings = Settings(tmp_path / "data", None, tmp_path, None)
     try:
         engine = ready_database(settings)
         assert current_revision(engine) == known_revisions()[-1]
+        with engine.connect() as connection:
+            assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
         engine.dispose()
         dagster = postgres_url_for_dagster(settings)
         assert make_url(dagster).database == "dagster"
         engine = open_database(replace(settings, database_url=dagster))
         with engine.connect() as connection:
             assert connection.execute(text("SELECT current_database()")).scalar() == "dagster"
+        engine.dispose()
+        with create_engine(dagster).connect() as connection:
+            assert connection.execute(text("SHOW synchronous_commit")).scalar() == "off"
         engine.dispose()
     finally:
         EmbeddedPostgres(settings.data_dir).stop(force=True)
