@@ -4,6 +4,7 @@ Tables of schema ``reference``. Rows are kept as Vantagepoint sent them; one tha
 deleted. What is read when, and which answers are believed, is the reference service's business.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -269,33 +270,72 @@ class _SessionRow(msgspec.Struct):
     PeriodsOf: str = ""
 
 
+@dataclass(frozen=True)
+class _Remembered:
+    """What this process read last of one connection, and the fingerprint of the rows it was read from."""
+
+    fingerprint: tuple[int, Decimal | None]
+    data: ReferenceData
+
+
+# Every step of every kind asks for it, and a contractor has tens of thousands of firms.
+_MOST_REMEMBERED = 4
+_remembered: dict[tuple[str, str], _Remembered] = {}
+_remembering = threading.Lock()
+
+_FINGERPRINT = """
+SELECT count(*) AS rows, sum(hashtextextended(kind || chr(31) || key || chr(31) || hash, 0)) AS hashes
+FROM reference.snapshots WHERE connection = :connection AND gone_at IS NULL
+"""
+
+
 def load_reference(engine: Engine, connection: str) -> ReferenceData:
-    """Return everything of a connection's Vantagepoint that exists, in one query.
+    """Return everything of a connection's Vantagepoint that exists.
+
+    It is read again only when a row differs from what this process read last: every row's hash is compared, whoever
+    wrote it and when.
 
     Args:
         engine: The application's database.
         connection: The connection's name.
 
     Returns:
-        Typed rows. A field that the role hides counts as harmless (active, a client), since Vantagepoint itself
-        refuses what does not fit; a period without readable days is left out.
+        Typed rows, shared by all callers of this process. A field that the role hides counts as harmless (active, a
+        client), since Vantagepoint itself refuses what does not fit; a period without readable days is left out.
 
     Raises:
         BrokenError: Nothing has been read yet, or a stored row cannot be read.
     """
+    key = (engine.url.render_as_string(), connection)
     with engine.connect() as db:
-        found = db.execute(
-            text(
-                """
-                SELECT kind, key, CAST(row AS text) FROM reference.snapshots
-                WHERE connection = :connection AND gone_at IS NULL ORDER BY kind, key
-                """
-            ),
-            {"connection": connection},
-        )
-        rows: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for kind, key, row in found:
-            rows[kind].append((key, row))
+        row = db.execute(text(_FINGERPRINT), {"connection": connection}).one()
+        # Before the rows: what is written in between makes the next call read them again.
+        fingerprint = (row.rows, row.hashes)
+        known = _remembered.get(key)
+        if known is not None and known.fingerprint == fingerprint:
+            return known.data
+        data = _load(db, connection)
+    with _remembering:
+        _remembered.pop(key, None)
+        _remembered[key] = _Remembered(fingerprint, data)
+        for oldest in list(_remembered)[:-_MOST_REMEMBERED]:
+            del _remembered[oldest]
+    return data
+
+
+def _load(db: Connection, connection: str) -> ReferenceData:
+    rows: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    found = db.execute(
+        text(
+            """
+            SELECT kind, key, CAST(row AS text) FROM reference.snapshots
+            WHERE connection = :connection AND gone_at IS NULL ORDER BY kind, key
+            """
+        ),
+        {"connection": connection},
+    )
+    for kind, key, row in found:
+        rows[kind].append((key, row))
     if _SESSION not in rows:
         message = f"Vantagepoint's master data has not been read yet for {connection}."
         raise BrokenError(message, advice="Materialize the connection's reference assets first.")
