@@ -133,5 +133,6 @@ def show_plan(plan: DayPlan) -> None:
 
 def _outside(plan: DayPlan) -> tuple[OutsideSum, ...]:
     return outside_sums(
-        (outcome.outcome, outcome.reason, outcome.document.document_id, outcome.amount) for outcome in plan.outside
+        (plan.kind, outcome.outcome, outcome.reason, outcome.document.document_id, outcome.amount)
+        for outcome in plan.outside
     )

@@ -1,14 +1,17 @@
-"""The tie-out: ServiceTitan = posted + held + ignored, per business day and project, to the cent.
+"""The tie-out: ServiceTitan = posted + held + ignored, per business day, kind of document and project, to the cent.
 
 The three sides come from three sources (``store.tie_out``); nothing here is computed from another side, or the
-difference would always be zero.
+difference would always be zero. Amounts have the sign of what a document does: credit memos and AP credits take away,
+refunds are negative payments.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.domain.holds import advice_for
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import OutcomeKind
@@ -18,13 +21,49 @@ NO_PROJECT = "(no project)"
 _HELD, _IN_FLIGHT, _IGNORED = (kind.value for kind in (OutcomeKind.HELD, OutcomeKind.IN_FLIGHT, OutcomeKind.IGNORED))
 
 
+class Area(StrEnum):
+    """What accountants tie out for itself: amounts of one area add up to something, those of two do not."""
+
+    AR = "AR"
+    CASH = "cash"
+    AP = "AP"
+
+
+AREAS: Mapping[Area, tuple[Kind, ...]] = {
+    Area.AR: (Kind.INVOICE, Kind.CREDIT_MEMO),
+    Area.CASH: (Kind.PAYMENT,),
+    Area.AP: (Kind.BILL, Kind.AP_CREDIT),
+}
+"""Every kind belongs to one area."""
+
+_AREA_OF = {kind: area for area, kinds in AREAS.items() for kind in kinds}
+
+
+def area_of(kind: Kind) -> Area:
+    """Return the area a kind of document is tied out in."""
+    return _AREA_OF[kind]
+
+
+_TAKES_AWAY = frozenset({Kind.CREDIT_MEMO, Kind.AP_CREDIT})
+
+
+def effect_of(kind: Kind, stated: Decimal) -> Decimal:
+    """Turn the total that ServiceTitan states into what the document does (``Document.effect``).
+
+    Args:
+        kind: The kind of document.
+        stated: As in its payload; credits are stated as positive amounts.
+    """
+    return -stated + ZERO if kind in _TAKES_AWAY else stated + ZERO
+
+
 @dataclass(frozen=True)
 class DocumentSides:
     """One document on every side.
 
     Attributes:
         business_day: ``None`` when ServiceTitan gives no readable date.
-        servicetitan: The payload's own total.
+        servicetitan: The payload's own total, with the document's sign.
         journaled: What our journal says stands, by project.
         posted: What Vantagepoint's ledger showed, by project.
         outcome: A value of ``OutcomeKind``, or ``None`` when nothing is known of the document.
@@ -32,6 +71,7 @@ class DocumentSides:
         project: Where it belongs, as far as known.
     """
 
+    kind: Kind
     document_id: int
     business_day: date | None
     servicetitan: Decimal
@@ -44,11 +84,13 @@ class DocumentSides:
 
 
 @dataclass(frozen=True)
-class TieOutRow:
-    """One line of the tie-out; documents count on the project that holds most of them."""
+class Amounts:
+    """The columns of the tie-out for some documents.
 
-    business_day: date | None
-    project: str
+    Attributes:
+        held: Held, or under way and not in the ledger yet.
+    """
+
     documents: int
     servicetitan_total: Decimal
     posted: Decimal
@@ -62,8 +104,34 @@ class TieOutRow:
 
 
 @dataclass(frozen=True)
+class TieOutRow(Amounts):
+    """One line of the tie-out; documents count on the project that holds most of them."""
+
+    business_day: date | None
+    kind: Kind
+    project: str
+
+    @property
+    def area(self) -> Area:
+        """The area it is a part of."""
+        return area_of(self.kind)
+
+
+def sum_up(rows: Iterable[Amounts]) -> Amounts:
+    """Add rows of one area; amounts of several areas have no common meaning, but their differences do."""
+    found = list(rows)
+    return Amounts(
+        sum(row.documents for row in found),
+        total(row.servicetitan_total for row in found),
+        total(row.posted for row in found),
+        total(row.held for row in found),
+        total(row.ignored for row in found),
+    )
+
+
+@dataclass(frozen=True)
 class OutsideSum:
-    """The documents that are not, or not wholly, in the ledger for one reason.
+    """The documents of one kind that are not, or not wholly, in the ledger for one reason.
 
     Attributes:
         outcome: held, in_flight or ignored.
@@ -72,6 +140,7 @@ class OutsideSum:
         amount: What of them is not in the ledger.
     """
 
+    kind: Kind
     outcome: str
     reason: str
     document_ids: tuple[int, ...]
@@ -95,8 +164,9 @@ class TieOut:
     """A range of business days, compared.
 
     Attributes:
-        unaccounted: Documents without any outcome, as ``invoice:ID``.
-        outside: What is not in the ledger, by outcome and reason: first what is held, most documents first.
+        rows: By day, kind (in the order of posting) and project.
+        unaccounted: Documents without any outcome, as ``KIND:ID``.
+        outside: What is not in the ledger, by kind, outcome and reason: first what is held, most documents first.
     """
 
     rows: tuple[TieOutRow, ...]
@@ -105,8 +175,11 @@ class TieOut:
 
     @property
     def held(self) -> Mapping[str, int]:
-        """Reason code to number of documents held or under way."""
-        return {each.reason: each.documents for each in self.waiting}
+        """Reason code to number of documents held or under way, of all kinds."""
+        counts: dict[str, int] = {}
+        for each in self.waiting:
+            counts[each.reason] = counts.get(each.reason, 0) + each.documents
+        return counts
 
     @property
     def waiting(self) -> tuple[OutsideSum, ...]:
@@ -128,50 +201,98 @@ class TieOut:
         """Number of documents compared."""
         return sum(row.documents for row in self.rows)
 
+    @property
+    def by_day_and_kind(self) -> Mapping[tuple[date | None, Kind], Amounts]:
+        """The rows without their projects, in their order."""
+        groups: dict[tuple[date | None, Kind], list[TieOutRow]] = {}
+        for row in self.rows:
+            groups.setdefault((row.business_day, row.kind), []).append(row)
+        return {key: sum_up(rows) for key, rows in groups.items()}
+
+    @property
+    def by_kind(self) -> Mapping[Kind, Amounts]:
+        """The rows summed up over days and projects, for each kind that has any."""
+        return {kind: sum_up(self._of(kind)) for kind in POSTING_ORDER if self._of(kind)}
+
+    @property
+    def by_area(self) -> Mapping[Area, Amounts]:
+        """The rows summed up over days, kinds and projects, for each area that has any."""
+        found = {area: [row for kind in kinds for row in self._of(kind)] for area, kinds in AREAS.items()}
+        return {area: sum_up(rows) for area, rows in found.items() if rows}
+
+    def _of(self, kind: Kind) -> list[TieOutRow]:
+        return [row for row in self.rows if row.kind is kind]
+
 
 def compare(documents: Iterable[DocumentSides]) -> TieOut:
-    """Compare documents and sum them up per day and project."""
-    sums: dict[tuple[date | None, str], list[Decimal]] = {}
-    counts: dict[tuple[date | None, str], int] = {}
+    """Compare documents and sum them up per day, kind and project."""
+    sums: dict[_RowKey, list[Decimal]] = {}
+    counts: dict[_RowKey, int] = {}
     unaccounted: list[str] = []
-    outside: list[tuple[str, str, int, Decimal]] = []
+    outside: list[tuple[Kind, str, str, int, Decimal]] = []
     for document in documents:
         if document.outcome is None:
-            unaccounted.append(f"invoice:{document.document_id}")
+            unaccounted.append(f"{document.kind.value}:{document.document_id}")
         elif document.outcome in {_HELD, _IN_FLIGHT, _IGNORED}:
-            outside.append((document.outcome, document.reason, document.document_id, document.outside))
+            outside.append((document.kind, document.outcome, document.reason, document.document_id, document.outside))
         home = document.project or next(iter(sorted(document.journaled)), NO_PROJECT)
-        counts[document.business_day, home] = counts.get((document.business_day, home), 0) + 1
+        at_home = (document.business_day, document.kind, home)
+        counts[at_home] = counts.get(at_home, 0) + 1
         for project, amounts in _by_project(document, home).items():
-            row = sums.setdefault((document.business_day, project), [ZERO] * 4)
+            row = sums.setdefault((document.business_day, document.kind, project), [ZERO] * 4)
             for column, amount in enumerate(amounts):
                 row[column] += amount
-    keys = sorted({*sums, *counts}, key=lambda key: (key[0] or date.max, key[1]))
     rows = tuple(
-        TieOutRow(day, project, counts.get((day, project), 0), *sums.get((day, project), [ZERO] * 4))
-        for day, project in keys
+        _row(key, counts.get(key, 0), sums.get(key, [ZERO] * 4)) for key in sorted({*sums, *counts}, key=_order)
     )
     return TieOut(rows, tuple(unaccounted), outside_sums(outside))
 
 
-def outside_sums(documents: Iterable[tuple[str, str, int, Decimal]]) -> tuple[OutsideSum, ...]:
-    """Sum up what is not in the ledger by outcome and reason.
+_RowKey = tuple[date | None, Kind, str]
+"""Business day, kind and project."""
+
+
+def _row(key: _RowKey, documents: int, amounts: Sequence[Decimal]) -> TieOutRow:
+    business_day, kind, project = key
+    servicetitan_total, posted, held, ignored = amounts
+    return TieOutRow(documents, servicetitan_total, posted, held, ignored, business_day, kind, project)
+
+
+def _order(key: _RowKey) -> tuple[date, int, str]:
+    business_day, kind, project = key
+    return (business_day or date.max, POSTING_ORDER.index(kind), project)
+
+
+def outside_sums(documents: Iterable[tuple[Kind, str, str, int, Decimal]]) -> tuple[OutsideSum, ...]:
+    """Sum up what is not in the ledger by kind, outcome and reason.
 
     Args:
-        documents: Outcome (held, in_flight or ignored), reason, id and amount of each.
+        documents: Kind, outcome (held, in_flight or ignored), reason, id and amount of each.
 
     Returns:
         First what is held, then what is under way, then what is ignored; most documents first.
     """
-    groups: dict[tuple[str, str], list[tuple[int, Decimal]]] = {}
-    for outcome, reason, document_id, amount in documents:
-        groups.setdefault((outcome, reason or outcome), []).append((document_id, amount))
+    groups: dict[tuple[Kind, str, str], list[tuple[int, Decimal]]] = {}
+    for kind, outcome, reason, document_id, amount in documents:
+        groups.setdefault((kind, outcome, reason or outcome), []).append((document_id, amount))
     sums = [
-        OutsideSum(outcome, reason, tuple(sorted(each for each, _ in group)), total(amount for _, amount in group))
-        for (outcome, reason), group in groups.items()
+        OutsideSum(
+            kind, outcome, reason, tuple(sorted(each for each, _ in group)), total(amount for _, amount in group)
+        )
+        for (kind, outcome, reason), group in groups.items()
     ]
     order = (_HELD, _IN_FLIGHT, _IGNORED)
-    return tuple(sorted(sums, key=lambda each: (order.index(each.outcome), -each.documents, each.reason)))
+    return tuple(
+        sorted(
+            sums,
+            key=lambda each: (
+                order.index(each.outcome),
+                -each.documents,
+                each.reason,
+                POSTING_ORDER.index(each.kind),
+            ),
+        )
+    )
 
 
 def _by_project(document: DocumentSides, home: str) -> dict[str, list[Decimal]]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.reconciliation import effect_of
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class DocumentFigures:
 
     Attributes:
         document_date: ``None`` when the payload's date is not readable.
-        total: The payload's own total; 0.00 for what was voided or states none.
+        total: The payload's own total with the document's sign; 0.00 for what was voided or states none.
         outcome: The recorded outcome's name, ``None`` when the document has none.
         outside: What the outcome says is not in the ledger.
         project: The outcome's project.
@@ -62,7 +63,13 @@ def document_figures(
     with engine.connect() as db:
         return [
             DocumentFigures(
-                row.record_id, row.document_date, row.total, row.outcome, row.reason, row.outside, row.project
+                row.record_id,
+                row.document_date,
+                effect_of(kind, row.total),
+                row.outcome,
+                row.reason,
+                row.outside,
+                row.project,
             )
             for row in db.execute(statement, parameters)
         ]
@@ -120,7 +127,7 @@ def _by_project(
 
 
 def stated_totals(engine: Engine, connection: str, kind: Kind, document_ids: Sequence[int]) -> dict[int, Decimal]:
-    """Return the totals documents themselves state; 0.00 for what was voided or states none."""
+    """Return the totals documents themselves state, with their sign; 0.00 for what was voided or states none."""
     statement = text(
         """
         SELECT record_id, CASE WHEN active THEN coalesce(total, 0) ELSE 0 END AS total FROM raw.latest
@@ -129,4 +136,4 @@ def stated_totals(engine: Engine, connection: str, kind: Kind, document_ids: Seq
     )
     parameters = {"connection": connection, "kind": kind.value, "ids": list(document_ids)}
     with engine.connect() as db:
-        return {row.record_id: row.total for row in db.execute(statement, parameters)}
+        return {row.record_id: effect_of(kind, row.total) for row in db.execute(statement, parameters)}

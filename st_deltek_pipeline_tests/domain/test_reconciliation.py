@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.holds import HoldReason, IgnoreReason, advice_for
-from st_deltek_pipeline.domain.reconciliation import NO_PROJECT, DocumentSides, compare
+from st_deltek_pipeline.domain.reconciliation import AREAS, NO_PROJECT, Area, DocumentSides, area_of, compare, effect_of
 
 DAY = date(2026, 10, 7)
 HUNDRED = Decimal("100.00")
 POSTED = DocumentSides(
+    kind=Kind.INVOICE,
     document_id=1,
     business_day=DAY,
     servicetitan=HUNDRED,
@@ -98,3 +100,71 @@ def test_every_reason_to_hold_comes_with_advice_and_nothing_else_does() -> None:
     assert not any(advice_for(reason.value) for reason in IgnoreReason)
     result = compare([replace(HELD, outcome="in_flight", reason="")])
     assert "next run" in result.waiting[0].advice
+
+
+def test_every_kind_belongs_to_exactly_one_area() -> None:
+    assert sorted(kind for kinds in AREAS.values() for kind in kinds) == sorted(Kind)
+    assert {area_of(Kind.CREDIT_MEMO), area_of(Kind.PAYMENT), area_of(Kind.AP_CREDIT)} == set(Area)
+
+
+def test_credits_take_away_although_servicetitan_states_them_as_positive_amounts() -> None:
+    assert {kind: effect_of(kind, HUNDRED) for kind in Kind} == {
+        Kind.INVOICE: HUNDRED,
+        Kind.CREDIT_MEMO: -HUNDRED,
+        Kind.PAYMENT: HUNDRED,
+        Kind.BILL: HUNDRED,
+        Kind.AP_CREDIT: -HUNDRED,
+    }
+    assert str(effect_of(Kind.CREDIT_MEMO, Decimal("0.00"))) == "0.00"
+
+
+def test_kinds_are_kept_apart_and_an_area_adds_its_own_up() -> None:
+    credit = replace(
+        POSTED,
+        kind=Kind.CREDIT_MEMO,
+        servicetitan=-HUNDRED / 4,
+        journaled={"HVAC": -HUNDRED / 4},
+        posted={"HVAC": -HUNDRED / 4},
+    )
+    refund = replace(
+        HELD, kind=Kind.PAYMENT, document_id=1, servicetitan=-HUNDRED, outside=-HUNDRED, reason="waiting_for_invoice"
+    )
+    result = compare([refund, credit, POSTED, HELD])
+    assert result.balanced
+    assert [(row.kind, row.project) for row in result.rows] == [
+        (Kind.INVOICE, NO_PROJECT),
+        (Kind.INVOICE, "HVAC"),
+        (Kind.CREDIT_MEMO, "HVAC"),
+        (Kind.PAYMENT, NO_PROJECT),
+    ]
+    receivables = result.by_area[Area.AR]
+    assert (receivables.documents, receivables.servicetitan_total) == (3, Decimal("175.00"))
+    assert (receivables.posted, receivables.held) == (Decimal("75.00"), HUNDRED)
+    assert result.by_area[Area.CASH].held == -HUNDRED
+    assert list(result.by_kind) == [Kind.INVOICE, Kind.CREDIT_MEMO, Kind.PAYMENT]
+    assert {key: row.documents for key, row in result.by_day_and_kind.items()} == {
+        (DAY, Kind.INVOICE): 2,
+        (DAY, Kind.CREDIT_MEMO): 1,
+        (DAY, Kind.PAYMENT): 1,
+    }
+    assert [(each.kind, each.reason) for each in result.waiting] == [
+        (Kind.INVOICE, "no_rule"),
+        (Kind.PAYMENT, "waiting_for_invoice"),
+    ]
+
+
+def test_a_cent_too_much_in_one_kind_is_not_made_good_by_another() -> None:
+    cent = Decimal("0.01")
+    more = replace(POSTED, posted={"HVAC": HUNDRED + cent})
+    less = replace(POSTED, kind=Kind.PAYMENT, posted={"HVAC": HUNDRED - cent})
+    result = compare([more, less])
+    assert not result.balanced
+    assert {kind: amounts.difference for kind, amounts in result.by_kind.items()} == {
+        Kind.INVOICE: -cent,
+        Kind.PAYMENT: cent,
+    }
+
+
+def test_a_lost_document_is_named_with_its_kind() -> None:
+    lost = replace(HELD, kind=Kind.AP_CREDIT, outcome=None, outside=Decimal("0.00"), servicetitan=-HUNDRED)
+    assert compare([lost]).unaccounted == ("ap_credit:2",)

@@ -143,7 +143,7 @@ class Bench:
         return plan
 
     def tie_out(self, first: date, last: date | None = None) -> TieOut:
-        return tie_out(self.engine, self.settings, first, last or first)
+        return tie_out(self.engine, self.settings, first, last or first, kinds=(Kind.INVOICE,))
 
     def rows(self, statement: str, **parameters: object) -> list[Any]:
         with self.engine.connect() as connection:
