@@ -19,7 +19,9 @@ from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.services.clients import servicetitan_client
-from st_deltek_pipeline.services.intake import FEEDS, IntakeResult, take_in_feed
+from st_deltek_pipeline.services.feeds import feeds_of
+from st_deltek_pipeline.services.intake import take_in_feed
+from st_deltek_pipeline.services.intake_pages import IntakeResult
 from st_deltek_pipeline.services.reference_data import poll_reference
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.settings import Settings
@@ -81,7 +83,7 @@ class Connected:
         """Drain every feed of ServiceTitan."""
         return {
             feed.name: take_in_feed(self.engine, self.servicetitan, self.settings.name, feed, run_id=RUN_ID)
-            for feed in FEEDS
+            for feed in feeds_of(self.settings)
         }
 
     def poll_master_data(self) -> None:

@@ -25,7 +25,9 @@ from sqlalchemy import Engine, create_engine, text
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
-from st_deltek_pipeline.services.intake import FEEDS_BY_NAME, IntakeResult, take_in_feed
+from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME
+from st_deltek_pipeline.services.intake import take_in_feed
+from st_deltek_pipeline.services.intake_pages import IntakeResult
 from st_deltek_pipeline.services.staging import pending_days, stage_invoices
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.servicetitan.credentials import ServiceTitanCredentials

@@ -11,7 +11,8 @@ from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_tabl
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.coding_check import rule_problems
-from st_deltek_pipeline.services.intake import FEEDS, Feed, Reading, take_in_feed
+from st_deltek_pipeline.services.feeds import Feed, Reading, feeds_of
+from st_deltek_pipeline.services.intake import take_in_feed
 from st_deltek_pipeline.services.reference_data import REFERENCE_KINDS, poll_reference
 from st_deltek_pipeline.store import raw
 
@@ -21,6 +22,7 @@ _RULES_CHECKED_ON = "projects"
 
 _HOW_READ = {
     Reading.EXPORT: "An export feed; its cursor moves only with the rows.",
+    Reading.MODIFIED: "A list, asked for what was modified since the last time, looking back a little.",
     Reading.LIST: "Read whole each time, because ServiceTitan has no feed of it.",
 }
 
@@ -51,7 +53,7 @@ def raw_assets(wiring: Wiring) -> Sequence[dg.AssetsDefinition]:
     Args:
         wiring: The connection.
     """
-    return [_raw_asset(wiring, feed) for feed in FEEDS]
+    return [_raw_asset(wiring, feed) for feed in feeds_of(wiring.connection)]
 
 
 def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
@@ -136,7 +138,7 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
 def _raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
     @dg.asset(
         key=wiring.key(f"raw_{feed.name}"),
-        deps=[wiring.key(SERVICETITAN_ASSET)],
+        deps=[wiring.key(SERVICETITAN_ASSET), *([wiring.key(f"raw_{feed.after}")] if feed.after else [])],
         description=(
             f"Every version of every record of ServiceTitan's {feed.resource}, byte for byte. {_HOW_READ[feed.reading]}"
         ),

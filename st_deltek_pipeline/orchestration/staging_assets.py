@@ -12,8 +12,8 @@ from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_tabl
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.alignment import align_day
-from st_deltek_pipeline.services.staging import stage_invoices
-from st_deltek_pipeline.store.staged import SetAside, set_aside_of_day, set_aside_undated
+from st_deltek_pipeline.services.staging import stage_day
+from st_deltek_pipeline.store.staged_set_aside import SetAside, set_aside_of_day, set_aside_undated
 
 STAGED_ASSET = "staged_invoices"
 ALIGNED_ASSET = "aligned_invoices"
@@ -49,15 +49,16 @@ def staged_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asset
     def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
         with explained(context.retry_number):
             pipeline.refresh_statistics()
-            result = stage_invoices(
+            result = stage_day(
                 pipeline.engine,
                 wiring.connection,
                 wiring.calendar,
+                Kind.INVOICE,
                 partition_day(context.partition_key),
                 run_id=context.run.run_id,
             )
-            set_aside = set_aside_of_day(pipeline.engine, wiring.name, result.business_day)
-            undated = set_aside_undated(pipeline.engine, wiring.name)
+            set_aside = set_aside_of_day(pipeline.engine, wiring.name, Kind.INVOICE, result.business_day)
+            undated = set_aside_undated(pipeline.engine, wiring.name, Kind.INVOICE)
         dates = wiring.calendar.document_dates(result.business_day)
         return dg.MaterializeResult(
             metadata={

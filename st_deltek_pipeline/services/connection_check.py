@@ -32,10 +32,11 @@ from st_deltek_pipeline.services.coding_check import (
     check_rules,
     check_unit_names,
 )
-from st_deltek_pipeline.services.intake import FEEDS, Feed, Reading
+from st_deltek_pipeline.services.feeds import Feed, Reading, feeds_of
 from st_deltek_pipeline.services.reference_data import poll_reference
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
-from st_deltek_pipeline.servicetitan.records import BusinessUnitRecord, RecordKind, read_record
+from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
+from st_deltek_pipeline.servicetitan.records import BusinessUnitRecord, read_record
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.reference import load_reference
 from st_deltek_pipeline.store.vault import Vault
@@ -148,18 +149,19 @@ def _check_servicetitan(
         if isinstance(login, Finding) and login.cause is not Cause.PERMISSION:
             return [login], None
         tenant = connection.servicetitan.tenant_id
+        feeds = feeds_of(connection)
         missing = [
             found
-            for feed in FEEDS
+            for feed in feeds
             if isinstance(found := _tried(f"ServiceTitan {feed.name}", _reader(client, feed, now)), Finding)
         ]
-        if len(missing) == len(FEEDS) and all(finding.cause is Cause.PERMISSION for finding in missing):
+        if len(missing) == len(feeds) and all(finding.cause is Cause.PERMISSION for finding in missing):
             message = f"The credentials are good, but the app may read nothing of tenant {tenant}."
             advice = "Check servicetitan.tenant_id, and that the tenant's administrator has connected the app."
             return [Finding(Level.PROBLEM, subject, message, advice, Cause.PERMISSION)], None
         findings = [Finding(Level.OK, subject, f"Tenant {tenant} at {connection.servicetitan.api_url} lets us in.")]
         if not missing:
-            findings.append(Finding(Level.OK, "ServiceTitan scopes", f"All {len(FEEDS)} feeds and lists can be read."))
+            findings.append(Finding(Level.OK, "ServiceTitan scopes", f"All {len(feeds)} feeds and lists can be read."))
         units = _tried("ServiceTitan business units", lambda: _business_units(client))
         if isinstance(units, Finding):
             return [*findings, *missing], None

@@ -16,12 +16,15 @@ from st_deltek_pipeline.domain.alignment import missing_fields
 from st_deltek_pipeline.domain.coded_amounts import CodedAmount
 from st_deltek_pipeline.domain.coding import FACT_FIELDS, Coding, LineFacts, code_line
 from st_deltek_pipeline.domain.coding_gaps import Gap, GapCollector
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.invoice_alignment import lines_to_code
 from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.services.alignment import aligner, alignment_rules
-from st_deltek_pipeline.store.staged import invoices_by_id, invoices_of_day, set_aside_by_id, staged_days
+from st_deltek_pipeline.store.staged import invoices_by_id, invoices_of_day
+from st_deltek_pipeline.store.staged_days import staged_days
+from st_deltek_pipeline.store.staged_set_aside import set_aside_by_id
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def explain_document(engine: Engine, settings: ConnectionSettings, document_id: 
         BrokenError: Vantagepoint's reference data has not been polled yet.
     """
     found = invoices_by_id(engine, settings.name, [document_id])
-    set_aside = set_aside_by_id(engine, settings.name, [document_id])
+    set_aside = set_aside_by_id(engine, settings.name, Kind.INVOICE, [document_id])
     if not found:
         message = f"invoice:{document_id} is not staged for {settings.name}."
         if set_aside:
@@ -139,7 +142,7 @@ def find_gaps(
         BrokenError: Nothing is staged yet.
     """
     with engine.connect() as db:
-        staged = staged_days(db, settings.name)
+        staged = staged_days(db, settings.name, Kind.INVOICE)
     if not staged:
         message = f"Nothing is staged for {settings.name}, so there is nothing to hold against the rules."
         raise BrokenError(message, advice=f"Run: st-deltek sync {settings.name}")

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.sales_tax import TaxZone
-from st_deltek_pipeline.servicetitan.records import RecordKind
+from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
 from st_deltek_pipeline.servicetitan.tax_zones import read_tax_zone
 from st_deltek_pipeline.store.raw import latest_payloads_of_kind
 

@@ -1,4 +1,4 @@
-"""The ServiceTitan client: tokens, lists, export feeds. What rows mean is in ``records``.
+"""The ServiceTitan client: tokens, lists, export feeds. What rows mean is in ``records``, writing in ``exporting``.
 
 Rows are handed out as the bytes that came, so that what is kept is what was sent.
 """

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from st_deltek_pipeline.domain.sales_tax import TaxBase, TaxRate, TaxZone
-from st_deltek_pipeline.servicetitan.records import Record, Text, plain_text
+from st_deltek_pipeline.servicetitan.shapes import Record, Text, plain_text
 
 
 class _Rate(msgspec.Struct, rename="camel", gc=False):

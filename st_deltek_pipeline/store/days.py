@@ -9,22 +9,7 @@ from datetime import date
 from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.domain.documents import Kind
-
-_UNDECIDED = """
-SELECT staged.business_day
-FROM staged.invoices AS staged
-LEFT JOIN journal.outcomes AS decided
-  ON decided.connection = staged.connection AND decided.kind = :kind AND decided.document_id = staged.document_id
-WHERE staged.connection = :connection AND decided.revision_hash IS DISTINCT FROM staged.revision_hash
-UNION
-SELECT aside.business_day
-FROM staged.set_aside AS aside
-LEFT JOIN journal.outcomes AS decided
-  ON decided.connection = aside.connection AND decided.kind = :kind AND decided.document_id = aside.record_id
-WHERE aside.connection = :connection AND aside.kind = :kind AND aside.business_day IS NOT NULL
-  AND decided.reason IS DISTINCT FROM 'unreadable'
-ORDER BY business_day
-"""
+from st_deltek_pipeline.store.staged_tables import TABLES
 
 
 def undecided_days(engine: Engine, connection: str, kind: Kind) -> list[date]:
@@ -35,5 +20,21 @@ def undecided_days(engine: Engine, connection: str, kind: Kind) -> list[date]:
         connection: The connection's name.
         kind: The kind of document.
     """
+    statement = f"""
+        SELECT staged.business_day
+        FROM {TABLES[kind].table} AS staged
+        LEFT JOIN journal.outcomes AS decided
+          ON decided.connection = staged.connection AND decided.kind = :kind
+         AND decided.document_id = staged.document_id
+        WHERE staged.connection = :connection AND decided.revision_hash IS DISTINCT FROM staged.revision_hash
+        UNION
+        SELECT aside.business_day
+        FROM staged.set_aside AS aside
+        LEFT JOIN journal.outcomes AS decided
+          ON decided.connection = aside.connection AND decided.kind = :kind AND decided.document_id = aside.record_id
+        WHERE aside.connection = :connection AND aside.kind = :kind AND aside.business_day IS NOT NULL
+          AND decided.reason IS DISTINCT FROM 'unreadable'
+        ORDER BY business_day
+    """  # noqa: S608 (constants)
     with engine.connect() as db:
-        return list(db.scalars(text(_UNDECIDED), {"connection": connection, "kind": kind.value}))
+        return list(db.scalars(text(statement), {"connection": connection, "kind": kind.value}))

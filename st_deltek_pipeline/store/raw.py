@@ -1,7 +1,7 @@
-"""Raw records: every version of every ServiceTitan record as sent, which one is the latest, and feed cursors.
+"""Raw records: every version of every ServiceTitan record as sent, and which one is the latest.
 
 Tables of schema ``raw``. Reading payloads into types is ``servicetitan.records``'; fetching them is the intake
-service's. Rows of ``raw.records`` are only ever added.
+service's; how far a feed has been read is in ``raw_cursors``. Rows of ``raw.records`` are only ever added.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,6 @@ from typing import Any
 from psycopg2 import errors as driver_errors
 from sqlalchemy import Connection, Engine, text
 
-from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.store.copying import copy_rows
 
 
@@ -26,6 +25,7 @@ class Version:
         payload_hash: SHA-256 of the payload, hex.
         modified_on: When ServiceTitan says it was changed; ``None`` sorts before everything.
         document_date, total: Of documents; ``None`` in other records and where not readable.
+        is_open: It may be edited without a new ``modified_on``.
     """
 
     record_id: int
@@ -35,6 +35,7 @@ class Version:
     active: bool
     document_date: date | None
     total: Decimal | None
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +60,6 @@ class Stored:
     new_versions: int
     touched_dates: frozenset[date]
     refused: tuple[UnreadableRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far a feed has been read.
-
-    Attributes:
-        continue_from: Token of the next call; ``None`` means from the very first record.
-        caught_up: The feed was read to its end at this token.
-    """
-
-    continue_from: str | None
-    caught_up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +88,7 @@ _RECORD_COLUMNS = (
     "active",
     "document_date",
     "total",
+    "is_open",
     "run_id",
 )
 
@@ -121,6 +110,18 @@ _KNOWN = text(
     """
 )
 
+_LATEST_OF = text(
+    """
+    SELECT latest.record_id, latest.payload_hash, latest.modified_on
+    FROM unnest(CAST(string_to_array(:ids, ',') AS bigint[])) AS asked (record_id)
+    CROSS JOIN LATERAL (
+        SELECT record_id, payload_hash, modified_on FROM raw.latest AS known
+        WHERE known.connection = :connection AND known.kind = :kind AND known.record_id = asked.record_id
+        LIMIT 1
+    ) AS latest
+    """
+)
+
 _SEQUENCE = text("SELECT nextval('raw.records_seq_seq') FROM generate_series(1, :count) ORDER BY 1")
 
 # An older version that arrives late is kept but never becomes the latest; of equal times the later arrival wins.
@@ -128,11 +129,12 @@ _SEQUENCE = text("SELECT nextval('raw.records_seq_seq') FROM generate_series(1, 
 _MAKE_LATEST = text(
     """
     WITH numbered AS MATERIALIZED (
-        SELECT connection, kind, record_id, seq, payload_hash, modified_on, document_date, active, total
+        SELECT connection, kind, record_id, seq, payload_hash, modified_on, document_date, active, total,
+            is_open
         FROM raw.records WHERE seq BETWEEN :first AND :last
     ), arrived AS (
         SELECT DISTINCT ON (record_id)
-            record_id, seq, payload_hash, modified_on, document_date, active, total
+            record_id, seq, payload_hash, modified_on, document_date, active, total, is_open
         FROM numbered WHERE connection = :connection AND kind = :kind
         ORDER BY record_id, modified_on DESC NULLS LAST, seq DESC
     ), before AS (
@@ -144,12 +146,13 @@ _MAKE_LATEST = text(
         ) AS l
     ), changed AS (
         INSERT INTO raw.latest AS l
-            (connection, kind, record_id, seq, payload_hash, modified_on, document_date, active, total)
-        SELECT :connection, :kind, record_id, seq, payload_hash, modified_on, document_date, active, total
+            (connection, kind, record_id, seq, payload_hash, modified_on, document_date, active, total, is_open)
+        SELECT :connection, :kind, record_id, seq, payload_hash, modified_on, document_date, active, total, is_open
         FROM arrived ORDER BY record_id
         ON CONFLICT (connection, kind, record_id) DO UPDATE SET
             seq = excluded.seq, payload_hash = excluded.payload_hash, modified_on = excluded.modified_on,
-            document_date = excluded.document_date, active = excluded.active, total = excluded.total
+            document_date = excluded.document_date, active = excluded.active, total = excluded.total,
+            is_open = excluded.is_open
         WHERE (coalesce(excluded.modified_on, '-infinity'), excluded.seq)
             > (coalesce(l.modified_on, '-infinity'), l.seq)
         RETURNING l.record_id, l.document_date
@@ -171,73 +174,19 @@ _MAKE_LATEST = text(
 )
 
 
-def read_cursor(engine: Engine, connection: str, feed: str) -> Cursor:
-    """Return how far a feed has been read, without locking anything.
+def lock_kind(db: Connection, connection: str, kind: str) -> None:
+    """Make those who store records of one kind follow each other, until the transaction ends.
 
-    Args:
-        engine: The application's database.
-        connection: The connection's name.
-        feed: The feed's name.
-    """
-    with engine.connect() as db:
-        found = db.execute(
-            text("SELECT continue_from, caught_up_at FROM raw.cursors WHERE connection = :connection AND feed = :feed"),
-            {"connection": connection, "feed": feed},
-        ).one_or_none()
-    return Cursor(None, caught_up=False) if found is None else Cursor(found[0], caught_up=found[1] is not None)
-
-
-def lock_cursor(db: Connection, connection: str, feed: str) -> Cursor:
-    """Lock a feed until the transaction ends, so that intakes of one feed follow each other.
+    Sequence numbers of one kind then rise in the order of commits, whichever feeds bring them, which staging's
+    high-water marks rest on.
 
     Args:
         db: An open transaction.
         connection: The connection's name.
-        feed: The feed's name.
-
-    Returns:
-        Where the cursor stands now.
-    """
-    names = {"connection": connection, "feed": feed}
-    lock = text(
-        """
-        SELECT continue_from, caught_up_at FROM raw.cursors
-        WHERE connection = :connection AND feed = :feed FOR UPDATE
-        """
-    )
-    found = db.execute(lock, names).one_or_none()
-    if found is None:
-        db.execute(
-            text("INSERT INTO raw.cursors (connection, feed) VALUES (:connection, :feed) ON CONFLICT DO NOTHING"),
-            names,
-        )
-        found = db.execute(lock, names).one()
-    return Cursor(found[0], caught_up=found[1] is not None)
-
-
-def move_cursor(db: Connection, connection: str, feed: str, cursor: Cursor) -> None:
-    """Move a locked feed's cursor, in the transaction that stores the rows before it.
-
-    Args:
-        db: The transaction that holds the lock.
-        connection: The connection's name.
-        feed: The feed's name.
-        cursor: Where it stands from now on.
+        kind: The kind of record.
     """
     db.execute(
-        text(
-            """
-            UPDATE raw.cursors SET continue_from = :continue_from, updated_at = now(),
-                caught_up_at = CASE WHEN :caught_up THEN now() END
-            WHERE connection = :connection AND feed = :feed
-            """
-        ),
-        {
-            "connection": connection,
-            "feed": feed,
-            "continue_from": cursor.continue_from,
-            "caught_up": cursor.caught_up,
-        },
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"st-deltek raw {connection} {kind}"}
     )
 
 
@@ -248,7 +197,7 @@ def unknown_versions(db: Connection, connection: str, kind: str, versions: Seque
         db: A connection to the database.
         connection: The connection's name.
         kind: The kind of record.
-        versions: What a page holds; the same version twice counts once.
+        versions: What a page of a feed holds; the same version twice counts once.
     """
     distinct = {(version.record_id, version.payload_hash): version for version in versions}
     if not distinct:
@@ -267,24 +216,50 @@ def unknown_versions(db: Connection, connection: str, kind: str, versions: Seque
     return list(distinct.values())
 
 
+def news_of_list(db: Connection, connection: str, kind: str, versions: Sequence[Version]) -> list[Version]:
+    """Pick the versions that say something else than the latest ones do, in their order.
+
+    A list states what is so now, while a feed may repeat itself. So what was changed and changed back is news, even
+    where ServiceTitan's ``modified_on`` did not move or is missing; what is older
+    than the latest is not, unless it was never seen.
+
+    Args:
+        db: A connection to the database.
+        connection: The connection's name.
+        kind: The kind of record.
+        versions: What a page of a list holds; of a record that is there twice, the last one counts.
+    """
+    stated = {version.record_id: version for version in versions}
+    if not stated:
+        return []
+    older: list[Version] = []
+    ids = ",".join(map(str, stated))
+    for record_id, payload_hash, modified_on in db.execute(
+        _LATEST_OF, {"connection": connection, "kind": kind, "ids": ids}
+    ):
+        version = stated[record_id]
+        if version.payload_hash == payload_hash:
+            del stated[record_id]
+        elif modified_on is not None and (version.modified_on is None or version.modified_on < modified_on):
+            older.append(stated.pop(record_id))
+    # One that was never seen is kept like any other version, although it does not become the latest.
+    return [*stated.values(), *unknown_versions(db, connection, kind, older)]
+
+
 def store_versions(db: Connection, connection: str, kind: str, versions: Sequence[Version], *, run_id: str) -> Stored:
     """Add versions that are not stored yet and bring ``raw.latest`` up to date.
 
-    The caller holds the feed's lock: sequence numbers of one kind then rise in the order of commits, which
-    staging's high-water marks rest on.
+    The caller has called ``lock_kind`` before it picked the versions.
 
     Args:
         db: The transaction that holds the lock.
         connection: The connection's name.
         kind: The kind of record.
-        versions: What ``unknown_versions`` left, in the feed's order.
+        versions: What ``unknown_versions`` or ``news_of_list`` left, in the feed's order.
         run_id: Who brings them.
 
     Returns:
         What changed.
-
-    Raises:
-        TransientError: Somebody stored the same versions without the lock.
     """
     if not versions:
         return Stored(0, frozenset(), ())
@@ -301,6 +276,7 @@ def store_versions(db: Connection, connection: str, kind: str, versions: Sequenc
             version.active,
             version.document_date,
             version.total,
+            version.is_open,
             run_id,
         )
         for seq, version in zip(sequence, versions, strict=True)
@@ -317,9 +293,6 @@ def _copy_what_fits(db: Connection, rows: Sequence[tuple[Any, ...]]) -> list[Unr
     try:
         with db.begin_nested():
             copy_rows(db, "raw.records", _RECORD_COLUMNS, rows)
-    except driver_errors.UniqueViolation as error:
-        message = f"Another intake stored the same versions of {rows[0][1]}'s {rows[0][2]} records at the same time."
-        raise TransientError(message, advice="Run it again.") from error
     except (driver_errors.DataError, ValueError) as error:
         if len(rows) == 1:
             reason = str(error).partition("\n")[0]
@@ -436,6 +409,27 @@ def document_totals(engine: Engine, connection: str, kind: str, dates: Sequence[
             record_id: DocumentTotal(document_date, active, total, seq)
             for record_id, document_date, active, total, seq in found
         }
+
+
+def open_records(engine: Engine, connection: str, kind: str, since: date) -> list[int]:
+    """Return the ids of the records that may be edited without a new ``modified_on``, in their order.
+
+    Args:
+        engine: The application's database.
+        connection: The connection's name.
+        kind: The kind of document.
+        since: Documents dated earlier are left out; those without a readable date are not.
+    """
+    statement = text(
+        """
+        SELECT record_id FROM raw.latest
+        WHERE connection = :connection AND kind = :kind AND is_open
+            AND (document_date IS NULL OR document_date >= :since)
+        ORDER BY record_id
+        """
+    )
+    with engine.connect() as db:
+        return list(db.scalars(statement, {"connection": connection, "kind": kind, "since": since}))
 
 
 def count_records(engine: Engine, connection: str, kind: str) -> int:

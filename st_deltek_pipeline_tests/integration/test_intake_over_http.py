@@ -8,7 +8,8 @@ from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.services.intake import FEEDS, take_in_feed
+from st_deltek_pipeline.services.feeds import FEEDS
+from st_deltek_pipeline.services.intake import take_in_feed
 from st_deltek_pipeline.services.reference_data import poll_reference
 from st_deltek_pipeline.services.staging import pending_days, stage_invoices
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient

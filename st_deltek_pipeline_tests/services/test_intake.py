@@ -8,19 +8,14 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from st_deltek_pipeline.domain.errors import TransientError
-from st_deltek_pipeline.services.intake import (
-    FEEDS,
-    FEEDS_BY_NAME,
-    Feed,
-    IntakeResult,
-    Reading,
-    latest_records,
-    take_in_feed,
-)
+from st_deltek_pipeline.services.feeds import FEEDS, FEEDS_BY_NAME, Feed, Reading
+from st_deltek_pipeline.services.intake import latest_records, take_in_feed
+from st_deltek_pipeline.services.intake_pages import IntakeResult
 from st_deltek_pipeline.servicetitan.errors import FeedTokenRefusedError
 from st_deltek_pipeline.servicetitan.feeds import FeedPage
-from st_deltek_pipeline.servicetitan.records import CustomerRecord, RecordKind
-from st_deltek_pipeline.store import raw
+from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
+from st_deltek_pipeline.servicetitan.records import CustomerRecord
+from st_deltek_pipeline.store import raw, raw_cursors
 from st_deltek_pipeline_tests.services.servicetitan_rows import CONNECTION, Feeds, encoded, invoice
 
 INVOICES = FEEDS_BY_NAME["invoices"]
@@ -63,7 +58,7 @@ def test_a_feed_is_drained_to_its_end(engine: Engine) -> None:
     result = _take_in(engine, feeds, progress=seen.append)
     assert (result.new_versions, result.unchanged, result.unreadable, result.pages) == (3, 0, 0, 3)
     assert {str(day) for day in result.touched_dates} == {"2026-10-05"}
-    assert raw.read_cursor(engine, CONNECTION, "invoices") == raw.Cursor("t2", caught_up=True)
+    assert raw_cursors.read_cursor(engine, CONNECTION, "invoices") == raw_cursors.Cursor("t2", caught_up=True)
     assert seen == [2, 3, 3]
 
 
@@ -163,7 +158,7 @@ def test_a_refused_token_means_a_full_rescan_without_duplicates(engine: Engine) 
     }
     result = _take_in(engine, renamed)
     assert (result.rescanned, result.new_versions, result.unchanged, _versions(engine)) == (True, 1, 2, 3)
-    assert raw.read_cursor(engine, CONNECTION, "invoices").continue_from == "n3"
+    assert raw_cursors.read_cursor(engine, CONNECTION, "invoices").continue_from == "n3"
 
 
 def test_a_feed_that_refuses_even_its_beginning_is_not_asked_for_ever(engine: Engine) -> None:
@@ -203,7 +198,7 @@ def test_a_crash_while_storing_leaves_the_cursor_before_the_rows(engine: Engine)
     feeds = Feeds.of([invoice(1)], [invoice(2)])
     with pytest.raises(CrashError):
         _take_in(engine, feeds, progress=crash)
-    assert raw.read_cursor(engine, CONNECTION, "invoices") == raw.Cursor("t1", caught_up=False)
+    assert raw_cursors.read_cursor(engine, CONNECTION, "invoices") == raw_cursors.Cursor("t1", caught_up=False)
     assert _versions(engine) == 1
 
 
@@ -222,7 +217,7 @@ def test_two_intakes_of_one_feed_at_once_store_every_row_once(engine: Engine) ->
     for thread in threads:
         thread.join()
     assert sum(result.new_versions for result in results) == _versions(engine) == 120
-    assert raw.read_cursor(engine, CONNECTION, "invoices") == raw.Cursor("t12", caught_up=True)
+    assert raw_cursors.read_cursor(engine, CONNECTION, "invoices") == raw_cursors.Cursor("t12", caught_up=True)
 
 
 def test_no_more_than_one_page_is_fetched_ahead(engine: Engine) -> None:

@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.invoices import Invoice
-from st_deltek_pipeline.services.intake import FEEDS_BY_NAME, take_in_feed
+from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME
+from st_deltek_pipeline.services.intake import take_in_feed
 from st_deltek_pipeline.services.staging import StagingResult, pending_days, stage_invoices
-from st_deltek_pipeline.store import staged
-from st_deltek_pipeline.store.staged import invoices_by_id, invoices_of_day, set_aside_of_day, set_aside_undated
+from st_deltek_pipeline.store.staged import invoices_by_id, invoices_of_day, set_aside_of_day
+from st_deltek_pipeline.store.staged_candidates import candidates, undated_candidates
+from st_deltek_pipeline.store.staged_lookups import lookup_candidates
+from st_deltek_pipeline.store.staged_set_aside import set_aside_undated
+from st_deltek_pipeline.store.staged_tables import INVOICES
 from st_deltek_pipeline_tests.services.servicetitan_rows import (
     CALENDAR,
     CONNECTION,
@@ -94,7 +99,7 @@ def test_reading_back_gives_what_was_written(tenant: _Tenant) -> None:
     assert [line.sku for line in typed.lines] == ["tab\there", "WH-100"]
     assert (typed.lines[1].total, typed.lines[1].gl_account) == (Decimal("-3.10"), None)
     assert (typed.number, typed.project_id, typed.adjustment_to_id) == ("10\ufffd", 8, 7)
-    assert staged.invoice_values(typed) == staged.invoice_values(tenant.of_day()[0])
+    assert INVOICES.row(typed) == INVOICES.row(tenant.of_day()[0])
 
 
 def test_weekend_and_holiday_documents_belong_to_the_next_business_day(tenant: _Tenant) -> None:
@@ -235,11 +240,11 @@ def test_a_staged_invoice_that_stops_fitting_keeps_its_last_fitting_row(tenant: 
 def test_an_undated_invoice_is_set_aside_on_no_day(tenant: _Tenant) -> None:
     tenant.invoices(invoice(1, invoiceDate=None))
     assert tenant.pending() == []
-    (aside,) = set_aside_undated(tenant.engine, CONNECTION)
+    (aside,) = set_aside_undated(tenant.engine, CONNECTION, Kind.INVOICE)
     assert (aside.record_id, aside.reason) == (1, "$.invoiceDate is missing")
     tenant.invoices(invoice(1))
     tenant.stage_all()
-    assert set_aside_undated(tenant.engine, CONNECTION) == []
+    assert set_aside_undated(tenant.engine, CONNECTION, Kind.INVOICE) == []
     assert tenant.one().total == Decimal("108.81")
 
 
@@ -401,7 +406,7 @@ def test_a_new_holiday_makes_its_documents_pending_on_the_next_day(tenant: _Tena
 def test_another_reading_of_payloads_stages_everything_again(tenant: _Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     tenant.invoices(invoice(1), invoice(2, total=None))
     tenant.stage_all()
-    monkeypatch.setattr(staged, "SHAPE", staged.SHAPE + 1)
+    monkeypatch.setitem(vars(INVOICES), "shape", INVOICES.shape + 1)
     assert tenant.pending() == [MONDAY]
     assert tenant.stage().changed == 1
     assert (tenant.pending(), tenant.one().revision) == ([], 1)
@@ -417,12 +422,12 @@ def test_more_than_a_chunk_of_invoices_is_staged_whole(tenant: _Tenant) -> None:
 def test_a_day_is_read_in_chunks_however_long_it_is(tenant: _Tenant) -> None:
     tenant.invoices(*[invoice(number) for number in range(1, 6)], *[invoice(n, invoiceDate=None) for n in (6, 7, 8)])
     with tenant.engine.connect() as db:
-        chunks = staged.candidates(db, CONNECTION, MONDAY, [MONDAY], everything=False, chunk=2)
+        chunks = candidates(db, INVOICES, CONNECTION, MONDAY, [MONDAY], everything=False, chunk=2)
         assert [len(chunk) for chunk in chunks] == [2, 2, 1]
-        assert [len(chunk) for chunk in staged.undated_candidates(db, CONNECTION, chunk=2)] == [2, 1]
+        assert [len(chunk) for chunk in undated_candidates(db, INVOICES, CONNECTION, chunk=2)] == [2, 1]
     tenant.say("customers", *[{"id": number} for number in range(5)])
     with tenant.engine.connect() as db:
-        chunks = staged.lookup_candidates(db, CONNECTION, "customer", 0, chunk=2)
+        chunks = lookup_candidates(db, CONNECTION, "customer", 0, chunk=2)
         assert [len(chunk) for chunk in chunks] == [2, 2, 1]
 
 

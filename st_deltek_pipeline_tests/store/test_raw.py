@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from st_deltek_pipeline.store import raw
+from st_deltek_pipeline.store import raw, raw_cursors
 
 _NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ def _version(
 
 def _store(engine: Engine, *versions: raw.Version, connection: str = "acme") -> raw.Stored:
     with engine.begin() as db:
-        raw.lock_cursor(db, connection, "invoices")
+        raw.lock_kind(db, connection, "invoice")
         unknown = raw.unknown_versions(db, connection, "invoice", versions)
         return raw.store_versions(db, connection, "invoice", unknown, run_id="run")
 
@@ -125,15 +125,15 @@ def test_unreadable_rows_are_kept_once_even_with_bytes_that_are_no_text(engine: 
 
 
 def test_a_cursor_moves_only_when_its_transaction_ends_well(engine: Engine) -> None:
-    assert raw.read_cursor(engine, "acme", "invoices") == raw.Cursor(None, caught_up=False)
+    assert raw_cursors.read_cursor(engine, "acme", "invoices") == raw_cursors.Cursor(None, caught_up=False)
     with engine.begin() as db:
-        raw.lock_cursor(db, "acme", "invoices")
-        raw.move_cursor(db, "acme", "invoices", raw.Cursor("a", caught_up=True))
+        raw_cursors.lock_cursor(db, "acme", "invoices")
+        raw_cursors.move_cursor(db, "acme", "invoices", raw_cursors.Cursor("a", caught_up=True))
     with engine.connect() as db:
-        raw.lock_cursor(db, "acme", "invoices")
-        raw.move_cursor(db, "acme", "invoices", raw.Cursor("b", caught_up=False))
+        raw_cursors.lock_cursor(db, "acme", "invoices")
+        raw_cursors.move_cursor(db, "acme", "invoices", raw_cursors.Cursor("b", caught_up=False))
         db.rollback()
-    assert raw.read_cursor(engine, "acme", "invoices") == raw.Cursor("a", caught_up=True)
+    assert raw_cursors.read_cursor(engine, "acme", "invoices") == raw_cursors.Cursor("a", caught_up=True)
 
 
 def test_document_totals_are_the_payloads_own(engine: Engine) -> None:

@@ -36,8 +36,8 @@ from st_deltek_pipeline.store.journal_rows import NOT_STANDING, StoredFile
 from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of
 from st_deltek_pipeline.store.receivables import receivables
 from st_deltek_pipeline.store.reference import load_reference
-from st_deltek_pipeline.store.staged import SetAside
-from st_deltek_pipeline.store.staged_documents import documents_of_day, set_aside_of_day
+from st_deltek_pipeline.store.staged_documents import documents_of_day
+from st_deltek_pipeline.store.staged_set_aside import SetAside, set_aside_of_day
 from st_deltek_pipeline.store.tie_out import stated_totals
 
 _NOT_ALIGNED = "it changed after it was aligned; align the day again."

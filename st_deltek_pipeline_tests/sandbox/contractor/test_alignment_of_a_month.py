@@ -10,6 +10,7 @@ import pytest
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.firm_links import FirmLinks
 from st_deltek_pipeline.domain.invoice_alignment import align_invoice
 from st_deltek_pipeline.domain.money import total
@@ -17,15 +18,10 @@ from st_deltek_pipeline.domain.reference import Account, Firm, Organization, Pro
 from st_deltek_pipeline.sandbox.contractor.edits import new_invoice
 from st_deltek_pipeline.sandbox.contractor.month_plan import Trouble
 from st_deltek_pipeline.sandbox.contractor.world import Row, VantagepointWorld, World
-from st_deltek_pipeline.servicetitan.records import (
-    CustomerFacts,
-    InvoiceRecord,
-    JobFacts,
-    Surroundings,
-    Unfit,
-    read_invoice,
-    to_invoice,
-)
+from st_deltek_pipeline.servicetitan.documents import FORMS
+from st_deltek_pipeline.servicetitan.invoices import InvoiceRecord, to_invoice
+from st_deltek_pipeline.servicetitan.shapes import Unfit
+from st_deltek_pipeline.servicetitan.surroundings import CustomerFacts, JobFacts, Surroundings
 
 
 def _reference(office: VantagepointWorld) -> ReferenceData:
@@ -83,7 +79,7 @@ class _Product:
         self._reference = _reference(world.vantagepoint)
 
     def see(self, row: Row) -> Alignment | Unfit:
-        record = read_invoice(json.dumps(row, default=str))
+        record = FORMS[Kind.INVOICE].read(json.dumps(row, default=str))
         assert isinstance(record, InvoiceRecord), record
         invoice = to_invoice(
             record, connection="summit_ridge", business_day=self._calendar.business_day, surroundings=self._surroundings

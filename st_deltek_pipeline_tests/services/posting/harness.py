@@ -15,7 +15,8 @@ from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.reconciliation import TieOut
 from st_deltek_pipeline.services.alignment import align_day
-from st_deltek_pipeline.services.intake import FEEDS, FEEDS_BY_NAME, take_in_feed
+from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME, feeds_of
+from st_deltek_pipeline.services.intake import take_in_feed
 from st_deltek_pipeline.services.posting.check import check_file
 from st_deltek_pipeline.services.posting.confirm import FileOutcome, confirm_file
 from st_deltek_pipeline.services.posting.context import PostingContext
@@ -107,7 +108,7 @@ class Bench:
         take_in_feed(self.engine, self.servicetitan, self.settings.name, FEEDS_BY_NAME["invoices"], run_id="test")
 
     def take_in(self) -> None:
-        for feed in FEEDS:
+        for feed in feeds_of(self.settings):
             take_in_feed(self.engine, self.servicetitan, self.settings.name, feed, run_id="test")
         poll_reference(
             self.engine,
