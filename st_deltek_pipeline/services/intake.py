@@ -66,6 +66,7 @@ FEEDS: tuple[Feed, ...] = (
     Feed("gl_accounts", "accounting/gl-accounts", Reading.LIST, RecordKind.GL_ACCOUNT),
     Feed("tax_zones", "accounting/tax-zones", Reading.LIST, RecordKind.TAX_ZONE),
     Feed("payment_types", "accounting/payment-types", Reading.LIST, RecordKind.PAYMENT_TYPE),
+    Feed("vendors", "inventory/vendors", Reading.LIST, RecordKind.VENDOR),
 )
 FEEDS_BY_NAME = {feed.name: feed for feed in FEEDS}
 
