@@ -47,7 +47,8 @@ def exact_name(name: str) -> str:
     if name.isascii() and name.isprintable():
         return " ".join(name.replace("`", "'").casefold().split())
     # Folding can give what is not composed, and composing what can be folded; some signs are taken apart by it.
-    folded = unicodedata.normalize("NFKC", name.translate(_TYPOGRAPHY)).casefold()
+    signs = unicodedata.normalize("NFC", name).translate(_TYPOGRAPHY)
+    folded = unicodedata.normalize("NFKC", signs).casefold()
     composed = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold())
     spaced = " ".join(composed.translate(_TYPOGRAPHY).split())
     visible = (

@@ -84,6 +84,10 @@ def align_firms(
     with command_lock(engine, "alignment of firms", target):
         matching = match_firms(engine, settings, run_id=run_id)
         creation = create_missing_firms(engine, client, settings, run_id=run_id, now=now, progress=progress)
+        if creation.changed_firms:
+            # Parties that were merged into those that have a firm now, and others that a new firm concerns.
+            again = match_firms(engine, settings, run_id=run_id)
+            matching = MatchingResult(matched=True, written=matching.written + again.written)
         accounting = read_vendor_accounting(engine, client, settings, now=now)
         counts = count_states(engine, settings.name)
     return FirmAlignment(matching, creation, accounting, counts)

@@ -14,7 +14,13 @@ from typing import Any, Protocol
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.errors import InDoubtError, PermissionMissingError, PipelineError, RefusedError
+from st_deltek_pipeline.domain.errors import (
+    ConfigurationError,
+    InDoubtError,
+    PermissionMissingError,
+    PipelineError,
+    RefusedError,
+)
 from st_deltek_pipeline.domain.firm_creation import ADDRESS_LABEL, added_role, new_address, new_firm
 from st_deltek_pipeline.domain.firm_links import DecidedBy, LinkState, PartyKind
 from st_deltek_pipeline.domain.firm_matching import STRONG, Decision, FirmMatch, match_one, match_to
@@ -101,6 +107,11 @@ class CreationResult:
     refused: int = 0
     in_doubt: int = 0
     problems: list[str] = field(default_factory=list[str])
+
+    @property
+    def changed_firms(self) -> bool:
+        """Whether there are firms now that matching has not seen as they are."""
+        return bool(self.created or self.found or self.marked)
 
 
 class _EnoughError(Exception):
@@ -209,7 +220,8 @@ class _Creating:
     def _linked_meanwhile(self, creation: Creation) -> None:
         """End a request whose party has got a firm without it: the one it created, or another."""
         mapping = self._mappings[creation.key]
-        if mapping.firm_id not in creation.firms_before:
+        same_name = exact_name(mapping.firm_name) == exact_name(str(creation.body.get("Name") or ""))
+        if same_name and mapping.firm_id not in creation.firms_before:
             self._end(creation, CreationState.CREATED, mapping, firm_id=mapping.firm_id)
             self._without_address.append(creation.key)
             return
@@ -308,7 +320,7 @@ class _Creating:
         column = self._rules.column(party.key.kind)
         rows: list[Row] = []
         if column is not None:
-            rows += self._client.firms(column, [str(party.key.party_id)])
+            rows += self._referring(column, party)
         rows += self._client.firms("Name", [clean_name(name), name.strip()])
         found = {firm.client_id: firm for firm in map(self._firm, rows)}
         wanted = exact_name(name)
@@ -319,6 +331,13 @@ class _Creating:
             if exact_name(firm.name) == wanted or refers == _reference(firm, party.key.kind)
         ]
 
+    def _referring(self, column: str, party: Party) -> list[Row]:
+        try:
+            return self._client.firms(column, [str(party.key.party_id)])
+        except RefusedError as error:
+            message = f"Vantagepoint does not look for firms by {column}: {error.words}"
+            raise ConfigurationError(message, advice="Correct firms.external_id_column in the connection.") from error
+
     def _found_in_between(self, match: FirmMatch) -> None:
         firm = match.firm
         if firm is not None:
@@ -326,7 +345,10 @@ class _Creating:
             self._created[firm.client_id] = match.party
             if match.decided_by in STRONG:
                 self._taken[match.party.key.kind].add(firm.client_id)
-        self._write([mapping_of(match)])
+        mapping = mapping_of(match)
+        self._write([mapping])
+        if match.state is LinkState.ROLE_MISSING:
+            self._add_role(match.party, mapping)
 
     def _send(self, party: Party, found: Sequence[KnownFirm]) -> None:
         body, address = new_firm(party, self._rules), new_address(party, self._rules)
