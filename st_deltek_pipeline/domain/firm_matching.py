@@ -475,7 +475,9 @@ def _ambiguous(party: Party, scored: Iterable[_Scored], because: str) -> FirmMat
         Candidate(each.firm.client_id, each.firm.number, each.firm.name, each.score.points, _why(party, each))
         for each in best
     )
-    return FirmMatch(party, LinkState.AMBIGUOUS, candidates=candidates, message=f"{because}; a person has to say.")
+    shown = ", ".join(each.number or each.firm_id for each in candidates)
+    message = f"{because} ({shown}); a person has to say which it is."
+    return FirmMatch(party, LinkState.AMBIGUOUS, candidates=candidates, message=message)
 
 
 def _why(party: Party, each: _Scored) -> str:

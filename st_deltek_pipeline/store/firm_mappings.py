@@ -22,6 +22,7 @@ from st_deltek_pipeline.domain.firm_links import (
     PartyKey,
     PartyKind,
     VendorAccounting,
+    VendorLink,
 )
 from st_deltek_pipeline.domain.firm_matching import EarlierLink, FirmMatch
 from st_deltek_pipeline.store.copying import copy_rows
@@ -255,34 +256,55 @@ def needed_parties(db: Connection, connection: str) -> set[PartyKey]:
     return {PartyKey(PartyKind(row[0]), row[1]) for row in found}
 
 
-def firm_links(engine: Engine, connection: str) -> FirmLinks:
-    """Return the links of all customers and vendors of a connection, in one query.
+def load_firm_links(engine: Engine, connection: str, parties: Sequence[PartyKey] | None = None) -> FirmLinks:
+    """Return which firm customers and vendors are, in one query.
 
     Args:
         engine: The application's database.
         connection: The connection's name.
+        parties: Only these; ``None`` is everybody of the connection.
+
+    Returns:
+        By ServiceTitan's ids; parties that were never matched are absent.
     """
+    parameters: dict[str, Any] = {"connection": connection, "vendor": PartyKind.VENDOR.value}
+    rows = "mapping.firm_mappings"
+    if parties is not None:
+        # One index look-up per party, whatever the planner believes of a table that has just grown.
+        rows = """(
+            SELECT found.* FROM unnest(CAST(:kinds AS text[]), CAST(:ids AS bigint[])) AS w (kind, id)
+            CROSS JOIN LATERAL (
+                SELECT * FROM mapping.firm_mappings AS f
+                WHERE f.connection = :connection AND f.party_kind = w.kind AND f.party_id = w.id LIMIT 1
+            ) AS found
+        )"""
+        wanted = sorted(set(parties))
+        parameters |= {"kinds": [key.kind.value for key in wanted], "ids": [key.party_id for key in wanted]}
     with engine.connect() as db:
         found = db.execute(
             text(
                 f"""
-                SELECT m.party_kind, m.party_id, {_selected()}, a.liability_code, a.bank_code, a.pay_terms,
-                    coalesce(a.has_accounting, false)
-                FROM mapping.firm_mappings AS m
+                SELECT m.party_kind, m.party_id, m.name, m.state, m.firm_id, m.message, m.words, m.decided_by, m.vendor,
+                    coalesce(a.has_accounting, false), a.liability_code, a.bank_code, a.pay_terms
+                FROM {rows} AS m
                 LEFT JOIN mapping.vendor_accounting AS a
                     ON a.connection = m.connection AND a.firm_id = m.firm_id AND m.party_kind = :vendor
                 WHERE m.connection = :connection
-                """  # noqa: S608 (column names are constants)
+                """  # noqa: S608 (nothing but constants)
             ),
-            {"connection": connection, "vendor": PartyKind.VENDOR.value},
+            parameters,
             execution_options={"stream_results": True, "max_row_buffer": _CHUNK},
         )
-        links: dict[PartyKind, dict[int, FirmLink]] = {kind: {} for kind in PartyKind}
+        customers: dict[int, FirmLink] = {}
+        vendors: dict[int, VendorLink] = {}
         for part in found.partitions(_CHUNK):
             for row in part:
-                link = _link(row)
-                links[link.key.kind][link.key.party_id] = link
-    return FirmLinks(links[PartyKind.CUSTOMER], links[PartyKind.VENDOR])
+                if row[0] == PartyKind.VENDOR.value:
+                    accounting = VendorAccounting(*row[10:13]) if row[9] else None
+                    vendors[row[1]] = VendorLink(*_link_fields(row), vendor=row[8], accounting=accounting)
+                else:
+                    customers[row[1]] = FirmLink(*_link_fields(row))
+    return FirmLinks(customers, vendors)
 
 
 def queue(
@@ -404,22 +426,9 @@ def _mapping(row: Sequence[Any]) -> FirmMapping:
     )
 
 
-def _link(row: Sequence[Any]) -> FirmLink:
-    mapping = _mapping(row)
-    liability_code, bank_code, pay_terms, has_accounting = row[16:20]
-    return FirmLink(
-        key=mapping.key,
-        name=mapping.name,
-        state=mapping.state,
-        firm_id=mapping.firm_id,
-        number=mapping.firm_number,
-        vendor=mapping.vendor,
-        decided_by=mapping.decided_by,
-        candidates=mapping.read_candidates(),
-        message=mapping.message,
-        words=mapping.words,
-        accounting=VendorAccounting(liability_code, bank_code, pay_terms) if has_accounting else None,
-    )
+def _link_fields(row: Sequence[Any]) -> tuple[int, str, LinkState, str, str, str, DecidedBy | None]:
+    decided_by = DecidedBy(row[7]) if row[7] is not None else None
+    return row[1], row[2], LinkState(row[3]), row[4], row[5], row[6], decided_by
 
 
 def _values(connection: str, row: FirmMapping, run_id: str) -> Sequence[object]:

@@ -73,9 +73,9 @@ def put_accounting(
             "company": company,
             "vendor": firm.vendor,
             "has_accounting": data is not None,
-            "liability_code": data.liability_code if data else "",
-            "bank_code": data.bank_code if data else "",
-            "pay_terms": data.pay_terms if data else "",
+            "liability_code": data.liability if data else "",
+            "bank_code": data.bank if data else "",
+            "pay_terms": data.terms if data else "",
             "read_at": read_at,
         }
         for firm, data in found

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.domain.errors import BrokenError, TransientError
-from st_deltek_pipeline.domain.firm_links import DecidedBy, FirmLink, LinkState, PartyKey, PartyKind
-from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.domain.firm_links import DecidedBy, LinkState, PartyKey, PartyKind
+from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.store.command_lock import command_lock
-from st_deltek_pipeline.store.firm_mappings import firm_links
+from st_deltek_pipeline.store.firm_mappings import load_firm_links
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 from st_deltek_pipeline_tests.services.firm_bench import (
     ADDRESS,
@@ -95,8 +95,8 @@ def test_a_connection_that_may_not_create_says_who_is_missing_and_sends_nothing(
     assert state(acme, key) is LinkState.MISSING
     assert done.in_state(LinkState.MISSING, needed_only=True) == 1
     assert not writes(acme)
-    hold = firm_links(acme.engine, acme.settings.name).customer(key.party_id, NAME, "invoice:1")
-    assert isinstance(hold, Hold)
+    hold = load_firm_links(acme.engine, acme.settings.name).customers[key.party_id].hold("invoice:1")
+    assert hold is not None
     assert hold.reason is HoldReason.CUSTOMER_WITHOUT_FIRM
 
 
@@ -137,8 +137,9 @@ def test_a_merged_customer_gets_the_firm_of_the_one_that_is_left(acme: Bench) ->
     align(acme)
     assert mapping(acme, gone).firm_id == mapping(acme, left).firm_id
     assert [len(firms_named(acme, name)) for name in (NAME, "Gone Bakery")] == [1, 0]
-    links = firm_links(acme.engine, acme.settings.name)
-    assert isinstance(links.customer(gone.party_id, "Gone Bakery", "invoice:1"), FirmLink)
+    links = load_firm_links(acme.engine, acme.settings.name, [gone])
+    assert set(links.customers) == {gone.party_id}
+    assert links.customers[gone.party_id].hold("invoice:1") is None
 
 
 def test_a_customer_merged_after_its_firm_was_made_takes_the_firm_along(acme: Bench) -> None:
@@ -261,8 +262,8 @@ def test_a_name_longer_than_the_field_is_never_sent(acme: Bench) -> None:
     align(acme)
     assert state(acme, key) is LinkState.TOO_LONG
     assert not writes(acme)
-    hold = firm_links(acme.engine, acme.settings.name).customer(key.party_id, "The Estate", "invoice:1")
-    assert isinstance(hold, Hold)
+    hold = load_firm_links(acme.engine, acme.settings.name).customers[key.party_id].hold("invoice:1")
+    assert hold is not None
     assert hold.reason is HoldReason.FIRM_NAME_TOO_LONG
 
 
@@ -389,15 +390,12 @@ def test_accounting_data_is_read_for_vendors_that_are_needed_and_once_a_day(
     acme.take_in()
     done = align(acme)
     assert (done.accounting.read, done.accounting.without) == (2, 1)
-    links = firm_links(acme.engine, acme.settings.name)
-    found = links.vendor(supplier.party_id, "", "bill:1")
-    assert isinstance(found, FirmLink)
+    links = load_firm_links(acme.engine, acme.settings.name)
+    found = links.vendors[supplier.party_id]
     assert found.accounting is not None
-    assert (found.accounting.bank_code, found.accounting.pay_terms) == ("OPER", "Date")
-    assert found.accounting.liability_code != ""
-    hold = links.vendor(without.party_id, NAME, "bill:1")
-    assert isinstance(hold, Hold)
-    assert hold.reason is HoldReason.VENDOR_WITHOUT_ACCOUNTING
+    assert (found.accounting.bank, found.accounting.terms) == ("OPER", "Date")
+    assert "" not in {found.vendor, found.accounting.liability}
+    assert links.vendors[without.party_id].accounting is None
     assert align(acme).accounting.read == 1
     assert align(acme, days_later=2).accounting.read == 2
 
