@@ -20,6 +20,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.services.clients import servicetitan_client
 from st_deltek_pipeline.services.feeds import feeds_of
+from st_deltek_pipeline.services.firm_alignment import align_firms
 from st_deltek_pipeline.services.intake import take_in_feed
 from st_deltek_pipeline.services.intake_pages import IntakeResult
 from st_deltek_pipeline.services.reference_data import poll_reference
@@ -87,7 +88,7 @@ class Connected:
         }
 
     def poll_master_data(self) -> None:
-        """Read Vantagepoint's master data."""
+        """Read Vantagepoint's master data, and find everybody's firm in it."""
         poll_reference(
             self.engine,
             self.vantagepoint,
@@ -95,6 +96,7 @@ class Connected:
             run_id=RUN_ID,
             company=self.settings.vantagepoint.company,
         )
+        align_firms(self.engine, self.vantagepoint, self.settings, run_id=RUN_ID)
 
     def rows_written(self) -> dict[str, int]:
         """Count the rows inserted, updated and deleted so far, by table."""

@@ -3,6 +3,7 @@
 Every model refuses unknown keys, so a misspelt setting is an error and never a silent default.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
@@ -156,6 +157,60 @@ class PostingSettings(_Model):
         return tuple(kind for kind in POSTING_ORDER if kind in documents)
 
 
+_COLUMN_NAME = r"^[A-Za-z][A-Za-z0-9_]{0,127}$"
+_NUMBER_TEMPLATE = r"^[^{}]*\{id\}[^{}]*$"
+
+
+class FirmFieldSettings(_Model):
+    """Fields and values that the tenant requires of created firms, by what the firm is."""
+
+    customer: Mapping[str, str] = Field(default_factory=dict)
+    vendor: Mapping[str, str] = Field(default_factory=dict)
+
+    @field_validator("customer", "vendor")
+    @classmethod
+    def _names_of_columns(cls, fields: Mapping[str, str]) -> Mapping[str, str]:
+        for name in fields:
+            if not re.match(_COLUMN_NAME, name):
+                message = f"{name!r} is not the name of a field"
+                raise ValueError(message)
+        return fields
+
+
+class FirmWeightSettings(_Model):
+    """How much each part counts in a firm's score; parts that cannot be compared do not count."""
+
+    name: int = Field(default=60, ge=1, le=100)
+    address: int = Field(default=30, ge=0, le=100)
+    contact: int = Field(default=10, ge=0, le=100)
+
+
+class FirmSettings(_Model):
+    """How customers and vendors become firms of Vantagepoint (docs/firms.md).
+
+    Attributes:
+        external_id_column, vendor_external_id_column: The tenant's own columns of firms that hold ServiceTitan's
+            customer and vendor ids.
+        firm_number, vendor_number: For tenants that do not number firms automatically; ``{id}`` is ServiceTitan's id.
+        country_codes: ServiceTitan's countries to the codes of Vantagepoint's own list (section 2).
+    """
+
+    create: Literal["no", "yes"] = "no"
+    name_alone: Literal["link", "ask"] = "link"
+    external_id_column: str | None = Field(default=None, pattern=_COLUMN_NAME)
+    vendor_external_id_column: str | None = Field(default=None, pattern=_COLUMN_NAME)
+    longest_name: int = Field(default=100, ge=10, le=500)
+    required_fields: FirmFieldSettings = FirmFieldSettings()
+    firm_number: str | None = Field(default=None, pattern=_NUMBER_TEMPLATE)
+    vendor_number: str | None = Field(default=None, pattern=_NUMBER_TEMPLATE)
+    country_codes: Mapping[str, str] = Field(default_factory=dict)
+    weights: FirmWeightSettings = FirmWeightSettings()
+    link_from: int = Field(default=100, ge=90, le=100)
+    ask_from: int = Field(default=80, ge=50, le=100)
+    lead: int = Field(default=5, ge=0, le=50)
+    accounting_hours: int = Field(default=24, ge=1, le=720)
+
+
 class RuleSettings(_Model):
     """One coding rule: ``when`` says what it matches, ``give`` what it decides."""
 
@@ -213,6 +268,7 @@ class ConnectionSettings(_Model):
     vantagepoint: VantagepointSettings
     calendar: CalendarSettings
     posting: PostingSettings = PostingSettings()
+    firms: FirmSettings = FirmSettings()
     coding: tuple[RuleSettings, ...] = Field(min_length=1)
 
     @property

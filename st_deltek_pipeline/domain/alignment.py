@@ -12,7 +12,7 @@ from typing import Literal
 from st_deltek_pipeline.domain.coded_amounts import CodedAmount
 from st_deltek_pipeline.domain.coding import Coding, LineFacts, LineKind, Rule
 from st_deltek_pipeline.domain.documents import Document, DocumentKey, Kind
-from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks, LinkState
+from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.sales_tax import TaxZone
 
@@ -99,11 +99,8 @@ def find_customer_firm(
     label = f"{document.key}: customer {customer_id} {document.party.strip()!r}"
     if link is None:
         return None, Hold(HoldReason.CUSTOMER_WITHOUT_FIRM, f"{label} has not been matched with a firm yet.")
-    if link.state is LinkState.AMBIGUOUS:
-        return None, Hold(HoldReason.CUSTOMER_FIRM_AMBIGUOUS, f"{label}: {link.message}")
-    if link.state is not LinkState.LINKED:
-        return None, Hold(HoldReason.CUSTOMER_WITHOUT_FIRM, f"{label}: {link.message}")
-    return link, None
+    hold = link.hold(label)
+    return (None, hold) if hold is not None else (link, None)
 
 
 def _describe(facts: LineFacts) -> str:

@@ -14,7 +14,7 @@ from st_deltek_pipeline.domain.coded_amounts import CodedAmount, Heading, LineKe
 from st_deltek_pipeline.domain.coding import CodedLine, Coding, LineFacts, LineKind, code_line
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
-from st_deltek_pipeline.domain.firm_links import FirmLinks, LinkState, VendorAccounting, VendorLink
+from st_deltek_pipeline.domain.firm_links import FirmLinks, VendorAccounting, VendorLink
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.invoice_alignment import LineToCode
 from st_deltek_pipeline.domain.money import ZERO, allocate, total
@@ -213,11 +213,7 @@ def _find_vendor(document: Bill | ApCredit, links: FirmLinks) -> VendorLink | Ho
     label = f"{document.key}: vendor {document.vendor_id} {document.vendor_name.strip()!r}"
     if link is None:
         return Hold(HoldReason.VENDOR_WITHOUT_FIRM, f"{label} has not been matched with a firm yet.")
-    if link.state is LinkState.AMBIGUOUS:
-        return Hold(HoldReason.VENDOR_FIRM_AMBIGUOUS, f"{label}: {link.message}")
-    if link.state is not LinkState.LINKED:
-        return Hold(HoldReason.VENDOR_WITHOUT_FIRM, f"{label}: {link.message}")
-    return link
+    return link.hold(label) or link
 
 
 def _payable(

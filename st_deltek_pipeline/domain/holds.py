@@ -57,6 +57,11 @@ class HoldReason(StrEnum):
     NEGATIVE_QUANTITY = "negative_quantity"
     DUPLICATE_VENDOR_INVOICE = "duplicate_vendor_invoice"
     AWAITING_REVIEW = "awaiting_review"
+    FIRM_NAME_TOO_LONG = "firm_name_too_long"
+    FIRM_INACTIVE = "firm_inactive"
+    FIRM_ROLE_MISSING = "firm_role_missing"
+    FIRM_REFUSED = "firm_refused"
+    FIRM_IN_DOUBT = "firm_in_doubt"
 
 
 class IgnoreReason(StrEnum):
@@ -156,6 +161,21 @@ _ADVICE: dict[HoldReason, str] = {
     ),
     HoldReason.AWAITING_REVIEW: (
         "It is entered. Look at the file in Vantagepoint and post it there; the next run sees it (setting posting.posting)."
+    ),
+    HoldReason.FIRM_NAME_TOO_LONG: (
+        "Create the firm in Vantagepoint under a shorter name and link it (st-deltek firms link), or shorten the name in "
+        "ServiceTitan."
+    ),
+    HoldReason.FIRM_INACTIVE: "Activate the firm in Vantagepoint, or link another one: st-deltek firms link.",
+    HoldReason.FIRM_ROLE_MISSING: (
+        "Mark the firm as a client or vendor in Vantagepoint, or set firms.create to yes, or link another one."
+    ),
+    HoldReason.FIRM_REFUSED: (
+        "Vantagepoint refused to create the firm with the words shown. Correct the firms block of the connection or the "
+        "record in ServiceTitan, or create the firm by hand."
+    ),
+    HoldReason.FIRM_IN_DOUBT: (
+        "Its creation was sent and the answer was lost. The next run looks again; nothing is created twice."
     ),
 }
 

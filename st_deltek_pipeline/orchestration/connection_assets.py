@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from st_deltek_pipeline.orchestration.external_assets import external_assets
+from st_deltek_pipeline.orchestration.firm_assets import firm_mappings
 from st_deltek_pipeline.orchestration.intake_assets import raw_assets, reference_assets
 from st_deltek_pipeline.orchestration.jobs import AssetJob, post_days_job, take_in_job
 from st_deltek_pipeline.orchestration.posting_assets import posted_invoices
@@ -30,13 +31,15 @@ def connection_assets(wiring: Wiring) -> ConnectionAssets:
     """
     raw = raw_assets(wiring)
     reference = reference_assets(wiring)
+    # Reads customers and vendors, the documents that name them, and Vantagepoint's firms.
+    firms = firm_mappings(wiring, [*(asset.key for asset in raw), wiring.key("reference_firms")])
     staged = staged_invoices(wiring, [asset.key for asset in raw])
     aligned = aligned_invoices(wiring, sorted(reference.keys))
     by_day = [staged, aligned, posted_invoices(wiring), invoice_tie_out(wiring)]
     return ConnectionAssets(
-        assets=[*external_assets(wiring), *raw, reference, *by_day],
+        assets=[*external_assets(wiring), *raw, reference, firms, *by_day],
         jobs=[
-            take_in_job(wiring, [*(asset.key for asset in raw), *sorted(reference.keys)]),
+            take_in_job(wiring, [*(asset.key for asset in raw), *sorted(reference.keys), firms.key]),
             post_days_job(wiring, [asset.key for asset in by_day]),
         ],
     )

@@ -16,12 +16,12 @@ def take_in_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
 
     Args:
         wiring: The connection.
-        assets: Raw and reference assets.
+        assets: Raw and reference assets, and the firm mappings.
     """
     return dg.define_asset_job(
         name=take_in_job_name(wiring.name),
         selection=dg.AssetSelection.assets(*assets),
-        description="Take in what is new in ServiceTitan, and Vantagepoint's master data.",
+        description="Take in what is new in ServiceTitan, and Vantagepoint's master data; match customers and vendors.",
         tags=wiring.tags,
     )
 

@@ -14,14 +14,14 @@ from st_deltek_pipeline.domain.bills import ApCredit, Bill
 from st_deltek_pipeline.domain.credit_memo_alignment import align_credit_memo
 from st_deltek_pipeline.domain.credit_memos import CreditMemo
 from st_deltek_pipeline.domain.documents import Document, Kind
-from st_deltek_pipeline.domain.firm_links import FirmLinks
+from st_deltek_pipeline.domain.firm_links import FirmLinks, PartyKey, PartyKind
 from st_deltek_pipeline.domain.invoice_alignment import align_invoice
 from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.payment_alignment import PostedInvoices, align_payment
 from st_deltek_pipeline.domain.payments import Payment
-from st_deltek_pipeline.services.firm_links import firm_links
 from st_deltek_pipeline.services.tax_zones import tax_zones_to_split_by
+from st_deltek_pipeline.store.firm_mappings import load_firm_links
 from st_deltek_pipeline.store.mapping import alignments_of, replace_alignments
 from st_deltek_pipeline.store.raw import known_ids
 from st_deltek_pipeline.store.receivables import open_items
@@ -133,7 +133,8 @@ def aligner(
     """
     reference = load_reference(engine, settings.name)
     rules = alignment_rules(engine, settings)
-    links = firm_links(engine, settings, reference, documents) if documents else FirmLinks()
+    parties = _parties(documents)
+    links = load_firm_links(engine, settings.name, parties) if parties else FirmLinks()
     invoices = _posted_invoices(engine, settings, documents)
 
     def align(document: Document) -> Alignment:
@@ -153,6 +154,19 @@ def aligner(
                 raise TypeError(message)
 
     return align
+
+
+def _parties(documents: Sequence[Document]) -> list[PartyKey]:
+    """Return whose firms some documents ask for: customers as they are after merges, and vendors."""
+    found: set[PartyKey] = set()
+    for document in documents:
+        if isinstance(document, Invoice | CreditMemo | Payment):
+            customer = document.billing_customer_id or document.customer_id
+            if customer is not None:
+                found.add(PartyKey(PartyKind.CUSTOMER, customer))
+        elif isinstance(document, Bill | ApCredit) and document.vendor_id is not None:
+            found.add(PartyKey(PartyKind.VENDOR, document.vendor_id))
+    return sorted(found)
 
 
 def _posted_invoices(engine: Engine, settings: ConnectionSettings, documents: Sequence[Document]) -> PostedInvoices:

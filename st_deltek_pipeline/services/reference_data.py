@@ -7,7 +7,7 @@ Vantagepoint has no change feed for any of this, hence whole lists.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -136,15 +136,42 @@ def poll_reference(
     return outcome
 
 
+def keep_read_back(engine: Engine, connection: str, kind: ReferenceKind, rows: Sequence[Row], *, run_id: str) -> None:
+    """Keep rows that were just read one by one, as if a poll had read them; what differs not is not written.
+
+    Args:
+        engine: The application's database.
+        connection: The connection's name.
+        kind: The kind of master data.
+        rows: As Vantagepoint sent them.
+        run_id: Who read them.
+
+    Raises:
+        BrokenError: A row without its key.
+    """
+    snapshots = {snapshot.key: snapshot for row in rows for snapshot in [_snapshot(kind, _READINGS[kind], row)]}
+    with engine.begin() as db:
+        reference.lock_reference(db, connection)
+        known = {
+            key: row_hash for key, row_hash in reference.known_hashes(db, connection, kind).items() if key in snapshots
+        }
+        reference.store_snapshots(db, connection, kind, known, snapshots, run_id=run_id)
+
+
 def _read_all(client: ReferenceClient, kind: ReferenceKind, reading: _Reading) -> dict[str, reference.Snapshot]:
     snapshots: dict[str, reference.Snapshot] = {}
     for parameters in reading.calls:
         for page in client.rows(reading.path, parameters=parameters):
             for row in page:
-                key = KEY_SEPARATOR.join(_key_part(kind, row, name) for name in reading.key_fields)
-                encoded = _ENCODER.encode(row)
-                snapshots[key] = reference.Snapshot(key, encoded.decode(), _hash(encoded))
+                snapshot = _snapshot(kind, reading, row)
+                snapshots[snapshot.key] = snapshot
     return snapshots
+
+
+def _snapshot(kind: ReferenceKind, reading: _Reading, row: Row) -> reference.Snapshot:
+    key = KEY_SEPARATOR.join(_key_part(kind, row, name) for name in reading.key_fields)
+    encoded = _ENCODER.encode(row)
+    return reference.Snapshot(key, encoded.decode(), _hash(encoded))
 
 
 def _key_part(kind: ReferenceKind, row: Row, name: str) -> str:

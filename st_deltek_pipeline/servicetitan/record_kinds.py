@@ -24,3 +24,4 @@ class RecordKind(StrEnum):
     GL_ACCOUNT = "gl_account"
     TAX_ZONE = "tax_zone"
     PAYMENT_TYPE = "payment_type"
+    VENDOR = "vendor"

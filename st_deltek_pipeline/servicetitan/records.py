@@ -19,12 +19,39 @@ from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
 from st_deltek_pipeline.servicetitan.shapes import Id, Record, Text, Unfit
 
 
+class PostalAddress(msgspec.Struct, rename="camel", gc=False):
+    """An address (ADDR of servicetitan.md)."""
+
+    street: Text = None
+    unit: Text = None
+    city: Text = None
+    state: Text = None
+    zip: Text = None
+    country: Text = None
+
+
 class CustomerRecord(Record):
     """A customer; ``merged_to_id`` names the customer it was merged into (section 3.6)."""
 
     name: Text = None
     type: Text = None
     merged_to_id: Id | None = None
+    address: PostalAddress | None = None
+
+
+class ContactInfo(msgspec.Struct, rename="camel", gc=False):
+    """How to reach a vendor."""
+
+    phone: Text = None
+    email: Text = None
+
+
+class VendorRecord(Record):
+    """A vendor (section 3.5); ServiceTitan merges none."""
+
+    name: Text = None
+    address: PostalAddress | None = None
+    contact_info: ContactInfo | None = None
 
 
 class LocationRecord(Record):
@@ -124,6 +151,7 @@ AnyRecord = (
     | JobTypeRecord
     | GlAccountRecord
     | PaymentTypeRecord
+    | VendorRecord
 )
 
 _DECODERS: Mapping[RecordKind, msgspec.json.Decoder[AnyRecord]] = {
@@ -141,6 +169,7 @@ _DECODERS: Mapping[RecordKind, msgspec.json.Decoder[AnyRecord]] = {
     RecordKind.GL_ACCOUNT: msgspec.json.Decoder(GlAccountRecord, strict=False),
     RecordKind.TAX_ZONE: msgspec.json.Decoder(TaxZoneRecord, strict=False),
     RecordKind.PAYMENT_TYPE: msgspec.json.Decoder(PaymentTypeRecord, strict=False),
+    RecordKind.VENDOR: msgspec.json.Decoder(VendorRecord, strict=False),
 }
 
 

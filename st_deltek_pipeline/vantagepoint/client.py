@@ -279,7 +279,7 @@ class VantagepointClient:
         Raises:
             PipelineError: As for ``read_control``.
         """
-        return self._rows_of_file(f"{_ENTRY}{kind}Master/{quote(batch, safe='')}")
+        return self._rows_or_none(f"{_ENTRY}{kind}Master/{quote(batch, safe='')}")
 
     def read_details(self, kind: str, batch: str) -> list[Row]:
         """Read the lines of a transaction file; an empty list when there is no such file.
@@ -287,7 +287,57 @@ class VantagepointClient:
         Raises:
             PipelineError: As for ``read_control``.
         """
-        return self._rows_of_file(f"{_ENTRY}{kind}Detail/{quote(batch, safe='')}")
+        return self._rows_or_none(f"{_ENTRY}{kind}Detail/{quote(batch, safe='')}")
+
+    def firms(self, column: str, values: Sequence[str]) -> list[Row]:
+        """Read the firms that have one of some values in a column (section 3).
+
+        Args:
+            column: ``Name``, ``ClientID`` or a column of the tenant's own. Text compares as in SQL Server.
+            values: An empty list answers nothing.
+
+        Raises:
+            PipelineError: As for ``rows``.
+        """
+        wanted = list(dict.fromkeys(values))
+        if not wanted:
+            return []
+        found = [
+            row
+            for filters in self._chunks([(column, wanted)])
+            for page in self.rows("firm", filters=filters)
+            for row in page
+        ]
+        # A tenant that does not know the condition might ignore it.
+        allowed = {folded(value) for value in wanted}
+        return [row for row in found if folded(str(row.get(column) or "")) in allowed]
+
+    def read_firm(self, client_id: str) -> Row | None:
+        """Read one firm; ``None`` when Vantagepoint says that there is no such firm.
+
+        Raises:
+            PipelineError: As for ``read_control``.
+        """
+        return self._record(self._firm(client_id))
+
+    def firm_addresses(self, client_id: str) -> list[Row]:
+        """Read the addresses of a firm; an empty list when there is no such firm.
+
+        Raises:
+            PipelineError: As for ``rows``.
+        """
+        return self._rows_or_none(f"{self._firm(client_id)}/address")
+
+    def vendor_accounting(self, client_id: str) -> list[Row]:
+        """Read a vendor firm's accounting data, one row for each company that has any (section 3).
+
+        Args:
+            client_id: The firm; a firm without such data is answered with an empty list or with 404.
+
+        Raises:
+            PipelineError: As for ``rows``.
+        """
+        return self._rows_or_none(f"{self._firm(client_id)}/vendorAccountingInfo")
 
     # --- Writing: sent at most once -----------------------------------------------------------------------------
 
@@ -392,6 +442,55 @@ class VantagepointClient:
         what = f"{_ENTRY}{kind}Control/{quote(batch, safe='')}"
         self._write(Request("DELETE", what, self._url(what), writes=True), missing_is_fine=True)
 
+    def create_firm(self, body: Mapping[str, Any]) -> Row:
+        """Create a firm (section 3). Nothing but the caller keeps a firm from being created twice.
+
+        Args:
+            body: Its fields.
+
+        Returns:
+            The firm as answered, with its ClientID; numbers that Vantagepoint gave may be missing in it.
+
+        Raises:
+            AlreadyExistsError: A number is taken.
+            RefusedError: A rule; ``words`` is Vantagepoint's own text. Nothing was created.
+            InDoubtError: The firm left, and no clear answer came back.
+            TransientError: The firm surely did not leave, or was turned away.
+            PermissionMissingError: The role may not create firms.
+        """
+        request = Request("POST", "firm", self._url("firm"), headers=_JSON, body=dumps(body), writes=True)
+        created = first_row(after_writing(self._write(request)))
+        if created is None or not str(created.get("ClientID") or "").strip():
+            message = f"Vantagepoint took firm {body.get('Name')!r} but did not answer with its ClientID."
+            raise InDoubtError(message, advice=_READ_BACK)
+        return created
+
+    def change_firm(self, client_id: str, body: Mapping[str, Any]) -> None:
+        """Change the fields of a firm that are named; every write checks all required fields again.
+
+        Args:
+            client_id: The firm.
+            body: Fields and their new values.
+
+        Raises:
+            PipelineError: As for ``create_firm``.
+        """
+        what = self._firm(client_id)
+        self._write(Request("PUT", what, self._url(what), headers=_JSON, body=dumps(body), writes=True))
+
+    def create_firm_address(self, client_id: str, body: Mapping[str, Any]) -> None:
+        """Add an address to a firm; a repeated label is refused on some tenants and added again on others.
+
+        Args:
+            client_id: The firm.
+            body: Its fields; ``Address`` is the label.
+
+        Raises:
+            PipelineError: As for ``create_firm``.
+        """
+        what = f"{self._firm(client_id)}/address"
+        self._write(Request("POST", what, self._url(what), headers=_JSON, body=dumps(body), writes=True))
+
     # --- Inside -------------------------------------------------------------------------------------------------
 
     def _url(self, path: str) -> str:
@@ -431,7 +530,11 @@ class VantagepointClient:
         if page:
             yield page
 
-    def _rows_of_file(self, path: str) -> list[Row]:
+    @staticmethod
+    def _firm(client_id: str) -> str:
+        return f"firm/{quote(client_id, safe='')}"
+
+    def _rows_or_none(self, path: str) -> list[Row]:
         try:
             return [row for page in self.rows(path) for row in page]
         except RefusedError as error:

@@ -9,6 +9,7 @@ from st_deltek_pipeline.connections.files import load_connection
 from st_deltek_pipeline.connections.settings import (
     CalendarSettings,
     ConnectionSettings,
+    FirmSettings,
     PostingSettings,
     ServiceTitanSettings,
     VantagepointSettings,
@@ -27,7 +28,8 @@ def test_the_full_example_is_a_connection(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [ConnectionSettings, ServiceTitanSettings, VantagepointSettings, CalendarSettings, PostingSettings]
+    "model",
+    [ConnectionSettings, ServiceTitanSettings, VantagepointSettings, CalendarSettings, PostingSettings, FirmSettings],
 )
 def test_every_key_is_in_the_example_and_in_the_tables(model: type[ConnectionSettings]) -> None:
     for name in model.model_fields:

@@ -16,6 +16,7 @@ from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.reconciliation import TieOut
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME, feeds_of
+from st_deltek_pipeline.services.firm_alignment import align_firms
 from st_deltek_pipeline.services.intake import take_in_feed
 from st_deltek_pipeline.services.posting.check import check_file
 from st_deltek_pipeline.services.posting.confirm import FileOutcome, confirm_file
@@ -117,6 +118,7 @@ class Bench:
             run_id="test",
             company=self.settings.vantagepoint.company,
         )
+        align_firms(self.engine, self.vantagepoint, self.settings, run_id="test")
 
     def days(self) -> list[date]:
         return pending_days(self.engine, self.settings, self.calendar)

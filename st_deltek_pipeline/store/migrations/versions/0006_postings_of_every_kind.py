@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0006_postings_of_every_kind"
-down_revision = "0004_ignored_documents"
+down_revision = "0005_firm_mappings"
 branch_labels = None
 depends_on = None
 
