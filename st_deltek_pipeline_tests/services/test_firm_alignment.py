@@ -61,7 +61,7 @@ def written_by(acme: Bench) -> set[tuple[str, int, str]]:
 
 
 def test_everybody_of_a_clean_month_is_linked_and_a_second_run_writes_and_asks_nothing(acme: Bench) -> None:
-    acme.take_in()
+    acme.take_in(firms=False)
     first = align(acme)
     assert first.parties > 80
     assert first.in_state(LinkState.LINKED, needed_only=True) == first.parties - sum(
@@ -76,21 +76,21 @@ def test_everybody_of_a_clean_month_is_linked_and_a_second_run_writes_and_asks_n
 
 
 def test_a_change_that_says_nothing_about_who_somebody_is_matches_nobody_again(acme: Bench) -> None:
-    acme.take_in()
+    acme.take_in(firms=False)
     key = add_customer(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     edit_customer(acme, key, doNotMail=True)
-    acme.take_in()
+    acme.take_in(firms=False)
     assert not align(acme).matching.matched
     edit_customer(acme, key, name="Steady Larkspur Bakery")
-    acme.take_in()
+    acme.take_in(firms=False)
     assert align(acme).matching.written == 1
 
 
 def test_a_connection_that_may_not_create_says_who_is_missing_and_sends_nothing(acme: Bench) -> None:
     key = add_customer(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     done = align(acme)
     assert state(acme, key) is LinkState.MISSING
     assert done.in_state(LinkState.MISSING, needed_only=True) == 1
@@ -107,7 +107,7 @@ def test_names_that_only_look_the_same_and_names_with_spaces(acme: Bench) -> Non
                                    "PrimaryZip": "80299"})  # fmt: skip
     acme.vantagepoint.create_firm({"Name": "SPACED OUT  BAKERY", "ClientInd": "Y", "PrimaryAddress1": "12 Tamarack Ct",
                                    "PrimaryZip": "80298"})  # fmt: skip
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     found = mapping(acme, look_alike)
     assert found.state is LinkState.AMBIGUOUS
@@ -118,12 +118,12 @@ def test_names_that_only_look_the_same_and_names_with_spaces(acme: Bench) -> Non
 def test_a_link_survives_renames_in_both_systems(acme: Bench) -> None:
     key = add_customer(acme, NAME)
     firm = acme.vantagepoint.create_firm({"Name": NAME, "ClientInd": "Y"})
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert mapping(acme, key).firm_id == firm["ClientID"]
     edit_customer(acme, key, name="Entirely Different")
     acme.sandbox.admin("PATCH", f"vantagepoint/firms/{firm['ClientID']}", {"Name": "Something Else"})
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     found = mapping(acme, key)
     assert (found.state, found.firm_id, found.firm_name) == (LinkState.LINKED, firm["ClientID"], "Something Else")
@@ -133,7 +133,7 @@ def test_a_merged_customer_gets_the_firm_of_the_one_that_is_left(acme: Bench) ->
     allow(acme)
     gone, left = add_customer(acme, "Gone Bakery"), add_customer(acme, NAME, ELSEWHERE, needed=False)
     edit_customer(acme, gone, active=False, mergedToId=left.party_id)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert mapping(acme, gone).firm_id == mapping(acme, left).firm_id
     assert [len(firms_named(acme, name)) for name in (NAME, "Gone Bakery")] == [1, 0]
@@ -145,12 +145,12 @@ def test_a_merged_customer_gets_the_firm_of_the_one_that_is_left(acme: Bench) ->
 def test_a_customer_merged_after_its_firm_was_made_takes_the_firm_along(acme: Bench) -> None:
     allow(acme)
     gone = add_customer(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     firm_id = mapping(acme, gone).firm_id
     left = add_customer(acme, "Brand New Owner", ELSEWHERE)
     edit_customer(acme, gone, active=False, mergedToId=left.party_id)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert mapping(acme, left).firm_id == mapping(acme, gone).firm_id == firm_id
     assert firms_named(acme, "Brand New Owner") == []
@@ -164,7 +164,7 @@ def test_what_is_missing_and_needed_is_created_once_with_its_address_and_read_ba
     key = add_customer(acme, f"  {NAME} ")
     unneeded = add_customer(acme, "Nobody Needs Me", ELSEWHERE, needed=False)
     supplier = add_vendor(acme, "Larkspur Pipe Supply")
-    acme.take_in()
+    acme.take_in(firms=False)
     done = align(acme)
     assert (done.creation.created, done.problems) == (2, ())
     (firm,) = firms_named(acme, NAME)
@@ -177,7 +177,7 @@ def test_what_is_missing_and_needed_is_created_once_with_its_address_and_read_ba
     assert mapping(acme, supplier).vendor == bought_from["Vendor"] != ""
     assert state(acme, unneeded) is LinkState.MISSING
     sent = writes(acme)
-    acme.take_in()
+    acme.take_in(firms=False)
     again = align(acme)
     assert again.creation.created == 0
     assert writes(acme) == sent
@@ -187,7 +187,7 @@ def test_two_new_customers_of_one_name_get_a_firm_each_and_the_same_one_entered_
     allow(acme)
     first, second = add_customer(acme, "John Q. Smith"), add_customer(acme, "John Q. Smith", ELSEWHERE)
     twice = add_customer(acme, "JOHN Q. SMITH")
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert mapping(acme, first).firm_id != mapping(acme, second).firm_id
     assert mapping(acme, twice).firm_id == mapping(acme, first).firm_id
@@ -198,7 +198,7 @@ def test_namesakes_without_addresses_wait_for_a_person_instead_of_sharing(acme: 
     allow(acme)
     nowhere = dict.fromkeys(ADDRESS, "")
     first, second = add_customer(acme, "Jane Doe", nowhere), add_customer(acme, "Jane Doe", nowhere)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert {state(acme, first), state(acme, second)} == {LinkState.LINKED, LinkState.AMBIGUOUS}
     assert len(firms_named(acme, "Jane Doe")) == 1
@@ -207,7 +207,7 @@ def test_namesakes_without_addresses_wait_for_a_person_instead_of_sharing(acme: 
 def test_a_firm_that_a_person_created_in_between_is_found_right_before_creating(acme: Bench) -> None:
     allow(acme)
     key = add_customer(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     by_hand = acme.vantagepoint.create_firm({"Name": NAME.upper(), "ClientInd": "Y"})
     done = align(acme)
     assert (done.creation.created, done.creation.found) == (0, 1)
@@ -218,7 +218,7 @@ def test_a_firm_that_a_person_created_in_between_is_found_right_before_creating(
 def test_a_similar_firm_created_in_between_elsewhere_is_asked_about(acme: Bench) -> None:
     allow(acme)
     key = add_customer(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     acme.vantagepoint.create_firm(
         {"Name": NAME, "ClientInd": "Y", "PrimaryAddress1": "9 Other St", "PrimaryZip": "80111"}
     )
@@ -231,7 +231,7 @@ def test_a_vendor_that_is_a_client_becomes_one_firm_with_both_flags(acme: Bench)
     supplier = add_vendor(acme, NAME)
     acme.vantagepoint.create_firm({"Name": NAME, "ClientInd": "Y", "PrimaryAddress1": ADDRESS["street"],
                                    "PrimaryZip": ADDRESS["zip"]})  # fmt: skip
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert state(acme, supplier) is LinkState.ROLE_MISSING
     allow(acme)
@@ -247,7 +247,7 @@ def test_a_vendor_that_is_a_client_becomes_one_firm_with_both_flags(acme: Bench)
 def test_a_customer_and_a_vendor_that_are_one_and_both_missing_get_one_firm(acme: Bench) -> None:
     allow(acme)
     key, supplier = add_customer(acme, NAME), add_vendor(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     (firm,) = firms_named(acme, NAME)
     assert (firm["ClientInd"], firm["VendorInd"]) == ("Y", "Y")
@@ -258,7 +258,7 @@ def test_a_customer_and_a_vendor_that_are_one_and_both_missing_get_one_firm(acme
 def test_a_name_longer_than_the_field_is_never_sent(acme: Bench) -> None:
     allow(acme)
     key = add_customer(acme, "The Estate of " * 12)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert state(acme, key) is LinkState.TOO_LONG
     assert not writes(acme)
@@ -276,7 +276,7 @@ def test_a_refusal_is_kept_in_vantagepoints_words_and_tried_again_once_something
     acme = twin(required_firm_fields=("Name", "Org"))
     allow(acme)
     key = add_customer(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     done = align(acme)
     found = mapping(acme, key)
     assert (done.creation.refused, found.state) == (1, LinkState.REFUSED)
@@ -297,7 +297,7 @@ def test_refusals_in_a_row_in_the_same_words_end_the_attempts(twin: Callable[...
     allow(acme)
     for number in range(8):
         add_customer(acme, f"Customer Of Letter {'ABCDEFGH'[number] * 5}", {**ADDRESS, "street": f"{number}00 Main St"})
-    acme.take_in()
+    acme.take_in(firms=False)
     done = align(acme)
     assert done.creation.refused == 5
     assert any("the others were not tried" in problem for problem in done.problems)
@@ -310,7 +310,7 @@ def test_numbers_are_read_back_whether_or_not_the_answer_shows_them(
     acme = twin(**switch)
     allow(acme)
     key = add_vendor(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     (firm,) = firms_named(acme, NAME)
     found = mapping(acme, key)
@@ -322,7 +322,7 @@ def test_a_tenant_without_automatic_numbers_gets_them_from_servicetitans_ids(twi
     acme = twin(firm_numbers="manual", vendor_numbers="manual")
     allow(acme)
     key = add_vendor(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert mapping(acme, key).words == "Please provide a Firm Number for table Firm."
     allow(acme, firm_number="ST{id}", vendor_number="{id}")
@@ -339,14 +339,14 @@ def test_the_tenants_own_columns_are_written_and_decide_afterwards(twin: Callabl
     columns = {"external_id_column": "CustSTID", "vendor_external_id_column": "CustSTVendor"}
     allow(acme, **columns)
     key, supplier = add_customer(acme, NAME), add_vendor(acme, "Larkspur Pipe Supply")
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert firms_named(acme, NAME)[0]["CustSTID"] == str(key.party_id)
     assert firms_named(acme, "Larkspur Pipe Supply")[0]["CustSTVendor"] == str(supplier.party_id)
     with acme.engine.begin() as db:
         db.exec_driver_sql("TRUNCATE mapping.firm_mappings, mapping.firm_creations, mapping.firm_alignments")
     edit_customer(acme, key, name="Renamed Since", address=ELSEWHERE)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert mapping(acme, key).decided_by is DecidedBy.EXTERNAL_ID
 
@@ -355,7 +355,7 @@ def test_a_role_without_the_right_to_create_is_a_problem_that_stops_nothing_else
     acme = twin(role_may_change_firms=False)
     allow(acme)
     key = add_customer(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     done = align(acme)
     assert state(acme, key) is LinkState.MISSING
     assert any("firms.create" in problem for problem in done.problems)
@@ -366,7 +366,7 @@ def test_a_refused_address_does_not_take_the_firm_away(twin: Callable[..., Bench
     acme = twin(country_codes=("CA",))
     allow(acme)
     key = add_customer(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     done = align(acme)
     assert state(acme, key) is LinkState.LINKED
     assert any("Country Code US does not exist." in problem for problem in done.problems)
@@ -380,14 +380,14 @@ def test_accounting_data_is_read_for_vendors_that_are_needed_and_once_a_day(
     twin: Callable[..., Bench], missing: str
 ) -> None:
     acme = twin(missing_vendor_accounting=missing)
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     rows = acme.rows("SELECT party_id FROM mapping.firm_mappings WHERE party_kind = 'vendor' AND state = 'linked'")
     supplier = PartyKey(PartyKind.VENDOR, rows[0].party_id)
     need(acme, supplier)
     allow(acme)
     without = add_vendor(acme, NAME)
-    acme.take_in()
+    acme.take_in(firms=False)
     done = align(acme)
     assert (done.accounting.read, done.accounting.without) == (2, 1)
     links = load_firm_links(acme.engine, acme.settings.name)
@@ -409,7 +409,7 @@ def test_firms_must_have_been_read_first(acme: Bench) -> None:
 
 
 def test_one_process_at_a_time_aligns_the_firms_of_a_database(acme: Bench) -> None:
-    acme.take_in()
+    acme.take_in(firms=False)
     target = f"{acme.settings.vantagepoint.base_url}|{acme.settings.vantagepoint.database}".lower()
     with command_lock(acme.engine, "alignment of firms", target), pytest.raises(TransientError):
         align(acme)

@@ -124,7 +124,7 @@ def assert_one_firm(acme: Bench, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("fault", LOST)
 def test_a_lost_answer_to_creating_never_makes_a_second_firm(acme: Bench, name: str, fault: Mapping[str, Any]) -> None:
     key = add_customer(acme, name, home(name))
-    acme.take_in()
+    acme.take_in(firms=False)
     acme.sandbox.fault(**_FIRM, nth=1, **fault)
     until_done(acme)
     until_done(acme)
@@ -139,7 +139,7 @@ def test_a_lost_answer_to_the_address_never_makes_a_second_address(
     acme: Bench, name: str, fault: Mapping[str, Any]
 ) -> None:
     add_customer(acme, name, home(name))
-    acme.take_in()
+    acme.take_in(firms=False)
     acme.sandbox.fault(**_ADDRESS, nth=1, **fault)
     until_done(acme)
     until_done(acme)
@@ -149,7 +149,7 @@ def test_a_lost_answer_to_the_address_never_makes_a_second_address(
 def test_what_is_in_doubt_is_not_sent_again_before_it_has_settled(acme: Bench, name: str) -> None:
     acme.changed(vantagepoint={"settling_seconds": 3600})
     key = add_customer(acme, name, home(name))
-    acme.take_in()
+    acme.take_in(firms=False)
     acme.sandbox.fault(**_FIRM, nth=1, effect="drop_before_effect")
     assert align(acme).creation.in_doubt == 1
     assert state(acme, key) is LinkState.IN_DOUBT
@@ -166,7 +166,7 @@ def test_a_firm_whose_answer_was_lost_is_recognised_also_after_the_next_poll_has
 ) -> None:
     acme.changed(vantagepoint={"settling_seconds": 3600})
     key = add_customer(acme, name, home(name))
-    acme.take_in()
+    acme.take_in(firms=False)
     acme.sandbox.fault(**_FIRM, nth=1, effect="drop_after_effect")
     acme.sandbox.fault(
         system="vantagepoint", method="GET", path="/firm\\?.*Name", nth=tuple(range(2, 30)), effect="answer", status=503
@@ -174,7 +174,7 @@ def test_a_firm_whose_answer_was_lost_is_recognised_also_after_the_next_poll_has
     with pytest.raises(TransientError):
         align(acme)
     acme.sandbox.no_faults()
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     firm = assert_one_firm(acme, name)
     assert mapping(acme, key).firm_id == firm["ClientID"]
@@ -185,7 +185,7 @@ def test_a_firm_whose_answer_was_lost_is_recognised_also_after_the_next_poll_has
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_around_any_call_never_makes_a_second_firm(acme: Bench, name: str, call: str, moment: str) -> None:
     key = add_customer(acme, name, home(name))
-    acme.take_in()
+    acme.take_in(firms=False)
     match_firms(acme.engine, acme.settings, run_id="first")
     with pytest.raises(CrashError):
         create_missing_firms(
@@ -201,10 +201,10 @@ def test_a_crash_around_any_call_never_makes_a_second_firm(acme: Bench, name: st
 
 def test_namesakes_are_told_apart_when_the_answer_for_one_of_them_is_lost(acme: Bench, name: str) -> None:
     first = add_customer(acme, name, home(name))
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     second = add_customer(acme, name, ELSEWHERE)
-    acme.take_in()
+    acme.take_in(firms=False)
     acme.sandbox.fault(**_FIRM, nth=1, effect="drop_after_effect")
     until_done(acme)
     assert len(firms_named(acme, name)) == 2
@@ -217,7 +217,7 @@ def test_a_person_who_wants_a_new_firm_beside_a_namesake_gets_exactly_one(acme: 
     acme.vantagepoint.create_firm(
         {"Name": name, "ClientInd": "Y", "PrimaryAddress1": "9 Other St", "PrimaryZip": "80111"}
     )
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert state(acme, key) is LinkState.AMBIGUOUS
     link_party(acme.engine, acme.settings, key, "new", by="jane", run_id="cli")
@@ -234,7 +234,7 @@ def test_a_party_linked_by_a_person_while_its_creation_is_in_doubt_stays_linked_
     acme.changed(vantagepoint={"settling_seconds": 3600})
     key = add_customer(acme, name, home(name))
     other = acme.vantagepoint.create_firm({"Name": "The Real One", "ClientInd": "Y", **_primary(home(name))})
-    acme.take_in()
+    acme.take_in(firms=False)
     acme.sandbox.fault(**_FIRM, nth=1, effect="drop_before_effect")
     align(acme)
     link_party(acme.engine, acme.settings, key, other["ClientID"], by="jane", run_id="cli")
@@ -249,7 +249,7 @@ def test_a_party_linked_by_a_person_while_its_creation_is_in_doubt_stays_linked_
 def test_an_outage_stops_the_run_and_keeps_what_was_done(acme: Bench, name: str) -> None:
     first = add_customer(acme, name, home(name))
     second = add_customer(acme, f"Second {name[::-1]}", ELSEWHERE)
-    acme.take_in()
+    acme.take_in(firms=False)
     acme.sandbox.fault(system="vantagepoint", path="/firm\\?.*Second", effect="answer", status=503)
     with pytest.raises(TransientError):
         align(acme)

@@ -108,7 +108,7 @@ class Bench:
     def take_in_invoices(self) -> None:
         take_in_feed(self.engine, self.servicetitan, self.settings.name, FEEDS_BY_NAME["invoices"], run_id="test")
 
-    def take_in(self) -> None:
+    def take_in(self, *, firms: bool = True) -> None:
         for feed in feeds_of(self.settings):
             take_in_feed(self.engine, self.servicetitan, self.settings.name, feed, run_id="test")
         poll_reference(
@@ -118,7 +118,8 @@ class Bench:
             run_id="test",
             company=self.settings.vantagepoint.company,
         )
-        align_firms(self.engine, self.vantagepoint, self.settings, run_id="test")
+        if firms:
+            align_firms(self.engine, self.vantagepoint, self.settings, run_id="test")
 
     def days(self) -> list[date]:
         return pending_days(self.engine, self.settings, self.calendar)
