@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 DEFAULT_SCOPES = (
     "tn.acc.invoices:r",
     "tn.acc.invoices:w",
+    "tn.acc.invoiceitems:r",
     "tn.acc.payments:r",
     "tn.acc.payments:w",
     "tn.acc.paymenttypes:r",
