@@ -9,10 +9,10 @@ import click
 
 from st_deltek_pipeline.cli.holds_report import age_text, moment_text
 from st_deltek_pipeline.cli.output import print_json, print_table
+from st_deltek_pipeline.cli.staged_report import header_of, lines_of
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.coded_amounts import LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
-from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.services.document_history import DocumentHistory, document_history
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
@@ -45,11 +45,11 @@ def show_document(settings: Settings, name: str, document: tuple[Kind, int], *, 
 
 
 def _as_data(history: DocumentHistory) -> dict[str, Any]:
-    outcome, held, ignored = history.outcome, history.held, history.ignored
+    outcome, held, ignored, reversal = history.outcome, history.held, history.ignored, history.reversal
     return {
         "document": str(history.document),
-        "staged": _staged(history.staged) if history.staged else None,
-        "lines": _lines(history.staged) if history.staged else [],
+        "staged": header_of(history.staged) if history.staged else None,
+        "lines": lines_of(history.staged) if history.staged else [],
         "coded_lines": [
             {
                 **asdict(line.key),
@@ -74,6 +74,7 @@ def _as_data(history: DocumentHistory) -> dict[str, Any]:
         if outcome
         else None,
         "ignored": {"revision": ignored.held.revision, "reason": ignored.reason, "by": ignored.by} if ignored else None,
+        "reversed": {"revision": reversal.revision, "reason": reversal.reason, "by": reversal.by} if reversal else None,
         "standing": [
             {"date": day, **asdict(key), "amount": amount}
             for (day, key), amount in sorted(history.standing.lines.items())
@@ -106,41 +107,12 @@ def _as_data(history: DocumentHistory) -> dict[str, Any]:
     }
 
 
-def _staged(invoice: Invoice) -> dict[str, object]:
-    return {
-        "number": invoice.number,
-        "customer": invoice.customer_name,
-        "business_unit": invoice.business_unit_name,
-        "document_date": invoice.document_date,
-        "business_day": invoice.business_day,
-        "status": invoice.sync_status.value if invoice.active else "voided",
-        "revision": invoice.revision,
-        "revision_hash": invoice.revision_hash,
-        "subtotal": invoice.subtotal,
-        "sales_tax": invoice.sales_tax,
-        "total": invoice.total,
-    }
-
-
-def _lines(invoice: Invoice) -> list[dict[str, object]]:
-    return [
-        {
-            "item_type": line.item_type,
-            "sku": line.sku,
-            "description": line.description,
-            "quantity": line.quantity,
-            "total": line.total,
-        }
-        for line in invoice.lines
-    ]
-
-
 def _show(history: DocumentHistory) -> None:
     _show_outcome(history)
     if history.staged:
-        staged = {**_staged(history.staged), "revision_hash": history.staged.revision_hash[:_HASH_DIGITS]}
+        staged = {**header_of(history.staged), "revision_hash": history.staged.revision_hash[:_HASH_DIGITS]}
         print_table(("", ""), staged.items(), title="As ServiceTitan has it")
-        _table("Its lines", _lines(history.staged))
+        _table("Its lines", lines_of(history.staged))
     if history.alignment and history.alignment.lines:
         _table(
             "How it is coded, and which rules decided",

@@ -1,6 +1,5 @@
 """``st-deltek holds``: the queue of documents that wait for something, and what a person decides about them."""
 
-import getpass
 from datetime import datetime
 
 import click
@@ -8,6 +7,7 @@ import click
 from st_deltek_pipeline.cli.document_argument import read_document
 from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.output import json_option
+from st_deltek_pipeline.cli.person import by_option, required_words, words
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.settings import load_settings
@@ -48,30 +48,15 @@ Examples:
 """
 
 _RELEASE_EPILOG = """\b
-Example:
+Examples:
   st-deltek holds release acme invoice:104417
+  st-deltek holds release acme bill:88123 --reason "Two deliveries on one invoice" --by jane
 
 \b
 Exit codes:
   0  released
   4  its transaction file still differs in Vantagepoint
 """
-
-
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:
-        message = "Your login has no name here; say who decides it with --by."
-        raise click.UsageError(message) from error
-
-
-def _required_words(_context: click.Context, parameter: click.Parameter, value: str) -> str:
-    words = " ".join(value.split())
-    if not words:
-        message = "may not be empty."
-        raise click.BadParameter(message, param=parameter)
-    return words
 
 
 def _read_optional_document(
@@ -140,14 +125,8 @@ def retry(
 @holds.command(epilog=_IGNORE_EPILOG)
 @click.argument("name")
 @click.argument("document", metavar="KIND:ID", callback=read_document)
-@click.option("--reason", required=True, callback=_required_words, help="Why it shall not be posted, in your words.")
-@click.option(
-    "--by",
-    default=_login_name,
-    callback=_required_words,
-    metavar="WHO",
-    help="Who decides it. Default: your login name.",
-)
+@click.option("--reason", required=True, callback=required_words, help="Why it shall not be posted, in your words.")
+@by_option
 @json_option
 def ignore(*, name: str, document: tuple[Kind, int], reason: str, by: str, as_json: bool) -> None:
     """Do not post the current revision of a held document of connection NAME.
@@ -163,20 +142,18 @@ def ignore(*, name: str, document: tuple[Kind, int], reason: str, by: str, as_js
 @holds.command(epilog=_RELEASE_EPILOG)
 @click.argument("name")
 @click.argument("document", metavar="KIND:ID", callback=read_document)
-@click.option(
-    "--by",
-    default=_login_name,
-    callback=_required_words,
-    metavar="WHO",
-    help="Who decides it. Default: your login name.",
-)
+@by_option
+@click.option("--reason", callback=words, default="", help="Why, in your words; needed for a duplicate vendor invoice.")
 @json_option
-def release(*, name: str, document: tuple[Kind, int], by: str, as_json: bool) -> ExitCode:
-    """Undo an ignore, or release a held transaction file of connection NAME after Vantagepoint was corrected.
+def release(*, name: str, document: tuple[Kind, int], by: str, reason: str, as_json: bool) -> ExitCode:
+    """Undo an ignore or a reversal of connection NAME, allow a duplicate, or release a held transaction file.
+
+    What was ignored is held as before, what was reversed is posted again by the next run. A bill held for its vendor's
+    invoice number (duplicate_vendor_invoice) may use it from now on; other bills may not.
 
     A held file is compared with Vantagepoint again, all documents in it. Gone from there, it is planned again; entered
     or posted exactly as it was sent, it goes on; still different, it stays held.
     """
     from st_deltek_pipeline.cli import holds_decisions  # noqa: PLC0415
 
-    return holds_decisions.release(load_settings(), name, document, by=by, as_json=as_json)
+    return holds_decisions.release(load_settings(), name, document, by=by, reason=reason, as_json=as_json)

@@ -1,23 +1,14 @@
 """Carries out ``st-deltek holds ignore`` and ``release``, and says what came of it."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-
 import click
 
 from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.output import print_json, working
-from st_deltek_pipeline.connections.calendars import business_calendar
-from st_deltek_pipeline.connections.files import find_connection
+from st_deltek_pipeline.cli.posting_context import posting_context
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.journal import FileState
-from st_deltek_pipeline.services.clients import vantagepoint_client
-from st_deltek_pipeline.services.holds import ignore_document, release_document
-from st_deltek_pipeline.services.posting.context import PostingContext
+from st_deltek_pipeline.services.holds import Released, ignore_document, release_document
 from st_deltek_pipeline.settings import Settings
-from st_deltek_pipeline.store.database import ready_database
-from st_deltek_pipeline.store.vault import open_vault
 
 _RUN = "holds"
 
@@ -38,7 +29,7 @@ def ignore(settings: Settings, name: str, document: tuple[Kind, int], *, reason:
         TransientError: It is under way, or has changed since it was decided about.
     """
     key = DocumentKey(name, *document)
-    with _context(settings, name) as context:
+    with posting_context(settings, name, run_id=_RUN) as context:
         outcome = ignore_document(context, key, reason=reason, by=by)
     if as_json:
         data = {"outcome": outcome.outcome, "reason": outcome.reason, "message": outcome.message}
@@ -48,14 +39,17 @@ def ignore(settings: Settings, name: str, document: tuple[Kind, int], *, reason:
         click.echo(f"{outcome.amount:,.2f} stays in the tie-out as ignored. Undo: st-deltek holds release {name} {key}")
 
 
-def release(settings: Settings, name: str, document: tuple[Kind, int], *, by: str, as_json: bool) -> ExitCode:
-    """Undo an ignore, or release held transaction files.
+def release(
+    settings: Settings, name: str, document: tuple[Kind, int], *, by: str, reason: str, as_json: bool
+) -> ExitCode:
+    """Undo an ignore or a reversal, allow a duplicate, or release held transaction files.
 
     Args:
         settings: The installation.
         name: The connection.
         document: Kind and id.
         by: Who decides it.
+        reason: The person's words; a duplicate needs them.
         as_json: Answer in JSON.
 
     Returns:
@@ -63,42 +57,28 @@ def release(settings: Settings, name: str, document: tuple[Kind, int], *, by: st
 
     Raises:
         ConfigurationError: There is nothing to release, or no such connection.
-        TransientError: Vantagepoint cannot be read now.
+        TransientError: Vantagepoint cannot be read now, or the document is under way.
     """
     key = DocumentKey(name, *document)
-    with _context(settings, name) as context, working(f"Comparing {key} with Vantagepoint ..."):
-        released = release_document(context, key, by=by)
-    hold = released.hold
+    with posting_context(settings, name, run_id=_RUN) as context, working(f"Comparing {key} with Vantagepoint ..."):
+        released = release_document(context, key, by=by, reason=reason)
+    outcome = released.outcome
     if as_json:
         files = [
             {"batch": file.batch, "state": file.state, "documents": file.documents, "message": file.message}
             for file in released.files
         ]
-        print_json({"document": str(key), "held_again_for": hold.reason if hold else None, "files": files, "by": by})
-    elif hold is not None:
-        click.echo(f"{key} is not ignored any more; it is held as before: {hold.reason}. The next run decides afresh.")
+        again = outcome.reason if outcome is not None and released.what is Released.IGNORE else None
+        print_json({"document": str(key), "released": released.what, "held_again_for": again, "files": files, "by": by})
+    elif outcome is not None and released.what is Released.IGNORE:
+        click.echo(
+            f"{key} is not ignored any more; it is held as before: {outcome.reason}. The next run decides afresh."
+        )
+    elif outcome is not None:
+        click.echo(outcome.message)
+        click.echo(f"Post it now: st-deltek holds retry {name} {key}")
     else:
         for file in released.files:
             click.echo(f"{file.message} Documents in it: {file.documents:,}.")
     differs = any(file.state is FileState.HELD for file in released.files)
     return ExitCode.HELD if differs else ExitCode.OK
-
-
-@contextmanager
-def _context(settings: Settings, name: str) -> Generator[PostingContext]:
-    """Open what writing under the poster's lock needs. Without a Dagster run: nothing is posted here."""
-    connection = find_connection(settings, name)
-    engine = ready_database(settings)
-    try:
-        secrets = open_vault(engine, settings).get(name, "vantagepoint")
-        with vantagepoint_client(settings, connection, secrets) as client:
-            yield PostingContext(
-                engine=engine,
-                settings=connection,
-                calendar=business_calendar(connection.calendar, connection.start_date.year, datetime.now(UTC).year + 1),
-                client=client,
-                username=secrets["username"],
-                run_id=_RUN,
-            )
-    finally:
-        engine.dispose()

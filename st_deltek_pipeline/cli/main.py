@@ -22,6 +22,7 @@ _COMMANDS = {
     "sync": LazyCommand(f"{_CLI}.sync", "sync", "The main job: take in, post, reconcile; prints the tie-out."),
     "preview": LazyCommand(f"{_CLI}.preview", "preview", "Show exactly what a run would post, and its hash."),
     "holds": LazyCommand(f"{_CLI}.holds", "holds", "What waits for something: list, show, retry, ignore, release."),
+    "reverse": LazyCommand(f"{_CLI}.reverse", "reverse", "Take back what was posted: of a file, a run or a document."),
     "rules": LazyCommand(f"{_CLI}.rules", "rules", "Coding rules: which one decides a line, and what has none."),
     "up": LazyCommand(f"{_CLI}.up", "up", "The live system: Dagster's UI and daemon."),
     "connection": LazyCommand(f"{_CLI}.connection", "connection", "Connections: credentials, checks, the master key."),

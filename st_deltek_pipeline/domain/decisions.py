@@ -1,7 +1,8 @@
 """What to do with one document now: post, hold, ignore, or leave as it is.
 
-The order of the questions is the rule: what is under way stays untouched, what was posted and did not change is
-left alone, what a person ignores stays so, and only then do status, alignment and periods decide.
+The order of the questions is the rule: what is under way stays untouched, what a person reverses or ignores is reversed
+or ignored and stays so, what was posted and did not change is left alone, and only then do status, alignment and periods
+decide.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from st_deltek_pipeline.domain.payments import Payment
 from st_deltek_pipeline.domain.postings import Posting, Standing, Target, plan_postings
 from st_deltek_pipeline.domain.readiness import ReadyWhen, why_not_ready
 from st_deltek_pipeline.domain.reference import FiscalPeriod
+from st_deltek_pipeline.domain.reversals import PersonalReversal, plan_reversals
 
 _WHY_IGNORED = {
     IgnoreReason.VOIDED_BEFORE_POSTING: "voided before it was posted.",
@@ -50,6 +52,8 @@ class Situation:
         ignored: What a person decided about this or an earlier revision.
         terms: Payment terms of a voucher.
         together: What it is posted with, whole or not at all; else empty.
+        reversal: What a person decided to reverse of this or an earlier revision.
+        to_reverse: Its postings that stand and are not reversed yet.
     """
 
     document: Document
@@ -62,6 +66,8 @@ class Situation:
     ignored: PersonalIgnore | None = None
     terms: str = ""
     together: str = ""
+    reversal: PersonalReversal | None = None
+    to_reverse: tuple[Posting, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,11 @@ def decide(situation: Situation, rules: PostingRules, periods: Mapping[int, Fisc
     """
     if situation.occupied:
         return _under_way(situation)
+    by_person = _decided_by_person(situation, rules, periods)
+    if by_person is not None:
+        return by_person
     if _is_settled(situation):
         return LEAVE_AS_IS
-    if situation.ignored is not None and situation.ignored.covers(situation.document):
-        return _ignored_by_person(situation, situation.ignored)
     hold = _status_hold(situation, rules)
     ignore = None if hold else _ignore_reason(situation, rules)
     if ignore is not None:
@@ -203,9 +210,39 @@ def _ignored(situation: Situation, reason: IgnoreReason) -> Decision:
     return Decision((), _outcome(situation, OutcomeKind.IGNORED, reason.value, message, amount))
 
 
+def _decided_by_person(
+    situation: Situation, rules: PostingRules, periods: Mapping[int, FiscalPeriod]
+) -> Decision | None:
+    if situation.reversal is not None and situation.reversal.covers(situation.document):
+        return _reversed_by_person(situation, situation.reversal, rules, periods)
+    if situation.ignored is not None and situation.ignored.covers(situation.document):
+        return _ignored_by_person(situation, situation.ignored)
+    return None
+
+
 def _ignored_by_person(situation: Situation, ignored: PersonalIgnore) -> Decision:
     amount = unposted_amount(situation.document, situation.standing)
     return Decision((), replace(ignored.outcome, business_day=situation.document.business_day, amount=amount))
+
+
+def _reversed_by_person(
+    situation: Situation, reversal: PersonalReversal, rules: PostingRules, periods: Mapping[int, FiscalPeriod]
+) -> Decision:
+    amount = unposted_amount(situation.document, situation.standing)
+    if not situation.to_reverse:
+        reason = IgnoreReason.REVERSED_BY_PERSON.value
+        return Decision((), _outcome(situation, OutcomeKind.IGNORED, reason, reversal.message, amount))
+    planned = plan_reversals(
+        situation.document,
+        situation.to_reverse,
+        periods,
+        first_open_allowed=rules.first_open_period,
+        next_posting_no=situation.next_posting_no,
+    )
+    if isinstance(planned, Hold):
+        return _held(situation, planned)
+    # What the reversal takes out of the ledger is counted when it has landed.
+    return Decision(planned, _outcome(situation, OutcomeKind.IN_FLIGHT, "", reversal.message, amount))
 
 
 def _outcome(situation: Situation, outcome: OutcomeKind, reason: str, message: str, amount: Decimal) -> DocumentOutcome:

@@ -77,7 +77,8 @@ class _Shape:
 
 
 def _comment(posting: Posting) -> str:
-    return f"ServiceTitan {posting.document} revision {posting.revision}"
+    reverses = "" if posting.reverses is None else f", reverses posting {posting.reverses}"
+    return f"ServiceTitan {posting.document} revision {posting.revision}{reverses}"
 
 
 def _timestamp(day: date) -> str:

@@ -9,6 +9,7 @@ from st_deltek_pipeline.domain.documents import Document, DocumentKey
 from st_deltek_pipeline.domain.errors import ConfigurationError, TransientError
 from st_deltek_pipeline.domain.holds import IgnoreReason
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
+from st_deltek_pipeline.domain.reversals import PersonalReversal
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,12 @@ class PersonalIgnore:
 
 
 def hold_to_ignore(
-    document: DocumentKey, outcome: DocumentOutcome | None, newest: Document | None, *, occupied: bool
+    document: DocumentKey,
+    outcome: DocumentOutcome | None,
+    newest: Document | None,
+    *,
+    occupied: bool,
+    reversal: PersonalReversal | None = None,
 ) -> DocumentOutcome:
     """Make sure that a person may ignore a document now.
 
@@ -54,6 +60,7 @@ def hold_to_ignore(
         outcome: Where it stands; ``None`` when nothing is known of it.
         newest: Its newest staged revision.
         occupied: A transaction file with it is under way or held.
+        reversal: What a person decided to reverse of it.
 
     Returns:
         The hold that is ignored.
@@ -79,4 +86,8 @@ def hold_to_ignore(
         message = f"{document} has changed since it was decided about."
         advice = f"Run: st-deltek sync {document.connection}. Then look at what holds it."
         raise TransientError(message, advice=advice)
+    if reversal is not None and reversal.covers(newest):
+        message = f"{document} is to be reversed, and held until that is possible."
+        advice = f"Take the reversal back first: st-deltek holds release {document.connection} {document}"
+        raise ConfigurationError(message, advice=advice)
     return outcome

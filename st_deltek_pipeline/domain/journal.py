@@ -65,6 +65,8 @@ class EventType(StrEnum):
     DOCUMENT_UNCHANGED = "document_unchanged"
     DOCUMENT_WAITING = "document_waiting"
     DOCUMENT_RELEASED = "document_released"
+    DOCUMENT_REVERSED = "document_reversed"
+    DOCUMENT_ALLOWED = "document_allowed"
     PLAN_PINNED = "plan_pinned"
 
 

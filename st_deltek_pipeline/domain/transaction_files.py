@@ -106,8 +106,14 @@ def build_file(connection: str, company: str, postings: Sequence[Posting]) -> Tr
 
 def derive_batch(connection: str, kind: Kind, period: int, postings: Iterable[Posting]) -> str:
     """Derive the Batch: the same revisions always meet under the same key, so a repeat collides."""
-    revisions = sorted(f"{posting_identity(posting)}:{posting.revision_hash}" for posting in postings)
+    revisions = sorted(_revision(posting) for posting in postings)
     return sha256_hex(canonical_json([connection, kind.value, period, revisions]))[:BATCH_LENGTH]
+
+
+def _revision(posting: Posting) -> str:
+    # A number that was given up may be used again, once for a difference and once for a reversal of the same revision.
+    reverses = "" if posting.reverses is None else f":reverses {posting.reverses}"
+    return f"{posting_identity(posting)}:{posting.revision_hash}{reverses}"
 
 
 def plan_hash(files: Iterable[TransactionFile]) -> str:

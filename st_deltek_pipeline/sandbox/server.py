@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.sandbox.admin import Admin
+from st_deltek_pipeline.sandbox.collector import collector_paused
 from st_deltek_pipeline.sandbox.contractor.edits import new_invoice
 from st_deltek_pipeline.sandbox.contractor.generate import generate
 from st_deltek_pipeline.sandbox.contractor.world import World
@@ -77,7 +78,7 @@ class Sandbox:
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
         self.hooks = RequestHooks()
-        with contextlib.ExitStack() as undo:
+        with collector_paused(), contextlib.ExitStack() as undo:
             sockets = [
                 undo.enter_context(listen(settings.host, port))
                 for port in (settings.servicetitan_port, settings.vantagepoint_port)

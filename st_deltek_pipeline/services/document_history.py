@@ -5,13 +5,12 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from st_deltek_pipeline.domain.documents import DocumentKey
+from st_deltek_pipeline.domain.documents import Document, DocumentKey
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.hold_queue import HeldDocument
 from st_deltek_pipeline.domain.ignores import PersonalIgnore
-from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome
-from st_deltek_pipeline.services.holds import STAGED_REVISIONS
+from st_deltek_pipeline.domain.reversals import PersonalReversal
 from st_deltek_pipeline.store.holds import (
     FileOfDocument,
     RecordedEvent,
@@ -22,6 +21,7 @@ from st_deltek_pipeline.store.holds import (
 from st_deltek_pipeline.store.journal import Journal
 from st_deltek_pipeline.store.journal_rows import NOT_STANDING, DocumentStanding
 from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of
+from st_deltek_pipeline.store.staged_documents import documents_by_id
 
 _READER = "history"
 
@@ -35,16 +35,17 @@ class DocumentHistory:
         alignment: How its lines are coded and which rules decided, or why they are not.
         outcome: Where it stands; ``None`` before it was decided about.
         held: The same as a hold, with age and advice.
-        ignored: What a person decided about this or an earlier revision.
+        ignored, reversal: What a person decided about this or an earlier revision.
         standing: What stands in Vantagepoint.
     """
 
     document: DocumentKey
-    staged: Invoice | None
+    staged: Document | None
     alignment: StoredAlignment | None
     outcome: DocumentOutcome | None
     held: HeldDocument | None
     ignored: PersonalIgnore | None
+    reversal: PersonalReversal | None
     standing: DocumentStanding
     files: tuple[FileOfDocument, ...]
     events: tuple[RecordedEvent, ...]
@@ -67,7 +68,7 @@ def document_history(engine: Engine, document: DocumentKey) -> DocumentHistory:
     """
     name, kind, ids = document.connection, document.kind, [document.document_id]
     journal = Journal(engine, name, run_id=_READER)
-    staged = next(iter(STAGED_REVISIONS[kind](engine, name, ids)), None)
+    staged = next(iter(documents_by_id(engine, name, kind, ids)), None)
     held = next(iter(held_documents(engine, name, kind, document_ids=ids)), None)
     outcome = journal.outcomes(kind, ids).get(document.document_id) or (held.outcome if held else None)
     if staged is None and outcome is None:
@@ -85,6 +86,7 @@ def document_history(engine: Engine, document: DocumentKey) -> DocumentHistory:
         outcome=outcome,
         held=held,
         ignored=journal.ignored(kind, ids).get(document.document_id),
+        reversal=journal.reversals(kind, ids).get(document.document_id),
         standing=journal.standings(kind, ids).get(document.document_id, NOT_STANDING),
         files=tuple(files_of_document(engine, document)),
         events=tuple(events_of_document(engine, document)),

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from sqlalchemy import Engine, text
 
+from st_deltek_pipeline.domain.allowances import Allowance
 from st_deltek_pipeline.domain.coded_amounts import LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError
@@ -18,7 +19,8 @@ from st_deltek_pipeline.domain.journal import Event
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.posting_keys import NaturalKey
 from st_deltek_pipeline.domain.postings import Posting
-from st_deltek_pipeline.store import ignores, natural_keys
+from st_deltek_pipeline.domain.reversals import PersonalReversal, PostedPart
+from st_deltek_pipeline.store import allowances, ignores, natural_keys, reversals
 from st_deltek_pipeline.store.file_states import OCCUPYING, OPEN, STANDING, TAKEN
 from st_deltek_pipeline.store.journal_rows import (
     SELECT_FILE,
@@ -185,6 +187,21 @@ class Journal:
         """Read what persons decided to ignore (``ignores.ignored``)."""
         with self._engine.connect() as connection:
             return ignores.ignored(connection, self._name, kind, document_ids)
+
+    def reversals(self, kind: Kind, document_ids: Sequence[int]) -> Mapping[int, PersonalReversal]:
+        """Read what persons decided to reverse (``reversals.reversals``)."""
+        with self._engine.connect() as connection:
+            return reversals.reversals(connection, self._name, kind, document_ids)
+
+    def posted_parts(self, kind: Kind, document_ids: Sequence[int]) -> Mapping[int, tuple[PostedPart, ...]]:
+        """Read the postings of documents one by one, with their files (``reversals.posted_parts``)."""
+        with self._engine.connect() as connection:
+            return reversals.posted_parts(connection, self._name, kind, document_ids)
+
+    def allowances(self, kind: Kind, document_ids: Sequence[int]) -> Mapping[int, Allowance]:
+        """Read what persons allowed (``allowances.allowances``)."""
+        with self._engine.connect() as connection:
+            return allowances.allowances(connection, self._name, kind, document_ids)
 
     def natural_key_owners(self, target: str, keys: Sequence[NaturalKey]) -> Mapping[NaturalKey, DocumentKey]:
         """Say which documents own natural keys; free ones are left out."""

@@ -8,15 +8,17 @@ from datetime import date
 
 from sqlalchemy import Connection, text
 
+from st_deltek_pipeline.domain.allowances import Allowance
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError
-from st_deltek_pipeline.domain.holds import Hold
+from st_deltek_pipeline.domain.holds import Hold, IgnoreReason
 from st_deltek_pipeline.domain.ignores import PersonalIgnore
 from st_deltek_pipeline.domain.journal import FIRST_HASH, Event, FileState, chain
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome
 from st_deltek_pipeline.domain.posting_keys import NaturalKey, natural_key
+from st_deltek_pipeline.domain.reversals import PersonalReversal
 from st_deltek_pipeline.domain.transaction_files import TransactionFile
-from st_deltek_pipeline.store import ignores, natural_keys
+from st_deltek_pipeline.store import allowances, ignores, natural_keys, reversals
 from st_deltek_pipeline.store.copying import copy_rows
 from st_deltek_pipeline.store.file_states import STANDING, TAKEN
 from st_deltek_pipeline.store.journal_rows import (
@@ -335,7 +337,8 @@ class JournalTransaction:
         """Bring outcomes in line with a file that has just become a standing one.
 
         What it posted is no longer outside the ledger. A document whose current revision has nothing under way or
-        refused any more is posted; one that changed meanwhile keeps waiting for its difference.
+        refused any more is posted, or ignored where a person had it reversed; one that changed meanwhile keeps waiting
+        for its difference.
         """
         # MATERIALIZED: on tables that grew since they were last analysed, the planner would compute it once per row.
         self._connection.execute(
@@ -357,24 +360,34 @@ class JournalTransaction:
                     GROUP BY landed.kind, landed.document_id, landed.revision, landed.amount
                 ), next AS MATERIALIZED (
                     SELECT state.kind, state.document_id, outcome.amount - state.amount AS amount,
-                           state.complete AND outcome.revision = state.revision AS posted
+                           state.complete AND outcome.revision = state.revision AS complete, reversal.message AS reversed
                     FROM state JOIN journal.outcomes AS outcome
                       ON outcome.connection = :connection AND outcome.kind = state.kind
                      AND outcome.document_id = state.document_id
+                    LEFT JOIN journal.reversed_documents AS reversal
+                      ON reversal.connection = :connection AND reversal.kind = state.kind
+                     AND reversal.document_id = state.document_id AND reversal.revision = outcome.revision
                 )
                 UPDATE journal.outcomes AS now SET
                     amount = next.amount,
-                    outcome = CASE WHEN next.posted THEN 'posted' ELSE now.outcome END,
-                    reason = CASE WHEN next.posted THEN '' ELSE now.reason END,
-                    message = CASE WHEN next.posted THEN '' ELSE now.message END,
-                    words = CASE WHEN next.posted THEN '' ELSE now.words END,
-                    since = CASE WHEN next.posted THEN now() ELSE now.since END,
+                    outcome = CASE WHEN NOT next.complete THEN now.outcome
+                                   WHEN next.reversed IS NULL THEN 'posted' ELSE 'ignored' END,
+                    reason = CASE WHEN NOT next.complete THEN now.reason
+                                  WHEN next.reversed IS NULL THEN '' ELSE :reversed END,
+                    message = CASE WHEN next.complete THEN coalesce(next.reversed, '') ELSE now.message END,
+                    words = CASE WHEN next.complete THEN '' ELSE now.words END,
+                    since = CASE WHEN next.complete THEN now() ELSE now.since END,
                     changed_at = now()
                 FROM next
                 WHERE now.connection = :connection AND now.kind = next.kind AND now.document_id = next.document_id
                 """
             ),
-            {"connection": self._name, "batch": batch, "standing": STANDING},
+            {
+                "connection": self._name,
+                "batch": batch,
+                "standing": STANDING,
+                "reversed": IgnoreReason.REVERSED_BY_PERSON.value,
+            },
         )
 
     def save_ledger_rows(self, rows: Sequence[LedgerEvidence]) -> None:
@@ -448,6 +461,19 @@ class JournalTransaction:
     def forget_ignore(self, document: DocumentKey) -> None:
         """Record that a person took it back (``ignores.remove``)."""
         ignores.remove(self._connection, document)
+
+    def reverse(self, decided: Sequence[PersonalReversal]) -> None:
+        """Record what a person wants reversed (``reversals.put``)."""
+        if decided:
+            reversals.put(self._connection, decided)
+
+    def forget_reversal(self, document: DocumentKey) -> None:
+        """Record that a person took a reversal back (``reversals.remove``)."""
+        reversals.remove(self._connection, document)
+
+    def allow(self, allowance: Allowance) -> None:
+        """Record what a person allows a document (``allowances.put``)."""
+        allowances.put(self._connection, allowance)
 
     def use_pin(self, kind: Kind, business_day: date) -> None:
         """Take a day's pin away, once the plan it allowed is frozen: the next plan of the day is another one."""

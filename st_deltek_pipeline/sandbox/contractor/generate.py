@@ -1,10 +1,8 @@
 """Makes a whole contractor from a seed and a month: the one entrance to this package."""
 
-import gc
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Literal
 
+from st_deltek_pipeline.sandbox.collector import collector_paused
 from st_deltek_pipeline.sandbox.contractor.billing import Biller
 from st_deltek_pipeline.sandbox.contractor.business_units import business_unit_rows, job_type_rows
 from st_deltek_pipeline.sandbox.contractor.coding_rules import connection_settings
@@ -62,20 +60,8 @@ def generate(seed: int, month: str, *, invoices: int | None = None, scenario: Sc
     if amount < 1:
         message = f"a month of {amount} invoices cannot be made; ask for at least one"
         raise ValueError(message)
-    with _collector_paused():
+    with collector_paused():
         return _make(seed, month, amount, awkward=scenario == "month")
-
-
-@contextmanager
-def _collector_paused() -> Generator[None]:
-    # Hundreds of thousands of rows and no cycle among them: looking for cycles takes half of the time.
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _make(seed: int, month: str, amount: int, *, awkward: bool) -> World:

@@ -29,6 +29,7 @@ from st_deltek_pipeline.sandbox.servicetitan.calls import (
     Handler,
     base_path,
     envelope,
+    feed_path,
     get,
     page_of,
     parameters_of,
@@ -36,7 +37,8 @@ from st_deltek_pipeline.sandbox.servicetitan.calls import (
 )
 from st_deltek_pipeline.sandbox.servicetitan.credits import BankDeposits, CreditMemos
 from st_deltek_pipeline.sandbox.servicetitan.edits import InvoiceEdits, NewInvoice
-from st_deltek_pipeline.sandbox.servicetitan.feeds import Feeds
+from st_deltek_pipeline.sandbox.servicetitan.feeds import ChangeLog, Feeds
+from st_deltek_pipeline.sandbox.servicetitan.invoice_items import INVOICE_ITEMS, InvoiceItems
 from st_deltek_pipeline.sandbox.servicetitan.marking import MarkCalls
 from st_deltek_pipeline.sandbox.servicetitan.money_calls import MoneyCalls
 from st_deltek_pipeline.sandbox.servicetitan.payables import AP_BILLS, AP_CREDITS, INVENTORY_BILLS
@@ -240,13 +242,18 @@ class ServiceTitanTwin:
             handler = self._list if resource is not INVENTORY_BILLS else self._bare_list
             routes.append(get(base, self._guarded(reading, partial(handler, table))))
             if resource.exported:
-                feed = f"/{resource.module}/v2/tenant/{{tenant:int}}/export/{resource.name}"
-                routes.append(get(feed, self._guarded(reading, partial(self._export, table))))
+                routes.append(get(feed_path(resource), self._guarded(reading, partial(self._export, table))))
             if resource.by_id:
                 routes.append(get(f"{base}/{{id:int}}", self._guarded(reading, partial(self._one, table))))
         bills = self.book.table(INVENTORY_BILLS)
         paginated = self._guarded(f"{INVENTORY_BILLS.scope}:r", partial(self._list, bills))
-        return [*routes, get(f"{base_path(INVENTORY_BILLS)}/paginated", paginated), *self._invoice_writes()]
+        items = partial(self._export, InvoiceItems(self.invoices))
+        return [
+            *routes,
+            get(f"{base_path(INVENTORY_BILLS)}/paginated", paginated),
+            get(feed_path(INVOICE_ITEMS), self._guarded(f"{INVOICE_ITEMS.scope}:r", items)),
+            *self._invoice_writes(),
+        ]
 
     def _invoice_writes(self) -> list[Route]:
         return writing_routes(
@@ -271,12 +278,12 @@ class ServiceTitanTwin:
         parameters = parameters_of(request)
         page_of(parameters, self.switches.list_page_limit)
         body = envelope(parameters, self.switches.list_page_limit, self._selected(table, request), table.listed)
-        return self._written(table, body)
+        return self._written(table.resource, body)
 
     async def _bare_list(self, table: Table, request: Request) -> Response:
         page, size = page_of(parameters_of(request), self.switches.list_page_limit)
         ids = self._selected(table, request)[(page - 1) * size : page * size]
-        return self._written(table, b"[%b]" % table.listed(ids))
+        return self._written(table.resource, b"[%b]" % table.listed(ids))
 
     def _selected(self, table: Table, request: Request) -> list[int]:
         return table.select(
@@ -285,17 +292,17 @@ class ServiceTitanTwin:
             active_only=table.resource.hides_inactive and not self.switches.list_canceled_inventory_bills,
         )
 
-    async def _export(self, table: Table, request: Request) -> Response:
-        return self._written(table, self._feeds.page(table, parameters_of(request), self.switches))
+    async def _export(self, table: ChangeLog, request: Request) -> Response:
+        return self._written(table.resource, self._feeds.page(table, parameters_of(request), self.switches))
 
     async def _one(self, table: Table, request: Request) -> Response:
         key: int = request.path_params["id"]
         if key not in table.rows:
             raise ApiError(404, f"{table.resource.path} {key} was not found.")
-        return self._written(table, table.listed([key]))
+        return self._written(table.resource, table.listed([key]))
 
-    def _written(self, table: Table, body: bytes) -> Response:
-        if table.resource.numbered_enumerations and self.switches.landed_cost_method_as_number:
+    def _written(self, resource: Resource, body: bytes) -> Response:
+        if resource.numbered_enumerations and self.switches.landed_cost_method_as_number:
             for text, number in _LANDED_COST_NUMBERS:
                 body = body.replace(text, number)
         return json_bytes(body)

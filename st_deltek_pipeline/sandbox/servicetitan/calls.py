@@ -30,6 +30,11 @@ def base_path(resource: Resource) -> str:
     return f"/{resource.module}/v2/tenant/{{tenant:int}}/{resource.name}"
 
 
+def feed_path(resource: Resource) -> str:
+    """Return the address of a resource's export feed, with the tenant as a parameter."""
+    return f"/{resource.module}/v2/tenant/{{tenant:int}}/export/{resource.name}"
+
+
 def writing_routes(resource: Resource, guard: Guard, *calls: tuple[str, str, Handler]) -> list[Route]:
     """Return routes that need the scope to write.
 

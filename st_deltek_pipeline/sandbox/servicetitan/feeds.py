@@ -7,14 +7,46 @@ foreign one is refused instead of read as some position.
 import base64
 import hashlib
 import hmac
+from collections.abc import Iterable
+from typing import Protocol
 
 from st_deltek_pipeline.sandbox.servicetitan.answers import bad_value
 from st_deltek_pipeline.sandbox.servicetitan.instants import TICKS_PER_SECOND, TwinClock, parse_instant
 from st_deltek_pipeline.sandbox.servicetitan.parameters import Parameters
+from st_deltek_pipeline.sandbox.servicetitan.resource import Resource
 from st_deltek_pipeline.sandbox.servicetitan.switches import ServiceTitanSwitches
-from st_deltek_pipeline.sandbox.servicetitan.tables import Table
 
 _SIGNATURE_BYTES = 9
+
+
+class ChangeLog(Protocol):
+    """What a feed is read from; a ``Table`` is one."""
+
+    @property
+    def resource(self) -> Resource:
+        """Whose feed it is."""
+        ...
+
+    @property
+    def log_length(self) -> int:
+        """The position behind the last change."""
+        ...
+
+    def position_at(self, ticks: int) -> int:
+        """Return the position of the first change at or after an instant."""
+        ...
+
+    def changes(self, start: int, count: int, *, not_after: int | None = None) -> tuple[list[int], int, bool]:
+        """Return ids of what has changed, the position to go on from, and whether there is more to have now."""
+        ...
+
+    def changes_before(self, end: int, count: int) -> list[int]:
+        """Return ids of what has changed just before a position."""
+        ...
+
+    def exported(self, ids: Iterable[int]) -> bytes:
+        """Return rows as the inside of a JSON array."""
+        ...
 
 
 class Feeds:
@@ -29,7 +61,7 @@ class Feeds:
         self._secret = secret.encode()
         self._clock = clock
 
-    def page(self, table: Table, parameters: Parameters, switches: ServiceTitanSwitches) -> bytes:
+    def page(self, table: ChangeLog, parameters: Parameters, switches: ServiceTitanSwitches) -> bytes:
         """Return one page as JSON.
 
         Args:
@@ -51,12 +83,12 @@ class Feeds:
         has_more = b"true" if more else b"false"
         return b'{"hasMore":%b,"continueFrom":"%b","data":[%b]}' % (has_more, token, table.exported(ids))
 
-    def token(self, table: Table, position: int) -> str:
+    def token(self, table: ChangeLog, position: int) -> str:
         """Return the url-safe token of a position in a feed."""
         content = f"{table.resource.feed}:{position}".encode()
         return base64.urlsafe_b64encode(content + self._signature(content)).decode().rstrip("=")
 
-    def _start(self, table: Table, given: str | None) -> int:
+    def _start(self, table: ChangeLog, given: str | None) -> int:
         if given is None:
             return 0
         try:
@@ -64,7 +96,7 @@ class Feeds:
         except ValueError:
             return self._position(table, given)
 
-    def _position(self, table: Table, token: str) -> int:
+    def _position(self, table: ChangeLog, token: str) -> int:
         try:
             data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except ValueError:

@@ -125,7 +125,7 @@ class Purchasing:
             "customFields": [],
         }
         if body.type_id in self._switches().automatically_received_types:
-            self._book.store(*self._received(row, self._everything(row, {})))
+            self._book.store(*self._received(row, self._everything(row, {}), by_api=False))
         else:
             self._book.store((PURCHASE_ORDERS, row))
         return key
@@ -142,14 +142,18 @@ class Purchasing:
         self._book.store((PURCHASE_ORDERS, {**row, "status": "Canceled"}))
         return order_id
 
-    def receive(self, body: NewReceipt) -> int:
+    def receive(self, body: NewReceipt, *, by_api: bool = True) -> int:
         """Receive goods of a purchase order, and return the id of the receipt.
+
+        Args:
+            body: What came.
+            by_api: An integration made the receipt, not a person.
 
         Raises:
             ApiError: 404 for an unknown order, 400 when it is closed or has no such items open (assumed).
         """
         order = self._book.row(PURCHASE_ORDERS, body.purchase_order_id)
-        changes = self._received(order, body)
+        changes = self._received(order, body, by_api=by_api)
         self._book.store(*changes)
         return next(row["id"] for resource, row in changes if resource is RECEIPTS)
 
@@ -164,7 +168,7 @@ class Purchasing:
             ApiError: 404 for an unknown order, 400 when it is closed or a value cannot be read.
         """
         order = self._book.row(PURCHASE_ORDERS, order_id)
-        return self._book.row(RECEIPTS, self.receive(self._everything(order, wanted)))
+        return self._book.row(RECEIPTS, self.receive(self._everything(order, wanted), by_api=False))
 
     def cancel_receipt(self, receipt_id: int) -> int:
         """Cancel a receipt and with it the bill it made, and return its id.
@@ -210,7 +214,7 @@ class Purchasing:
             raise bad_value(name, "A receipt is made from date, vendorDocumentNumber, tax and shipping.")
         return body
 
-    def _received(self, order: Row, body: NewReceipt) -> list[Change]:
+    def _received(self, order: Row, body: NewReceipt, *, by_api: bool) -> list[Change]:
         if order["status"] not in _OPEN:
             raise ApiError(400, f"Purchase order {order['id']} is {order['status']} and takes no more goods.")
         if not body.items:
@@ -257,7 +261,8 @@ class Purchasing:
             "customFields": [],
         }
         changes: list[Change] = [(PURCHASE_ORDERS, order), (RECEIPTS, receipt)]
-        if self._switches().create_bill_on_receipt:
+        switches = self._switches()
+        if switches.create_bill_on_receipt and (switches.create_bill_on_api_receipt or not by_api):
             bill = self._bill(order, receipt)
             receipt["billId"] = bill["id"]
             changes += self._bills.faces_of(bill)

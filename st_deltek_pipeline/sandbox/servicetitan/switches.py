@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 DEFAULT_SCOPES = (
     "tn.acc.invoices:r",
     "tn.acc.invoices:w",
+    "tn.acc.invoiceitems:r",
     "tn.acc.payments:r",
     "tn.acc.payments:w",
     "tn.acc.paymenttypes:r",
@@ -53,6 +54,7 @@ class ServiceTitanSwitches(BaseModel):
         recent_changes_repeat: How many rows a page with ``includeRecentChanges=true`` repeats of the page before.
         unsorted_lists: Return lists without ``sort`` in an arbitrary, stable order; ServiceTitan promises none.
         create_bill_on_receipt: A received purchase order makes its bill, as tenants can be set up.
+        create_bill_on_api_receipt: A receipt that an integration made does the same; no source says so.
         automatically_received_types: Ids of purchase order types whose orders are received when they are made.
         landed_cost_method_as_number: Write ``landedCostMethod`` of inventory bills and receipts as 0 or 1, as the
             live service was seen to do, instead of the documented texts.
@@ -75,6 +77,7 @@ class ServiceTitanSwitches(BaseModel):
     recent_changes_repeat: int = Field(default=0, ge=0)
     unsorted_lists: bool = False
     create_bill_on_receipt: bool = True
+    create_bill_on_api_receipt: bool = True
     automatically_received_types: tuple[int, ...] = ()
     landed_cost_method_as_number: bool = False
     list_canceled_inventory_bills: bool = False

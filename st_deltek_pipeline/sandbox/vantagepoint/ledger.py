@@ -5,7 +5,6 @@ Rows are made in ``ledger_lines`` and kept with their file in ``state``; here ar
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -28,12 +27,8 @@ ItemKey = tuple[str, str]
 """Project and folded invoice number."""
 
 
-@dataclass(frozen=True)
-class _Posted:
-    """A row of the ledger, and when it got there."""
-
-    at: datetime
-    row: Row
+_Posted = tuple[datetime, Row]
+"""When a row got into the ledger, and the row."""
 
 
 class _TypeLedger:
@@ -47,7 +42,7 @@ class _TypeLedger:
         for position, row in enumerate(rows, start=len(self._rows)):
             for name, index in self._by.items():
                 index.setdefault(fold(row[name]), []).append(position)
-        self._rows += [_Posted(posted_at, row) for row in rows]
+        self._rows += [(posted_at, row) for row in rows]
 
     def candidates(self, query: Query) -> list[_Posted]:
         """Return the rows that the narrowest index leaves, in the order of posting."""
@@ -117,9 +112,9 @@ class Ledger:
         if found is None:
             return
         newest = now - timedelta(seconds=lag_seconds)
-        for posted in found.candidates(query):
-            if lag_seconds == 0 or posted.at <= newest:
-                yield posted.row
+        for posted_at, row in found.candidates(query):
+            if lag_seconds == 0 or posted_at <= newest:
+                yield row
 
 
 def is_receivable(row: Row) -> bool:

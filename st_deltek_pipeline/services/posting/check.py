@@ -72,12 +72,16 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
     remaining: list[Posting] = []
     receivables = load_reference(context.engine, context.settings.name).receivables_account if standing else None
     padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
+    documents = sorted({posting.document.document_id for posting in postings})
+    allowed = context.journal.allowances(file.kind, documents if standing else [])
     for posting in postings:
         rows = standing.get(natural_key(posting.heading, padded_to=padded_to), [])
-        evidence = _standing_evidence(context, posting, rows, receivables)
+        allowance = allowed.get(posting.document.document_id)
+        shares = claimed_key(posting, context.settings, allowance) is None
+        evidence = _standing_evidence(context, posting, rows, receivables, shares=shares)
         if evidence:
             adopted.append((posting, evidence))
-        elif nets_to_nothing(rows) or claimed_key(posting, context.settings) is None:
+        elif shares or nets_to_nothing(rows):
             remaining.append(posting)
         else:
             held.append(posting)
@@ -99,13 +103,13 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
 
 
 def _standing_evidence(
-    context: PostingContext, posting: Posting, rows: Sequence[LedgerRow], receivables: str | None
+    context: PostingContext, posting: Posting, rows: Sequence[LedgerRow], receivables: str | None, *, shares: bool
 ) -> list[LedgerEvidence]:
     """Return the ledger rows that are this very posting; none when it does not stand there."""
     ours = {line_key(posting, line) for line in posting.lines}
     if rows and carries_our_lines(posting, rows):
         return [evidence_of(row, posting) for row in rows if row.line_key in ours]
-    if claimed_key(posting, context.settings) is None:
+    if shares:
         # Where several documents may share a number, only our own keys prove that it is this one.
         return []
     heading = posting.heading

@@ -12,6 +12,7 @@ from decimal import Decimal
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.allowances import Allowance
 from st_deltek_pipeline.domain.decisions import Decision, PostingRules, Situation, decide
 from st_deltek_pipeline.domain.documents import Document, DocumentKey, Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
@@ -29,10 +30,12 @@ from st_deltek_pipeline.domain.receivables import (
     applications_of,
     over_application,
 )
+from st_deltek_pipeline.domain.reversals import PersonalReversal, left_to_reverse
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_files, plan_hash
 from st_deltek_pipeline.services.posting.context import PostingContext, posting_target
 from st_deltek_pipeline.store.journal import Journal
 from st_deltek_pipeline.store.journal_rows import NOT_STANDING, StoredFile
+from st_deltek_pipeline.store.journal_transaction import JournalTransaction
 from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of
 from st_deltek_pipeline.store.receivables import receivables
 from st_deltek_pipeline.store.reference import load_reference
@@ -42,7 +45,7 @@ from st_deltek_pipeline.store.tie_out import stated_totals
 
 _NOT_ALIGNED = "it changed after it was aligned; align the day again."
 
-_Decisions = dict[int, tuple[Document, Decision]]
+Decisions = dict[int, tuple[Document, Decision]]
 """What was decided, by ServiceTitan's id."""
 
 
@@ -127,7 +130,7 @@ def decide_day(engine: Engine, settings: ConnectionSettings, kind: Kind, busines
     known = sorted({*(document.key.document_id for document in documents), *set_aside})
     standings = journal.standings(kind, known)
     recorded = journal.outcomes(kind, known)
-    decisions = _decide(
+    decisions = decide_documents(
         engine, settings, journal, [each for each in documents if each.key.document_id not in set_aside]
     )
     # The day that the newest version belongs to decides.
@@ -167,10 +170,26 @@ def documents_per_file(settings: ConnectionSettings) -> int:
     return 1 if settings.vantagepoint.entry == "single" else settings.vantagepoint.documents_per_file
 
 
-def _decide(
-    engine: Engine, settings: ConnectionSettings, journal: Journal, documents: Sequence[Document]
-) -> _Decisions:
-    """Decide about documents of one kind that can be read."""
+def decide_documents(
+    engine: Engine,
+    settings: ConnectionSettings,
+    journal: Journal,
+    documents: Sequence[Document],
+    *,
+    reversals: Mapping[int, PersonalReversal] | None = None,
+) -> Decisions:
+    """Decide about documents of one kind that can be read; writes nothing.
+
+    Args:
+        engine: The database.
+        settings: The connection.
+        journal: Its journal.
+        documents: Current revisions.
+        reversals: What a person is about to have reversed, beside what the journal knows of that.
+
+    Raises:
+        BrokenError: Vantagepoint's reference data has not been polled yet.
+    """
     if not documents:
         return {}
     kind = documents[0].key.kind
@@ -181,12 +200,15 @@ def _decide(
     standings = journal.standings(kind, ids)
     recorded = journal.outcomes(kind, ids)
     ignored = journal.ignored(kind, ids)
+    reversals = {**journal.reversals(kind, ids), **(reversals or {})}
+    parts = journal.posted_parts(kind, sorted(reversals))
     rules = posting_rules(settings)
-    decisions: _Decisions = {}
+    decisions: Decisions = {}
     for document in documents:
         document_id = document.key.document_id
         standing = standings.get(document_id, NOT_STANDING)
         alignment = alignments.get(document_id)
+        reversal = reversals.get(document_id)
         situation = Situation(
             document=document,
             lines=alignment.lines if alignment else (),
@@ -197,6 +219,8 @@ def _decide(
             next_posting_no=standing.next_posting_no,
             ignored=ignored.get(document_id),
             terms=alignment.terms if alignment else "",
+            reversal=reversal,
+            to_reverse=left_to_reverse(reversal, parts.get(document_id, ())) if reversal else (),
         )
         decisions[document_id] = (document, decide(situation, rules, reference.periods))
     if kind is Kind.PAYMENT:
@@ -227,17 +251,7 @@ def plan_day(context: PostingContext, kind: Kind, business_day: date, *, pinned_
             raise BrokenError(message, advice="Look at the preview again and pin the new plan if it is right.")
         if plan.files or plan.outcomes:
             with journal.writing(lock) as transaction:
-                padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
-                claims = [
-                    (key, posting.document)
-                    for file in plan.files
-                    for posting in file.postings
-                    if (key := claimed_key(posting, context.settings)) is not None
-                ]
-                _check_owners(transaction.claim_natural_keys(context.target, claims), claims)
-                transaction.append([*file_events(plan.files, plan.plan_hash), *_outcome_events(plan)])
-                transaction.add_files(plan.files, padded_to=padded_to)
-                transaction.set_outcomes(plan.outcomes)
+                freeze(context, transaction, plan.files, plan.outcomes, plan.plan_hash)
                 if plan.files:
                     transaction.use_pin(kind, business_day)
     return PlanResult(
@@ -250,6 +264,46 @@ def plan_day(context: PostingContext, kind: Kind, business_day: date, *, pinned_
         plan_hash=plan.plan_hash,
         total=total(file.amount for file in plan.files),
     )
+
+
+def freeze(
+    context: PostingContext,
+    transaction: JournalTransaction,
+    files: Sequence[TransactionFile],
+    outcomes: Sequence[DocumentOutcome],
+    hash_of_plan: str,
+) -> None:
+    """Write what was decided into the journal: claims, events, files, outcomes.
+
+    Args:
+        context: The run.
+        transaction: The journal's transaction, which the caller commits.
+        files: New transaction files.
+        outcomes: New outcomes of documents, those in the files included.
+        hash_of_plan: Hash of the files' bodies.
+
+    Raises:
+        TransientError: Another document took a natural key meanwhile; the transaction must not commit.
+    """
+    allowed = _allowances(context.journal, files)
+    claims = [
+        (key, posting.document)
+        for file in files
+        for posting in file.postings
+        if (key := claimed_key(posting, context.settings, allowed.get(posting.document))) is not None
+    ]
+    _check_owners(transaction.claim_natural_keys(context.target, claims), claims)
+    transaction.append([*file_events(files, hash_of_plan), *_outcome_events(files, outcomes)])
+    transaction.add_files(files, padded_to=context.settings.vantagepoint.pad_invoice_numbers_to)
+    transaction.set_outcomes(outcomes)
+
+
+def _allowances(journal: Journal, files: Sequence[TransactionFile]) -> Mapping[DocumentKey, Allowance]:
+    documents: dict[Kind, set[int]] = {}
+    for file in files:
+        documents.setdefault(file.kind, set()).update(posting.document.document_id for posting in file.postings)
+    found = [each for kind, ids in documents.items() for each in journal.allowances(kind, sorted(ids)).values()]
+    return {allowance.document: allowance for allowance in found}
 
 
 def _hold_of(document: Document, alignment: StoredAlignment | None) -> Hold | None:
@@ -276,7 +330,7 @@ def _unreadable_outcome(
     )
 
 
-def _without_over_applications(engine: Engine, settings: ConnectionSettings, decisions: _Decisions) -> _Decisions:
+def _without_over_applications(engine: Engine, settings: ConnectionSettings, decisions: Decisions) -> Decisions:
     """Hold payments that would receive more on an invoice than it is for; those before them count."""
     padded_to = settings.vantagepoint.pad_invoice_numbers_to
     numbers = {
@@ -289,7 +343,7 @@ def _without_over_applications(engine: Engine, settings: ConnectionSettings, dec
     known: dict[ReceivableKey, Receivable] = dict(
         receivables(engine, settings.name, sorted(numbers), padded_to=padded_to) if numbers else {}
     )
-    kept: _Decisions = {}
+    kept: Decisions = {}
     for document_id, (payment, decision) in sorted(decisions.items(), key=lambda item: _by_date(item[1][0])):
         changes = applications_of(decision.postings, padded_to)
         found = over_application(changes, known)
@@ -318,13 +372,19 @@ def _over_applied(payment: Document, outcome: DocumentOutcome, found: OverApplic
     )
 
 
-def _without_taken_keys(decisions: _Decisions, journal: Journal, settings: ConnectionSettings) -> _Decisions:
+def _without_taken_keys(decisions: Decisions, journal: Journal, settings: ConnectionSettings) -> Decisions:
     """Hold documents whose natural key another document already has in Vantagepoint."""
-    wanted = {key for _, decision in decisions.values() for key in _claims(decision, settings)}
+    first = next(iter(decisions.values()))[0]
+    allowed = journal.allowances(first.key.kind, sorted(decisions))
+    claims_of = {
+        document_id: _claims(decision, settings, allowed.get(document_id))
+        for document_id, (_, decision) in decisions.items()
+    }
+    wanted = {key for claims in claims_of.values() for key in claims}
     owners = dict(journal.natural_key_owners(posting_target(settings), sorted(wanted)))
-    kept: _Decisions = {}
+    kept: Decisions = {}
     for document_id, (document, decision) in sorted(decisions.items()):
-        claims = _claims(decision, settings)
+        claims = claims_of[document_id]
         taken = [(key, owner) for key in sorted(claims) if (owner := owners.get(key, document.key)) != document.key]
         if taken and decision.outcome is not None:
             kept[document_id] = (document, _key_taken(document, decision.outcome, *taken[0]))
@@ -334,15 +394,30 @@ def _without_taken_keys(decisions: _Decisions, journal: Journal, settings: Conne
     return kept
 
 
-def _claims(decision: Decision, settings: ConnectionSettings) -> set[NaturalKey]:
-    return {key for posting in decision.postings if (key := claimed_key(posting, settings)) is not None}
+def _claims(decision: Decision, settings: ConnectionSettings, allowance: Allowance | None) -> set[NaturalKey]:
+    return {key for posting in decision.postings if (key := claimed_key(posting, settings, allowance)) is not None}
 
 
-def claimed_key(posting: Posting, settings: ConnectionSettings) -> NaturalKey | None:
-    """Return what a posting must have to itself in Vantagepoint; ``None`` where the connection lets several share it."""
+def claimed_key(posting: Posting, settings: ConnectionSettings, allowance: Allowance | None) -> NaturalKey | None:
+    """Return what a posting must have to itself in Vantagepoint.
+
+    Args:
+        posting: The posting.
+        settings: The connection.
+        allowance: What a person allowed its document.
+
+    Returns:
+        The key, or ``None`` where it may be shared: the connection or a person allows it, or what is there already is
+        taken back.
+    """
+    if posting.reverses is not None:
+        return None
+    padded_to = settings.vantagepoint.pad_invoice_numbers_to
     if posting.heading.entry is EntryType.VOUCHERS and settings.posting.duplicate_vendor_invoice == "allow":
         return None
-    return natural_key(posting.heading, padded_to=settings.vantagepoint.pad_invoice_numbers_to)
+    if allowance is not None and allowance.permits(posting, padded_to=padded_to):
+        return None
+    return natural_key(posting.heading, padded_to=padded_to)
 
 
 def _key_taken(document: Document, outcome: DocumentOutcome, key: NaturalKey, owner: DocumentKey) -> Decision:
@@ -405,9 +480,9 @@ _OUTCOME_EVENTS = {
 }
 
 
-def _outcome_events(plan: DayPlan) -> Iterable[Event]:
-    planned = {posting.document for file in plan.files for posting in file.postings}
-    for outcome in plan.outcomes:
+def _outcome_events(files: Sequence[TransactionFile], outcomes: Sequence[DocumentOutcome]) -> Iterable[Event]:
+    planned = {posting.document for file in files for posting in file.postings}
+    for outcome in outcomes:
         if outcome.document in planned:
             # Told by the file's own events.
             continue

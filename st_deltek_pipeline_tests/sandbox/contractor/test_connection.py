@@ -1,53 +1,19 @@
-import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
 import pytest
 
-from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.coding import Coding, LineFacts, LineKind, Rule, code_line
 from st_deltek_pipeline.sandbox.contractor.world import Row, World
-
-
-def settings_of(world: World) -> ConnectionSettings:
-    file = {
-        "name": "summit_ridge",
-        **json.loads(json.dumps(world.connection)),
-        "servicetitan": {"api_url": "http://127.0.0.1:1", "tenant_id": world.servicetitan.tenant_id},
-        "vantagepoint": {"base_url": "http://127.0.0.1:2/x/api", "database": world.vantagepoint.database},
-    }
-    return ConnectionSettings.model_validate(file)
-
-
-def _facts(world: World, row: Row, **more: str) -> LineFacts:
-    tenant = world.servicetitan
-    unit, job = row["businessUnit"] or {}, row["job"] or {}
-    return LineFacts(
-        LineKind(more.pop("line")),
-        business_unit=unit.get("name", ""),
-        business_unit_id=str(unit.get("id", "")),
-        job_type=job.get("type", ""),
-        customer_type=tenant.customers[row["customer"]["id"]]["type"],
-        project=tenant.projects[row["projectId"]]["number"] if row["projectId"] else "",
-        **more,
-    )
-
-
-def _item_facts(world: World, row: Row) -> Iterator[LineFacts]:
-    for item in row["items"] or []:
-        account = item["generalLedgerAccount"] or {}
-        yield _facts(
-            world, row, line="item", item_type=item["type"], sku=item["skuName"], gl_account=account.get("number", "")
-        )
+from st_deltek_pipeline_tests.sandbox.contractor.coded_rows import invoice_parts, settings_of
 
 
 def _codings(world: World, rules: tuple[Rule, ...]) -> Iterator[tuple[Row, LineFacts, Coding]]:
     # Many lines are alike; each different one is coded once.
     known: dict[LineFacts, Coding] = {}
     for row in world.servicetitan.invoices.values():
-        zone = world.servicetitan.tax_zones[row["taxZoneId"]]
-        for facts in (*_item_facts(world, row), _facts(world, row, line="tax", tax_zone=zone["name"])):
+        for facts, _ in invoice_parts(world, row):
             if facts not in known:
                 known[facts] = code_line(rules, facts).coding
             yield row, facts, known[facts]

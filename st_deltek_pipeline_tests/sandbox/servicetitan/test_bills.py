@@ -70,6 +70,18 @@ def test_a_tenant_may_leave_bills_to_people_or_receive_orders_at_once() -> None:
         assert len(tenant.ids(BILLS)) == 1
 
 
+def test_a_tenant_may_make_bills_of_peoples_receipts_only() -> None:
+    with served(money_world(), create_bill_on_api_receipt=False) as tenant:
+        order = tenant.send("POST", ORDERS, new_order(41, 31)).json()["id"]
+        item = {"skuId": 9101, "quantity": 1, "cost": 2.50}
+        body = {"purchaseOrderId": order, "dateReceived": "2026-10-07", "tax": 0, "shipping": 0, "items": [item]}
+        tenant.send("POST", RECEIPTS, body)
+        assert tenant.ids(BILLS) == []
+        tenant.twin.purchasing.receive_all(order, {})
+        assert len(tenant.ids(BILLS)) == 1
+        assert [row["billId"] is None for row in tenant.feed(RECEIPTS)["data"]] == [True, False]
+
+
 @needs_documents
 def test_an_order_received_in_parts_has_a_bill_for_each(own_payer: Tenant) -> None:
     order = own_payer.send("POST", ORDERS, new_order(41, 31)).json()["id"]

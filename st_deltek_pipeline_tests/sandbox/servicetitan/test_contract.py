@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import requests
 
+from st_deltek_pipeline.sandbox.servicetitan.invoice_items import INVOICE_ITEMS
 from st_deltek_pipeline.sandbox.servicetitan.resources import RESOURCES, Resource
 from st_deltek_pipeline_tests.sandbox.servicetitan.money_rows import new_order
 from st_deltek_pipeline_tests.sandbox.servicetitan.published import check, document, needs_documents
@@ -73,7 +74,9 @@ def test_every_row_of_a_list_is_as_published(
     check(session.get(url, timeout=TIMEOUT), resource.module, resource.name)
 
 
-@pytest.mark.parametrize("resource", [each for each in RESOURCES if each.exported], ids=lambda each: each.feed)
+@pytest.mark.parametrize(
+    "resource", [*(each for each in RESOURCES if each.exported), INVOICE_ITEMS], ids=lambda each: each.feed
+)
 def test_every_row_of_a_feed_is_as_published(
     running: SandboxUnderTest, session: requests.Session, resource: Resource
 ) -> None:

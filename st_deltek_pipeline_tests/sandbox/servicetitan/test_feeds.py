@@ -122,3 +122,15 @@ def test_whatever_is_edited_between_pages_a_reader_ends_with_every_latest_versio
     assert read == latest
     assert all(before <= after for before, after in pairwise(positions))
     assert table.changes(position, 100) == ([], position, False)
+
+
+def test_items_come_again_with_their_invoice_and_name_it(own_tenant: Tenant) -> None:
+    path = "accounting/export/invoice-items"
+    first = own_tenant.feed(path)
+    assert {(row["id"], row["invoiceId"]) for row in first["data"]} == {(key * 10, key) for key in range(1, 7)}
+    assert [row["invoiceId"] for row in first["data"] if not row["active"]] == [3]
+    own_tenant.twin.edit_invoice(2, {"total": "77.00"})
+    again = own_tenant.feed(path, f"?from={first['continueFrom']}")["data"]
+    assert [(row["invoiceId"], row["total"]) for row in again] == [(2, "70.00")]
+    token = own_tenant.feed("accounting/export/invoices")["continueFrom"]
+    assert own_tenant.get(path, f"?from={token}").status_code == 400

@@ -13,7 +13,7 @@ from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError, LockLostError, TransientError
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.services.document_history import document_history
-from st_deltek_pipeline.services.holds import Release, ignore_document, release_document
+from st_deltek_pipeline.services.holds import Release, Released, ignore_document, release_document
 from st_deltek_pipeline.services.posting.context import PostingContext
 from st_deltek_pipeline.store.holds import events_of_document, held_documents
 from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench
@@ -101,7 +101,8 @@ def test_an_ignore_that_is_taken_back_holds_again_and_the_next_run_posts(quiet: 
     ignore(quiet, invoice)
     assert QUIET_DAY not in quiet.context.journal.days_with_work(Kind.INVOICE)
     released = release(quiet, invoice)
-    assert released.hold is not None
+    assert released.what is Released.IGNORE
+    assert released.outcome is not None
     assert quiet.outcome(invoice["id"]) == ("held", "refused", Decimal("60.00"))
     assert quiet.held_words(invoice["id"]) == words
     assert QUIET_DAY in quiet.context.journal.days_with_work(Kind.INVOICE)
