@@ -7,6 +7,7 @@ from st_deltek_pipeline.sandbox.contractor.balances import customer_balances, se
 from st_deltek_pipeline.sandbox.contractor.bank_deposits import bank
 from st_deltek_pipeline.sandbox.contractor.credit_memos import credit_memo_rows
 from st_deltek_pipeline.sandbox.contractor.customers import Clientele
+from st_deltek_pipeline.sandbox.contractor.month_plan import Trouble
 from st_deltek_pipeline.sandbox.contractor.payment_troubles import PaymentTrouble, Targets, spoil, troubled_drafts
 from st_deltek_pipeline.sandbox.contractor.payments import Cashier, Draft, PaymentRows, PaymentState
 from st_deltek_pipeline.sandbox.contractor.staff import Staff
@@ -15,6 +16,13 @@ from st_deltek_pipeline.sandbox.contractor.world import Row, World
 
 _READY = ("Posted", "Exported")
 _EARLY_PART = 12
+# Of invoices that wait for something, with nothing else wrong for a payment that names them.
+_HELD = (
+    Trouble.UNMAPPED_BUSINESS_UNIT.value,
+    Trouble.AMOUNTS_DO_NOT_ADD_UP.value,
+    Trouble.INACTIVE_PROJECT.value,
+    Trouble.CLOSED_PERIOD.value,
+)
 
 
 def collect(
@@ -49,7 +57,7 @@ def collect(
             open=reserved,
             paid=[row for row, _ in paid.values()],
             paid_on={key: day for key, (_, day) in paid.items()},
-            held=[row for row in map(tenant.invoices.__getitem__, sorted(awkward)) if _is_known(row)],
+            held=[tenant.invoices[key] for key in sorted(key for trouble in _HELD for key in world.awkward[trouble])],
             pending=[row for row in tenant.invoices.values() if _is_unposted(row)],
         )
         troubles = troubled_drafts(first, business_days, targets, troubled)
@@ -83,10 +91,6 @@ def _is_ready(row: Row) -> bool:
 
 def _some(rows: list[Row], count: int) -> list[Row]:
     return [rows[place % len(rows)] for place in range(count)]
-
-
-def _is_known(row: Row) -> bool:
-    return row["businessUnit"] is not None and row["total"] is not None
 
 
 def _is_unposted(row: Row) -> bool:

@@ -4,6 +4,7 @@ import pytest
 
 from st_deltek_pipeline.sandbox.contractor.generate import generate
 from st_deltek_pipeline.sandbox.contractor.world import World
+from st_deltek_pipeline_tests.sandbox.contractor.product_eyes import Product
 
 SEED = 7
 MONTH = "2026-10"
@@ -22,3 +23,13 @@ def clean_world() -> World:
 @pytest.fixture(scope="session")
 def default_month() -> World:
     return generate(SEED, MONTH)
+
+
+@pytest.fixture(scope="session")
+def clean_product(clean_world: World) -> Product:
+    return Product(clean_world)
+
+
+@pytest.fixture(scope="session")
+def month_product(month_world: World) -> Product:
+    return Product(month_world)
