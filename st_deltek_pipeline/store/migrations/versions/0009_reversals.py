@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0009_reversals"
-down_revision = "0007_documents_of_every_kind"
+down_revision = "0008_exact_amounts_outside"
 branch_labels = None
 depends_on = None
 
