@@ -26,7 +26,7 @@ from st_deltek_pipeline.orchestration.presenting import (
     table_metadata,
 )
 from st_deltek_pipeline.orchestration.resources import Pipeline
-from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
+from st_deltek_pipeline.orchestration.wiring import STAGED_KINDS, Wiring, partition_day
 from st_deltek_pipeline.services.posting.check import check_file
 from st_deltek_pipeline.services.posting.confirm import FileOutcome, confirm_file
 from st_deltek_pipeline.services.posting.enter import enter_file
@@ -187,7 +187,7 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
             outcomes = [confirm_file(posting, batch) for batch in chain.from_iterable(batches)]
             day = partition_day(context.partition_key)
             files = posting.journal.files_of_day(Kind.INVOICE, day)
-            result = tie_out(pipeline.engine, wiring.connection, day, day)
+            result = tie_out(pipeline.engine, wiring.connection, day, day, kinds=STAGED_KINDS)
         for outcome in outcomes:
             if outcome.message:
                 context.log.warning("File %s is %s: %s", outcome.batch, outcome.state, outcome.message)

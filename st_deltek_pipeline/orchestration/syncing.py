@@ -16,7 +16,7 @@ from st_deltek_pipeline.orchestration.instance import open_instance
 from st_deltek_pipeline.orchestration.posting_assets import POSTED_ASSET
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT
 from st_deltek_pipeline.orchestration.resources import Pipeline
-from st_deltek_pipeline.orchestration.wiring import Wiring
+from st_deltek_pipeline.orchestration.wiring import STAGED_KINDS, Wiring
 from st_deltek_pipeline.services.coding_check import Finding, rule_problems
 from st_deltek_pipeline.services.reconciliation import tie_out, tie_out_days
 from st_deltek_pipeline.services.staging import pending_days
@@ -167,15 +167,15 @@ class _Synchronisation:
     def _tie_out(self, days: Sequence[date], request: SyncRequest, *, undated: bool) -> TieOut:
         engine, connection = self.pipeline.engine, self.wiring.connection
         if request.days:
-            return tie_out_days(engine, connection, days)
-        return tie_out(engine, connection, min(days), max(days), undated=undated)
+            return tie_out_days(engine, connection, days, kinds=STAGED_KINDS)
+        return tie_out(engine, connection, min(days), max(days), kinds=STAGED_KINDS, undated=undated)
 
     def _days_with_work(self, run_id: str) -> Sequence[date]:
         """Days with something to stage, to decide, to go on with, or held that may be released by now."""
         engine, connection, calendar = self.pipeline.engine, self.wiring.connection, self.wiring.calendar
         journal = Journal(engine, connection.name, run_id=run_id)
         days = {
-            *pending_days(engine, connection, calendar),
+            *pending_days(engine, connection, calendar, STAGED_KINDS),
             *undecided_days(engine, connection.name, Kind.INVOICE),
             *journal.days_with_work(Kind.INVOICE),
         }

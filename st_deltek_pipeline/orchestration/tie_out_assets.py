@@ -7,7 +7,7 @@ from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.posting_assets import POSTED_ASSET
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, outside_table
 from st_deltek_pipeline.orchestration.resources import Pipeline
-from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
+from st_deltek_pipeline.orchestration.wiring import STAGED_KINDS, Wiring, partition_day
 from st_deltek_pipeline.services.reconciliation import tie_out
 
 TIE_OUT_ASSET = "invoice_tie_out"
@@ -62,7 +62,7 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
         day = partition_day(context.partition_key)
         with explained(context.retry_number):
             pipeline.refresh_statistics()
-            result = tie_out(pipeline.engine, wiring.connection, day, day)
+            result = tie_out(pipeline.engine, wiring.connection, day, day, kinds=STAGED_KINDS)
         difference = total(row.difference for row in result.rows)
         headings = ("project", "documents", "ServiceTitan", "posted", "held", "ignored", "difference")
         table = markdown_table(

@@ -7,10 +7,13 @@ import dagster as dg
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
-from st_deltek_pipeline.domain.documents import content_hash
+from st_deltek_pipeline.domain.documents import Kind, content_hash
 from st_deltek_pipeline.orchestration.partitions import business_day_partitions
 
 CONNECTION_TAG = "connection"
+
+STAGED_KINDS = (Kind.INVOICE,)
+"""The kinds of document whose days have assets."""
 
 
 @dataclass(frozen=True)
