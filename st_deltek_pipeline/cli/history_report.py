@@ -134,7 +134,7 @@ def _show(history: DocumentHistory) -> None:
             {
                 "date": day,
                 "project": _project(key),
-                "invoice": key.invoice,
+                "number": key.invoice or key.heading.number,
                 "account": key.account,
                 ">amount": f"{amount:,.2f}",
             }

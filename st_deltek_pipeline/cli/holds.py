@@ -14,13 +14,15 @@ from st_deltek_pipeline.settings import load_settings
 
 # What a command needs beyond click is imported when it runs, so that its --help answers at once.
 
+_KIND = click.Choice([kind.value for kind in Kind])
 _REASON = click.Choice([reason.value for reason in HoldReason])
 
 _LIST_EPILOG = """\b
 Examples:
   st-deltek holds list acme
-  st-deltek holds list acme --reason no_rule
+  st-deltek holds list acme --kind bill --reason no_rule
   st-deltek holds list acme --day 2026-10-05 --json
+  st-deltek holds list acme --csv > holds.csv
 """
 
 _SHOW_EPILOG = """\b
@@ -31,7 +33,7 @@ Example:
 _RETRY_EPILOG = """\b
 Examples:
   st-deltek holds retry acme invoice:104417
-  st-deltek holds retry acme --reason customer_without_firm
+  st-deltek holds retry acme --kind payment --reason bank_missing
   st-deltek holds retry acme --all
 
 \b
@@ -75,14 +77,28 @@ def holds() -> None:
 
 @holds.command("list", epilog=_LIST_EPILOG)
 @click.argument("name")
+@click.option("--kind", type=_KIND, help="Only this kind of document.")
 @click.option("--reason", type=_REASON, metavar="CODE", help="Only this reason code.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only this business day.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV for a spreadsheet.")
 @json_option
-def list_(*, name: str, reason: str | None, day: datetime | None, as_json: bool) -> None:
-    """List what is held of connection NAME, longest first, and the sums per reason."""
+def list_(
+    *, name: str, kind: str | None, reason: str | None, day: datetime | None, as_csv: bool, as_json: bool
+) -> None:
+    """List what is held of connection NAME, of every kind, longest first, and the sums per kind and reason."""
     from st_deltek_pipeline.cli import holds_report  # noqa: PLC0415
 
-    holds_report.show_queue(load_settings(), name, reason=reason, day=day.date() if day else None, as_json=as_json)
+    if as_csv and as_json:
+        message = "--csv and --json exclude each other."
+        raise click.UsageError(message)
+    holds_report.show_queue(
+        load_settings(),
+        name,
+        kind=Kind(kind) if kind else None,
+        reason=reason,
+        day=day.date() if day else None,
+        shape=holds_report.Shape.CSV if as_csv else holds_report.Shape.JSON if as_json else holds_report.Shape.TABLE,
+    )
 
 
 @holds.command(epilog=_SHOW_EPILOG)
@@ -103,11 +119,18 @@ def show(*, name: str, document: tuple[Kind, int], as_json: bool) -> None:
 @holds.command(epilog=_RETRY_EPILOG)
 @click.argument("name")
 @click.argument("document", metavar="[KIND:ID]", callback=_read_optional_document, required=False)
+@click.option("--kind", type=_KIND, help="Everything held of this kind.")
 @click.option("--reason", type=_REASON, metavar="CODE", help="Everything held for this reason code.")
 @click.option("--all", "everything", is_flag=True, help="Everything that is held.")
 @json_option
 def retry(
-    *, name: str, document: tuple[Kind, int] | None, reason: str | None, everything: bool, as_json: bool
+    *,
+    name: str,
+    document: tuple[Kind, int] | None,
+    kind: str | None,
+    reason: str | None,
+    everything: bool,
+    as_json: bool,
 ) -> ExitCode:
     """Take in what is new, and run the business days of held documents of connection NAME again, through Dagster.
 
@@ -116,10 +139,12 @@ def retry(
     # Dagster takes a second to import; --help need not wait for it.
     from st_deltek_pipeline.cli import holds_retry  # noqa: PLC0415
 
-    if [document is not None, reason is not None, everything].count(True) != 1:
-        message = "Give one of: a document, --reason, --all."
+    if [document is not None, kind is not None or reason is not None, everything].count(True) != 1:
+        message = "Give one of: a document, --kind and --reason or one of them, --all."
         raise click.UsageError(message)
-    return holds_retry.retry(load_settings(), name, document=document, reason=reason, as_json=as_json)
+    return holds_retry.retry(
+        load_settings(), name, document=document, kind=Kind(kind) if kind else None, reason=reason, as_json=as_json
+    )
 
 
 @holds.command(epilog=_IGNORE_EPILOG)

@@ -2,32 +2,57 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from enum import Enum, auto
 from typing import Any
 
 import click
 
-from st_deltek_pipeline.cli.output import print_json, print_table
+from st_deltek_pipeline.cli.output import print_csv, print_json, print_table
 from st_deltek_pipeline.connections.files import find_connection
-from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.domain.hold_queue import HeldDocument, ReasonSum, sum_by_reason
-from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.holds import held_documents
 
+_CSV_COLUMNS = (
+    "document",
+    "kind",
+    "number",
+    "party",
+    "business_day",
+    "reason",
+    "since",
+    "amount",
+    "project",
+    "message",
+    "words",
+    "advice",
+)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 
-def show_queue(settings: Settings, name: str, *, reason: str | None, day: date | None, as_json: bool) -> None:
+class Shape(Enum):
+    """How the queue is printed."""
+
+    TABLE = auto()
+    CSV = auto()
+    JSON = auto()
+
+
+def show_queue(
+    settings: Settings, name: str, *, kind: Kind | None, reason: str | None, day: date | None, shape: Shape
+) -> None:
     """Print the queue of a connection.
 
     Args:
         settings: The installation.
         name: The connection.
+        kind: Only this kind of document.
         reason: Only this reason code.
         day: Only this business day.
-        as_json: Answer in JSON.
+        shape: For whom.
 
     Raises:
         ConfigurationError: There is no such connection, or its file is wrong.
@@ -35,20 +60,22 @@ def show_queue(settings: Settings, name: str, *, reason: str | None, day: date |
     find_connection(settings, name)
     engine = ready_database(settings)
     try:
-        held = [each for kind in Kind for each in held_documents(engine, name, kind, reason=reason, business_day=day)]
+        kinds = POSTING_ORDER if kind is None else (kind,)
+        held = held_documents(engine, name, kinds, reason=reason, business_day=day)
     finally:
         engine.dispose()
     sums = sum_by_reason(held)
-    if as_json:
+    if shape is Shape.JSON:
         print_json(
             {
                 "connection": name,
                 "documents": len(held),
-                "amount": total(each.outcome.amount for each in held),
                 "holds": [held_as_data(each) for each in held],
                 "reasons": [_sum_as_data(each) for each in sums],
             }
         )
+    elif shape is Shape.CSV:
+        print_csv(_CSV_COLUMNS, ([held_as_data(each)[column] for column in _CSV_COLUMNS] for each in held))
     elif not held:
         click.echo("Nothing is held.")
     else:
@@ -64,6 +91,7 @@ def held_as_data(held: HeldDocument) -> dict[str, Any]:
     outcome = held.outcome
     return {
         "document": str(outcome.document),
+        "kind": outcome.document.kind,
         "number": held.number,
         "party": held.party,
         "business_day": outcome.business_day,
@@ -92,6 +120,7 @@ def moment_text(moment: datetime) -> str:
 
 def _sum_as_data(each: ReasonSum) -> dict[str, Any]:
     return {
+        "kind": each.kind,
         "reason": each.reason,
         "documents": each.documents,
         "amount": each.amount,
@@ -119,15 +148,19 @@ def _show(name: str, held: Sequence[HeldDocument], sums: Sequence[ReasonSum]) ->
         ),
     )
     print_table(
-        ("reason", ">documents", ">amount", "oldest since", "what would release it"),
+        ("kind", "reason", ">documents", ">amount", "oldest since", "what would release it"),
         (
-            *(
-                (each.reason, f"{each.documents:,}", f"{each.amount:,.2f}", moment_text(each.oldest), each.advice)
-                for each in sums
-            ),
-            ("total", f"{len(held):,}", f"{total(each.outcome.amount for each in held):,.2f}", "", ""),
+            (
+                each.kind.value,
+                each.reason,
+                f"{each.documents:,}",
+                f"{each.amount:,.2f}",
+                moment_text(each.oldest),
+                each.advice,
+            )
+            for each in sums
         ),
-        title="Held, by reason",
+        title=f"Held, by reason: {len(held):,} documents",
     )
     click.echo(f"One of them in full: st-deltek holds show {name} {held[0].outcome.document}")
 

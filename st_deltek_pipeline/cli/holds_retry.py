@@ -1,7 +1,7 @@
 """Carries out ``st-deltek holds retry``: the days of held documents again, through Dagster, as ``sync`` runs them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 from sqlalchemy import Engine
@@ -11,10 +11,11 @@ from st_deltek_pipeline.cli.output import print_json
 from st_deltek_pipeline.cli.progress import LineProgress, SilentProgress
 from st_deltek_pipeline.cli.sync_report import report_as_data, show_report
 from st_deltek_pipeline.connections.files import find_connection
-from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.hold_queue import HeldDocument
-from st_deltek_pipeline.domain.outcomes import OutcomeKind
+from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.orchestration.syncing import SyncRequest, synchronise
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
@@ -25,7 +26,13 @@ _RUN = "holds"
 
 
 def retry(
-    settings: Settings, name: str, *, document: tuple[Kind, int] | None, reason: str | None, as_json: bool
+    settings: Settings,
+    name: str,
+    *,
+    document: tuple[Kind, int] | None,
+    kind: Kind | None,
+    reason: str | None,
+    as_json: bool,
 ) -> ExitCode:
     """Run the business days of held documents again.
 
@@ -33,6 +40,7 @@ def retry(
         settings: The installation.
         name: The connection.
         document: Only this one: kind and id.
+        kind: Only what is of this kind.
         reason: Only what is held for this reason code.
         as_json: Answer in JSON.
 
@@ -46,7 +54,7 @@ def retry(
     find_connection(settings, name)
     engine = ready_database(settings)
     try:
-        held = _selected(engine, name, document, reason)
+        held = _selected(engine, name, document, kind, reason)
         days = sorted({each.outcome.business_day for each in held if each.outcome.business_day is not None})
         if not days:
             if as_json:
@@ -56,7 +64,7 @@ def retry(
             return ExitCode.OK
         with SilentProgress() if as_json else LineProgress() as progress:
             report = synchronise(settings, SyncRequest(name, days=tuple(days)), progress)
-        after = {each.outcome.document: _now(engine, each.outcome.document) for each in held}
+        after = _now(engine, name, [each.outcome.document for each in held])
     finally:
         engine.dispose()
     if as_json:
@@ -73,23 +81,31 @@ def retry(
 
 
 def _selected(
-    engine: Engine, name: str, document: tuple[Kind, int] | None, reason: str | None
+    engine: Engine, name: str, document: tuple[Kind, int] | None, kind: Kind | None, reason: str | None
 ) -> Sequence[HeldDocument]:
     if document is None:
-        return [each for kind in Kind for each in held_documents(engine, name, kind, reason=reason)]
-    kind, document_id = document
-    held = held_documents(engine, name, kind, document_ids=[document_id])
+        return held_documents(engine, name, POSTING_ORDER if kind is None else [kind], reason=reason)
+    held = held_documents(engine, name, [document[0]], document_ids=[document[1]])
     if not held:
-        message = f"{DocumentKey(name, kind, document_id)} is not held."
+        message = f"{DocumentKey(name, *document)} is not held."
         raise ConfigurationError(message, advice=f"What is held: st-deltek holds list {name}")
     return held
 
 
-def _now(engine: Engine, document: DocumentKey) -> tuple[OutcomeKind, str]:
-    outcome = Journal(engine, document.connection, run_id=_RUN).outcomes(document.kind, [document.document_id])
-    found = outcome.get(document.document_id)
-    # Without a readable date it belongs to no day, is never decided about, and stays held.
-    return (found.outcome, found.reason) if found else (OutcomeKind.HELD, "unreadable")
+def _now(engine: Engine, name: str, documents: Sequence[DocumentKey]) -> Mapping[DocumentKey, tuple[OutcomeKind, str]]:
+    """Say where documents stand, in the order given."""
+    journal = Journal(engine, name, run_id=_RUN)
+    found: dict[DocumentKey, DocumentOutcome] = {}
+    for kind in {document.kind for document in documents}:
+        ids = [document.document_id for document in documents if document.kind is kind]
+        found |= {outcome.document: outcome for outcome in journal.outcomes(kind, ids).values()}
+    return {
+        # Without a readable date it belongs to no day, is never decided about, and stays held.
+        document: (found[document].outcome, found[document].reason)
+        if document in found
+        else (OutcomeKind.HELD, HoldReason.UNREADABLE.value)
+        for document in documents
+    }
 
 
 def _show(name: str, kinds: Sequence[OutcomeKind]) -> None:

@@ -1,6 +1,7 @@
 """How commands talk: tables for people, JSON for machines, progress on standard error."""
 
 import contextlib
+import csv
 import json
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -9,6 +10,8 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import click
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -21,6 +24,19 @@ def json_option(command: _F) -> _F:
 def print_json(value: object) -> None:
     """Print one JSON document on standard output; money is written as text, exactly."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print CSV on standard output, for a spreadsheet.
+
+    Args:
+        columns: Headings.
+        rows: Cells; a text that a spreadsheet would take for a formula is quoted for it.
+    """
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row])
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:

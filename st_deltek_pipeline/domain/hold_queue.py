@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.domain.holds import advice_for
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome
@@ -35,8 +36,9 @@ class HeldDocument:
 
 @dataclass(frozen=True)
 class ReasonSum:
-    """Everything held for one reason."""
+    """Everything of one kind that is held for one reason; amounts of several kinds are not added up."""
 
+    kind: Kind
     reason: str
     documents: int
     amount: Decimal
@@ -49,17 +51,18 @@ class ReasonSum:
 
 
 def sum_by_reason(held: Iterable[HeldDocument]) -> tuple[ReasonSum, ...]:
-    """Sum held documents up by reason, most documents first."""
-    groups: dict[str, list[HeldDocument]] = {}
+    """Sum held documents up by kind and reason: kinds in the order in which they are posted, most documents first."""
+    groups: dict[tuple[Kind, str], list[HeldDocument]] = {}
     for each in held:
-        groups.setdefault(each.outcome.reason, []).append(each)
+        groups.setdefault((each.outcome.document.kind, each.outcome.reason), []).append(each)
     sums = [
         ReasonSum(
+            kind,
             reason,
             len(documents),
             total(each.outcome.amount for each in documents),
             min(each.since for each in documents),
         )
-        for reason, documents in groups.items()
+        for (kind, reason), documents in groups.items()
     ]
-    return tuple(sorted(sums, key=lambda each: (-each.documents, each.reason)))
+    return tuple(sorted(sums, key=lambda each: (POSTING_ORDER.index(each.kind), -each.documents, each.reason)))

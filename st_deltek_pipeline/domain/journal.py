@@ -67,6 +67,10 @@ class EventType(StrEnum):
     DOCUMENT_RELEASED = "document_released"
     DOCUMENT_REVERSED = "document_reversed"
     DOCUMENT_ALLOWED = "document_allowed"
+    DOCUMENT_EXPORTED = "document_exported"
+    EXPORT_SENDING = "export_sending"
+    EXPORT_IN_DOUBT = "export_in_doubt"
+    EXPORT_REFUSED = "export_refused"
     PLAN_PINNED = "plan_pinned"
 
 

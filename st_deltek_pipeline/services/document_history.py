@@ -69,7 +69,7 @@ def document_history(engine: Engine, document: DocumentKey) -> DocumentHistory:
     name, kind, ids = document.connection, document.kind, [document.document_id]
     journal = Journal(engine, name, run_id=_READER)
     staged = next(iter(documents_by_id(engine, name, kind, ids)), None)
-    held = next(iter(held_documents(engine, name, kind, document_ids=ids)), None)
+    held = next(iter(held_documents(engine, name, [kind], document_ids=ids)), None)
     outcome = journal.outcomes(kind, ids).get(document.document_id) or (held.outcome if held else None)
     if staged is None and outcome is None:
         message = f"Nothing is known of {document}."

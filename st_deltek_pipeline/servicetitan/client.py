@@ -3,7 +3,8 @@
 Rows are handed out as the bytes that came, so that what is kept is what was sent.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -237,6 +238,31 @@ class ServiceTitanClient:
             chunk = ",".join(map(str, wanted[start : start + _IDS_PER_CALL]))
             for page in self.list_pages(resource, **{**filters, "ids": chunk}):
                 yield from page
+
+    def write(self, resource: str, body: bytes, read: Callable[[Answer], T]) -> T:
+        """Send something that changes records, once.
+
+        Args:
+            resource: Such as ``accounting/invoices/markasexported``.
+            body: JSON.
+            read: Turns the answer into a value, or raises what a refusal means.
+
+        Returns:
+            What ``read`` returned.
+
+        Raises:
+            InDoubtError: It was sent, and no clear answer came.
+            TransientError: Nothing was changed.
+            PipelineError: What ``read`` raises.
+        """
+        request = replace(
+            self._request(resource, []),
+            method="POST",
+            headers={"Content-Type": "application/json"},
+            body=body,
+            writes=True,
+        )
+        return self._calls.call(request, read)
 
     def _request(self, resource: str, parameters: Sequence[tuple[str, str]]) -> Request:
         module, _, rest = resource.strip("/").partition("/")

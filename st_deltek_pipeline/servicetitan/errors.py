@@ -24,7 +24,7 @@ from st_deltek_pipeline.domain.errors import (
     RefusedError,
     TransientError,
 )
-from st_deltek_pipeline.servicetitan.scopes import read_scope
+from st_deltek_pipeline.servicetitan.scopes import read_scope, write_scope
 from st_deltek_pipeline.transport.answers import Answer
 from st_deltek_pipeline.transport.exact_json import NotJsonError, loads
 
@@ -50,12 +50,13 @@ def seconds_in_title(answer: Answer) -> int | None:
     return None if found is None else int(found.group(1))
 
 
-def refusal(answer: Answer, *, feed_token: bool = False) -> PipelineError:
+def refusal(answer: Answer, *, feed_token: bool = False, writes: bool = False) -> PipelineError:
     """Turn an answer that is not a success into an error.
 
     Args:
         answer: Any status but 2xx, 3xx, 401 and 429.
         feed_token: The request was a feed's with a continuation token.
+        writes: The request was to change something.
 
     Returns:
         The error to raise.
@@ -63,7 +64,7 @@ def refusal(answer: Answer, *, feed_token: bool = False) -> PipelineError:
     words, status, what = _words(answer), answer.status, answer.what
     said = f"ServiceTitan answered {what} with status {status}: {words or 'no text'}"
     if status == HTTPStatus.FORBIDDEN:
-        return _permission_missing(answer, words)
+        return _permission_missing(answer, words, writes=writes)
     if status == HTTPStatus.NOT_FOUND:
         advice = "Check tenant_id and api_url in the connection."
         return ConfigurationError(said, advice=advice)
@@ -96,10 +97,11 @@ def sign_in_refusal(answer: Answer) -> PipelineError:
     return CredentialsError(said, advice=advice)
 
 
-def _permission_missing(answer: Answer, words: str) -> PermissionMissingError:
-    scope = read_scope(answer.what)
+def _permission_missing(answer: Answer, words: str, *, writes: bool) -> PermissionMissingError:
+    scope = write_scope(answer.what) if writes else read_scope(answer.what)
     missing = f"the scope {scope}" if scope else "a scope"
-    message = f"ServiceTitan does not let this app read {answer.what} (403): {words or 'no text'}"
+    what = f"{'write' if writes else 'read'} {answer.what}"
+    message = f"ServiceTitan does not let this app {what} (403): {words or 'no text'}"
     advice = (
         f"Most likely {missing} is missing: add it to the app, then let the tenant's admin accept the new app version."
     )

@@ -39,9 +39,24 @@ def read_scope(resource: str) -> str | None:
     Returns:
         Such as ``tn.acc.glaccounts:r``; ``None`` for a resource this project does not read.
     """
+    scope = _scope(resource)
+    return None if scope is None else f"{scope}:r"
+
+
+def write_scope(resource: str) -> str | None:
+    """Name the scope that writing to a resource needs.
+
+    Args:
+        resource: Such as ``accounting/invoices/markasexported``.
+
+    Returns:
+        Such as ``tn.acc.invoices:w``; ``None`` for a resource this project does not know.
+    """
+    scope = _scope(resource)
+    return None if scope is None else f"{scope}:w"
+
+
+def _scope(resource: str) -> str | None:
     parts = resource.strip("/").replace("/export/", "/").split("/")
-    for length in range(len(parts), 1, -1):
-        scope = SCOPES.get("/".join(parts[:length]))
-        if scope is not None:
-            return f"{scope}:r"
-    return None
+    lengths = range(len(parts), 1, -1)
+    return next((SCOPES["/".join(parts[:n])] for n in lengths if "/".join(parts[:n]) in SCOPES), None)

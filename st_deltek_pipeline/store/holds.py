@@ -1,6 +1,6 @@
 """Reading the queue of holds, and everything that is recorded about one document. Nothing here writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,16 +9,23 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import Row
 
-from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, DocumentKey, Kind
 from st_deltek_pipeline.domain.hold_queue import HeldDocument
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
+from st_deltek_pipeline.domain.reconciliation import effect_of
+from st_deltek_pipeline.store.staged_tables import TABLES
 
-# Where each kind's staged rows are, and which of their columns people know a document by.
-_STAGED: Mapping[Kind, str] = {
-    Kind.INVOICE: "SELECT connection, document_id, number, customer_name AS party FROM staged.invoices",
-}
+
+def _names_of(kind: Kind) -> str:
+    """Select what people know a kind's staged documents by."""
+    table = TABLES[kind]
+    party = "vendor_name" if "vendor_name" in table.fields else "customer_name"
+    return f"""
+        SELECT '{kind.value}' AS kind, document_id, number, {party} AS party FROM {table.table}
+        WHERE connection = :connection
+    """  # noqa: S608 (constants)
 
 
 @dataclass(frozen=True)
@@ -61,47 +68,48 @@ class RecordedEvent:
 def held_documents(
     engine: Engine,
     connection: str,
-    kind: Kind,
+    kinds: Collection[Kind] = POSTING_ORDER,
     *,
     reason: str | None = None,
     business_day: date | None = None,
     document_ids: Sequence[int] | None = None,
 ) -> list[HeldDocument]:
-    """Read the documents on hold, those that wait longest first.
+    """Read the documents on hold, those that wait longest first, whatever their kind.
 
     Records without a readable date are among them: they belong to no day, are never planned, and so have no outcome.
 
     Args:
         engine: The database.
         connection: The connection's name.
-        kind: The kind of document.
+        kinds: Only these kinds of document.
         reason: Only this reason.
         business_day: Only this day.
         document_ids: Only these.
     """
     parameters: dict[str, Any] = {
         "connection": connection,
-        "kind": kind.value,
+        "kinds": [kind.value for kind in kinds],
         "reason": reason,
         "day": business_day,
         "ids": None if document_ids is None else list(document_ids),
         "unreadable": HoldReason.UNREADABLE.value,
     }
+    names = " UNION ALL ".join(_names_of(kind) for kind in TABLES)
     with engine.connect() as db:
         rows = db.execute(
             text(
                 f"""
                 WITH held AS (
-                    SELECT document_id, revision, revision_hash, business_day, reason, message, words, amount, project,
-                           since
+                    SELECT kind, document_id, revision, revision_hash, business_day, reason, message, words, amount,
+                           project, since, true AS decided
                     FROM journal.outcomes
-                    WHERE connection = :connection AND kind = :kind AND outcome = 'held'
+                    WHERE connection = :connection AND kind = ANY(:kinds) AND outcome = 'held'
                     UNION ALL
-                    SELECT record.record_id, 0, '', NULL, :unreadable, record.reason, '',
-                           CASE WHEN latest.active THEN coalesce(latest.total, 0) ELSE 0 END, '', record.since
+                    SELECT record.kind, record.record_id, 0, '', NULL, :unreadable, record.reason, '',
+                           CASE WHEN latest.active THEN coalesce(latest.total, 0) ELSE 0 END, '', record.since, false
                     FROM staged.set_aside AS record
                     JOIN raw.latest AS latest USING (connection, kind, record_id)
-                    WHERE record.connection = :connection AND record.kind = :kind AND record.business_day IS NULL
+                    WHERE record.connection = :connection AND record.kind = ANY(:kinds) AND record.business_day IS NULL
                       AND NOT EXISTS (
                         SELECT FROM journal.outcomes AS outcome
                         WHERE outcome.connection = record.connection AND outcome.kind = record.kind
@@ -109,21 +117,21 @@ def held_documents(
                 )
                 SELECT held.*, clock_timestamp() - held.since AS age, coalesce(staged.number, '') AS number,
                        coalesce(staged.party, '') AS party
-                FROM held LEFT JOIN ({_STAGED[kind]}) AS staged
-                  ON staged.connection = :connection AND staged.document_id = held.document_id
+                FROM held LEFT JOIN ({names}) AS staged
+                  ON staged.kind = held.kind AND staged.document_id = held.document_id
                 WHERE (CAST(:reason AS text) IS NULL OR held.reason = :reason)
                   AND (CAST(:day AS date) IS NULL OR held.business_day = :day)
                   AND (CAST(:ids AS bigint[]) IS NULL OR held.document_id = ANY(:ids))
-                ORDER BY held.since, held.document_id
-                """  # noqa: S608 (a constant of this module)
+                ORDER BY held.since, held.kind, held.document_id
+                """  # noqa: S608 (constants)
             ),
             parameters,
         )
-        return [_held(row, connection, kind) for row in rows]
+        return [_held(row, connection) for row in rows]
 
 
-def _held(row: Row[Any], connection: str, kind: Kind) -> HeldDocument:
-    key = DocumentKey(connection, kind, row.document_id)
+def _held(row: Row[Any], connection: str) -> HeldDocument:
+    key = DocumentKey(connection, Kind(row.kind), row.document_id)
     outcome = DocumentOutcome(
         document=key,
         revision=row.revision,
@@ -133,7 +141,8 @@ def _held(row: Row[Any], connection: str, kind: Kind) -> HeldDocument:
         reason=row.reason,
         message=row.message,
         words=row.words,
-        amount=row.amount,
+        # What was never decided about states its total, not what that does to the books.
+        amount=row.amount if row.decided else effect_of(key.kind, row.amount),
         project=row.project,
     )
     return HeldDocument(outcome, row.since, row.age, row.number, row.party)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from st_deltek_pipeline.domain.allowances import Allowance
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError
+from st_deltek_pipeline.domain.exports import DueExport, ExportState
 from st_deltek_pipeline.domain.holds import Hold, IgnoreReason
 from st_deltek_pipeline.domain.ignores import PersonalIgnore
 from st_deltek_pipeline.domain.journal import FIRST_HASH, Event, FileState, chain
@@ -18,7 +19,7 @@ from st_deltek_pipeline.domain.outcomes import DocumentOutcome
 from st_deltek_pipeline.domain.posting_keys import NaturalKey, natural_key
 from st_deltek_pipeline.domain.reversals import PersonalReversal
 from st_deltek_pipeline.domain.transaction_files import TransactionFile
-from st_deltek_pipeline.store import allowances, ignores, natural_keys, reversals
+from st_deltek_pipeline.store import allowances, ignores, natural_keys, reversals, write_backs
 from st_deltek_pipeline.store.copying import copy_rows
 from st_deltek_pipeline.store.file_states import STANDING, TAKEN
 from st_deltek_pipeline.store.journal_rows import (
@@ -474,6 +475,11 @@ class JournalTransaction:
     def allow(self, allowance: Allowance) -> None:
         """Record what a person allows a document (``allowances.put``)."""
         allowances.put(self._connection, allowance)
+
+    def tell(self, exports: Sequence[DueExport], state: ExportState, words: Iterable[str] = ()) -> None:
+        """Record how far telling ServiceTitan has come (``write_backs.put``)."""
+        if exports:
+            write_backs.put(self._connection, exports, state, words or [""] * len(exports))
 
     def use_pin(self, kind: Kind, business_day: date) -> None:
         """Take a day's pin away, once the plan it allowed is frozen: the next plan of the day is another one."""

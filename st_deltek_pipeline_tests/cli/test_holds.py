@@ -1,5 +1,7 @@
 """``st-deltek holds`` as a person and a script use it."""
 
+import csv
+import io
 import json
 from collections.abc import Callable, Generator
 from decimal import Decimal
@@ -21,6 +23,10 @@ DAY = "2026-10-09"
 def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine, tmp_path: Path) -> Generator[Installation]:
     """A connection with a small month, nothing taken in yet."""
     with installed(engine, tmp_path, sandbox(invoices=20)) as installation:
+        # What the other kinds of the month are held for has tests of its own.
+        installation.write_file(
+            posting={**installation.sandbox.connection.get("posting", {}), "documents": ["invoice"]}
+        )
         yield installation
 
 
@@ -64,6 +70,8 @@ def test_the_queue_has_reason_age_amount_and_advice_and_is_summed_up_by_reason(
         ("no_business_unit", 1, "100.00")
     ]
     assert answer("holds", "list", "acme", "--day", "2026-10-08")[1]["holds"] == []
+    assert answer("holds", "list", "acme", "--kind", "bill")[1]["holds"] == []
+    assert answer("holds", "list", "acme", "--kind", "invoice")[1]["documents"] == 1
     assert answer("holds", "list", "acme", "--reason", "no_rule")[1]["documents"] == 0
     assert run(["holds", "list", "acme"]) == 0
     output = capfd.readouterr().out
@@ -71,6 +79,20 @@ def test_the_queue_has_reason_age_amount_and_advice_and_is_summed_up_by_reason(
     assert "what would release it" in output
     assert run(["holds", "list", "acme", "--reason", "no_rule"]) == 0
     assert capfd.readouterr().out == "Nothing is held.\n"
+
+
+def test_the_queue_is_csv_for_a_spreadsheet_that_takes_no_number_for_a_formula(
+    acme: Installation, capfd: pytest.CaptureFixture[str]
+) -> None:
+    invoice = acme.sandbox.add_invoice(date=DAY, syncStatus="Posted", total="-5.00")
+    acme.sandbox.edit_invoice(invoice["id"], businessUnit=None, referenceNumber="=1+1")
+    assert run(["sync", "acme", "--from", DAY, "--to", DAY, "--json"]) == 0
+    capfd.readouterr()
+    assert run(["holds", "list", "acme", "--reason", "no_business_unit", "--csv"]) == 0
+    (row,) = csv.DictReader(io.StringIO(capfd.readouterr().out))
+    assert (row["document"], row["kind"], row["amount"]) == (f"invoice:{invoice['id']}", "invoice", "-5.00")
+    assert row["number"] == "'=1+1"
+    assert row["advice"]
 
 
 def test_show_tells_everything_about_a_document(
@@ -144,6 +166,7 @@ def test_a_person_ignores_a_document_and_takes_it_back(
     "words",
     [
         ["list", "acme", "--reason", "no_such_reason"],
+        ["list", "acme", "--csv", "--json"],
         ["show", "acme", "104417"],
         ["retry", "acme"],
         ["retry", "acme", "--all", "--reason", "no_rule"],
@@ -151,7 +174,7 @@ def test_a_person_ignores_a_document_and_takes_it_back(
         ["ignore", "acme", "invoice:1", "--reason", "  "],
         ["ignore", "acme", "invoice:1", "--reason", "x", "--by", " "],
     ],
-    ids=["reason", "no_kind", "nothing", "two_selections", "no_reason", "blank_reason", "blank_name"],
+    ids=["reason", "two_shapes", "no_kind", "nothing", "two_selections", "no_reason", "blank_reason", "blank_name"],
 )
 def test_a_wrong_call_ends_with_code_2(words: list[str]) -> None:
     assert run(["holds", *words]) == 2

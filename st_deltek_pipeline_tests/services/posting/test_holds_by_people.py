@@ -22,7 +22,7 @@ WHY = "Paid in cash, booked by hand."
 
 
 def key(invoice: dict[str, Any]) -> DocumentKey:
-    return DocumentKey("acme", Kind.INVOICE, invoice["id"])
+    return DocumentKey("acme", [Kind.INVOICE], invoice["id"])
 
 
 def held(acme: Bench, **parts: str) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def test_what_cannot_be_read_is_not_ignored_and_stands_in_the_queue(quiet: Bench
     quiet.run(QUIET_DAY)
     with pytest.raises(ConfigurationError, match="cannot be read"):
         ignore(quiet, invoice)
-    (queued,) = held_documents(quiet.engine, "acme", Kind.INVOICE, business_day=QUIET_DAY)
+    (queued,) = held_documents(quiet.engine, "acme", [Kind.INVOICE], business_day=QUIET_DAY)
     assert queued.outcome.reason == "unreadable"
     assert "ServiceTitan" in queued.advice
 
@@ -156,7 +156,7 @@ def test_a_record_without_a_date_stands_in_the_queue_without_a_day(quiet: Bench)
     quiet.sandbox.edit_invoice(invoice["id"], verbatim=True, invoiceDate=None)
     quiet.take_in_invoices()
     quiet.run(QUIET_DAY)
-    (queued,) = held_documents(quiet.engine, "acme", Kind.INVOICE, document_ids=[invoice["id"]])
+    (queued,) = held_documents(quiet.engine, "acme", [Kind.INVOICE], document_ids=[invoice["id"]])
     assert (queued.outcome.reason, queued.outcome.business_day) == ("unreadable", None)
     assert queued.outcome.amount == Decimal("60.00")
     history = document_history(quiet.engine, key(invoice))
@@ -295,7 +295,7 @@ def test_what_was_neither_ignored_nor_in_a_held_file_is_not_released(quiet: Benc
 
 def test_the_queue_names_amount_record_words_and_advice(quiet: Bench) -> None:
     invoice = held(quiet)
-    (queued,) = held_documents(quiet.engine, "acme", Kind.INVOICE, reason="refused")
+    (queued,) = held_documents(quiet.engine, "acme", [Kind.INVOICE], reason="refused")
     assert queued.outcome.document == key(invoice)
     assert queued.number == invoice["referenceNumber"]
     assert queued.party == invoice["customer"]["name"]
@@ -303,8 +303,8 @@ def test_the_queue_names_amount_record_words_and_advice(quiet: Bench) -> None:
     assert "CHS2026" in queued.outcome.words
     assert queued.age.total_seconds() >= 0
     assert queued.advice
-    assert held_documents(quiet.engine, "acme", Kind.INVOICE, reason="no_rule") == []
-    assert held_documents(quiet.engine, "other", Kind.INVOICE) == []
+    assert held_documents(quiet.engine, "acme", [Kind.INVOICE], reason="no_rule") == []
+    assert held_documents(quiet.engine, "other") == []
 
 
 def test_a_documents_history_has_everything_from_its_lines_to_its_events(quiet: Bench) -> None:
@@ -328,4 +328,4 @@ def test_a_documents_history_has_everything_from_its_lines_to_its_events(quiet: 
 
 def test_nothing_is_known_of_a_wrong_id(quiet: Bench) -> None:
     with pytest.raises(ConfigurationError, match="Nothing is known"):
-        document_history(quiet.engine, DocumentKey("acme", Kind.INVOICE, 1))
+        document_history(quiet.engine, DocumentKey("acme", [Kind.INVOICE], 1))
