@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Engine, text
 
@@ -36,6 +36,8 @@ from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 
 # Far above what a test sends: the limit itself has tests of its own.
 _NO_LIMIT = 10_000
+
+Entry = Literal["files", "single"]
 
 QUIET_DAY = date(2026, 10, 9)
 """A business day on which the small month has no documents, so that a test's own are the only ones."""
@@ -211,7 +213,7 @@ class Bench:
 
 
 @contextmanager
-def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme") -> Generator[Bench]:
+def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme", entry: Entry = "files") -> Generator[Bench]:
     """Connect a fresh database to a running sandbox."""
     ready = sandbox.ready_line
     left, right = ready["servicetitan"], ready["vantagepoint"]
@@ -233,6 +235,7 @@ def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme") -> G
                 "base_url": right["base_url"],
                 "database": right["database"],
                 "company": right["company"],
+                "entry": entry,
                 "settling_seconds": 0,
                 "read_back_seconds": 0,
             },
