@@ -3,7 +3,7 @@
 Field names and rules: vantagepoint.md sections 4.1 to 4.5. Grouping postings into files is ``transaction_files``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,6 +16,12 @@ from st_deltek_pipeline.domain.posting_keys import balance_key, line_key, master
 from st_deltek_pipeline.domain.postings import Posting, PostingLine
 
 _DESCRIPTION_LENGTH = 40
+_MASTER_KEYS = {
+    EntryType.INVOICES: ("Invoice", "WBS1", "WBS2", "WBS3"),
+    EntryType.RECEIPTS: ("RefNo",),
+    EntryType.VOUCHERS: ("MasterPKey",),
+    EntryType.JOURNAL_ENTRIES: ("RefNo",),
+}
 _LINE_DESCRIPTION_LENGTH = 80
 
 Row = dict[str, Any]
@@ -58,6 +64,23 @@ def file_body(connection: str, company: str, batch: str, postings: Sequence[Post
         **shape.totals(details),
         f"{entry}Master": masters,
         f"{entry}Detail": details,
+    }
+
+
+def as_single_document(entry: EntryType, body: Mapping[str, Any]) -> tuple[tuple[str, ...], Row]:
+    """Turn a frozen file of one document into what enters the document where no files are used.
+
+    Args:
+        entry: The file's type.
+        body: From ``file_body``.
+
+    Returns:
+        The document's key within its Batch, and its master with its details.
+    """
+    (master,) = body[f"{entry}Master"]
+    return tuple(str(master[name]) for name in _MASTER_KEYS[entry]), {
+        **master,
+        f"{entry}Detail": body[f"{entry}Detail"],
     }
 
 

@@ -108,8 +108,7 @@ _ADVICE: dict[HoldReason, str] = {
         "Re-open the period in Vantagepoint, or set posting.closed_period to first_open for this connection."
     ),
     HoldReason.ALREADY_IN_VANTAGEPOINT: (
-        "Somebody entered this invoice number on this project with other amounts. Reverse that entry, or ignore ours "
-        "(holds ignore)."
+        "Somebody entered this number or reference with other amounts. Reverse that entry, or ignore ours (holds ignore)."
     ),
     HoldReason.NO_CLEAR_ANSWER: (
         "Vantagepoint does not hold it. The next run sends the same file again; if that fails too, show its words to "

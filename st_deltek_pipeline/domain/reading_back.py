@@ -5,14 +5,21 @@ space, amounts may carry more decimals (vantagepoint.md sections 2 and 4).
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from st_deltek_pipeline.domain.coded_amounts import LineKey
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.numbers import folded_number, invoice_number_key, same_invoice_number
 from st_deltek_pipeline.domain.posting_keys import line_key
 from st_deltek_pipeline.domain.postings import Posting
+
+_Place = TypeVar("_Place")
+_Row = TypeVar("_Row", bound="LedgerLine")
+
+_CORRECTIONS_LOOKED_FOR = 20
 
 # What a line must say again, beside its amount and the invoice number it carries.
 _COMPARED: Mapping[EntryType, tuple[str, ...]] = {
@@ -136,14 +143,29 @@ def missing_from_ledger(body: Mapping[str, Any], rows: Iterable[LedgerLine], *, 
     return sorted(key for key in (str(row["PKey"]) for row in body[f"{entry}Detail"]) if key not in seen)
 
 
+def our_rows(posting: Posting, rows: Iterable[_Row]) -> list[_Row]:
+    """Return the ledger rows under the keys of a posting's lines: they surely are our own.
+
+    A database that was lost and made anew knows nothing of earlier corrections, so keys that later postings of the same
+    lines would have count as well.
+    """
+    keys = {line_key(numbered, line) for numbered in _successors(posting) for line in posting.lines}
+    return [row for row in rows if row.line_key in keys]
+
+
 def carries_our_lines(posting: Posting, rows: Iterable[LedgerLine]) -> bool:
-    """Say whether every line of a posting stands in the ledger under its own key: then it surely is our own."""
-    ours = {line_key(posting, line): line.amount for line in posting.lines}
-    sign, seen = posting.heading.entry.ledger_sign, dict[str, Decimal]()
+    """Say whether every line of a posting stands in the ledger under its own keys with exactly our amount."""
+    place = {line_key(numbered, line): line for numbered in _successors(posting) for line in posting.lines}
+    sign, seen = posting.heading.entry.ledger_sign, dict[LineKey, Decimal]()
     for row in rows:
-        if row.line_key in ours:
-            seen[row.line_key] = seen.get(row.line_key, ZERO) + sign * row.amount
-    return seen == ours
+        if row.line_key in place:
+            key = place[row.line_key].key
+            seen[key] = seen.get(key, ZERO) + sign * row.amount
+    return seen == {line.key: line.amount for line in posting.lines}
+
+
+def _successors(posting: Posting) -> list[Posting]:
+    return [replace(posting, posting_no=posting.posting_no + number) for number in range(_CORRECTIONS_LOOKED_FOR)]
 
 
 def stands_already(
@@ -176,32 +198,40 @@ def stands_already(
         if row.account not in own_accounts:
             key = place(row.account, row.wbs1, row.invoice)
             theirs[key] = theirs.get(key, ZERO) + posting.heading.entry.ledger_sign * row.amount
-    return ours == theirs
+    # Where a correction has taken everything away again, nothing stands.
+    return _what_stands(ours) == _what_stands(theirs)
 
 
 def nets_to_nothing(rows: Iterable[LedgerLine]) -> bool:
     """Say whether ledger rows take each other back account by account: somebody reversed what was entered."""
-    sums: dict[str, Decimal] = {}
-    for row in rows:
-        sums[row.account] = sums.get(row.account, ZERO) + row.amount
-    return not any(sums.values())
+    return not _what_stands(_by_account(rows))
 
 
 def balancing_accounts(posting: Posting, rows: Iterable[LedgerLine]) -> frozenset[str]:
     """Find the account that balances ledger rows of receipts or vouchers: the side the system posts by itself.
 
-    It is none of the posting's own accounts, and what stands there is all that the other rows sum to.
+    It is none of the posting's own accounts, and what stands there is all that the other rows sum to. Accounts on which
+    nothing stands any more, such as that of an earlier bank, do not count.
 
     Returns:
         That account, or nothing when it cannot be told.
     """
     own = {line.key.account for line in posting.lines}
+    sums = _by_account(rows)
+    others = _what_stands({account: amount for account, amount in sums.items() if account not in own})
+    rest = total(amount for account, amount in sums.items() if account in own)
+    return frozenset(others) if len(others) == 1 and total(others.values()) == -rest else frozenset()
+
+
+def _by_account(rows: Iterable[LedgerLine]) -> dict[str, Decimal]:
     sums: dict[str, Decimal] = {}
     for row in rows:
         sums[row.account] = sums.get(row.account, ZERO) + row.amount
-    others = {account: amount for account, amount in sums.items() if account not in own}
-    rest = total(amount for account, amount in sums.items() if account in own)
-    return frozenset(others) if len(others) == 1 and total(others.values()) == -rest else frozenset()
+    return sums
+
+
+def _what_stands(sums: Mapping[_Place, Decimal]) -> dict[_Place, Decimal]:
+    return {place: amount for place, amount in sums.items() if amount}
 
 
 def _amount(row: Mapping[str, Any]) -> Decimal:

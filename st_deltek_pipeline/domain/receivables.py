@@ -1,7 +1,7 @@
 """What customers owe on each invoice in Vantagepoint by our own journal, and how much more may be received on it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from st_deltek_pipeline.domain.entry_types import EntryType
@@ -71,25 +71,62 @@ def applications_of(postings: Iterable[Posting], padded_to: int) -> Mapping[Rece
     return found
 
 
-def over_application(
-    changes: Mapping[ReceivableKey, Decimal], receivables: Mapping[ReceivableKey, Receivable]
-) -> OverApplication | None:
-    """Find an invoice that a document would over-apply.
+def over_applications(
+    changes: Sequence[Mapping[ReceivableKey, Decimal]], receivables: Mapping[ReceivableKey, Receivable]
+) -> Mapping[int, OverApplication]:
+    """Find the documents that must wait, so that no invoice is over-applied by the others.
 
-    What is received on an invoice lies between nothing and what it is for, whatever the sign of either; a change
-    that leads back towards that range is always right.
+    What is received on an invoice lies between nothing and what it is for, whatever the sign of either; a change that
+    leads back towards that range is always right. All changes count together, since one may make room for another: money
+    moved from one invoice to a second, whose own money was moved to the first.
 
     Args:
-        changes: What the document changes, from ``applications_of``.
-        receivables: What stands before it.
+        changes: What each document changes (``applications_of``), in the order in which they came: later ones wait.
+        receivables: What stands before them.
+
+    Returns:
+        By position in ``changes``, why that document waits.
     """
-    for key, change in sorted(changes.items()):
-        receivable = receivables.get(key, Receivable())
-        low, high = min(ZERO, receivable.billed), max(ZERO, receivable.billed)
-        after = receivable.received + change
-        if (change > ZERO and after > high) or (change < ZERO and after < low):
-            return OverApplication(*key, receivable, change)
-    return None
+    net: dict[ReceivableKey, Decimal] = {}
+    for change in changes:
+        _add(net, change)
+    waiting: dict[int, OverApplication] = {}
+    while (key := _first_over(net, receivables)) is not None:
+        last = max(
+            position
+            for position, change in enumerate(changes)
+            if position not in waiting and change.get(key, ZERO) * net[key] > ZERO
+        )
+        own = changes[last][key]
+        before = receivables.get(key, Receivable())
+        others = replace(before, received=before.received + net[key] - own)
+        waiting[last] = OverApplication(*key, others, own)
+        _add(net, changes[last], sign=-1)
+    # A smaller one that came later may fit where an earlier one did not.
+    for position in sorted(waiting):
+        _add(net, changes[position])
+        if any(_is_over(net[key], receivables.get(key, Receivable())) for key in changes[position]):
+            _add(net, changes[position], sign=-1)
+        else:
+            del waiting[position]
+    return waiting
+
+
+def _add(net: dict[ReceivableKey, Decimal], change: Mapping[ReceivableKey, Decimal], *, sign: int = 1) -> None:
+    for key, amount in change.items():
+        net[key] = net.get(key, ZERO) + sign * amount
+
+
+def _first_over(
+    net: Mapping[ReceivableKey, Decimal], receivables: Mapping[ReceivableKey, Receivable]
+) -> ReceivableKey | None:
+    return next((key for key in sorted(net) if _is_over(net[key], receivables.get(key, Receivable()))), None)
+
+
+def _is_over(change: Decimal, receivable: Receivable) -> bool:
+    low, high = min(ZERO, receivable.billed), max(ZERO, receivable.billed)
+    after = receivable.received + change
+    return (change > ZERO and after > high) or (change < ZERO and after < low)
 
 
 def share_of_items(items: Sequence[OpenItem]) -> list[Decimal]:

@@ -135,8 +135,9 @@ class JournalTransaction:
                     VALUES (:connection, :batch, :kind, :entry, :company, :period, :business_day,
                         'planned', :documents, :amount, :body_hash, :parent_batch, :together)
                     ON CONFLICT (connection, batch) DO UPDATE SET
-                        state = 'planned', company = :company, body_hash = :body_hash, business_day = :business_day,
-                        amount = :amount, parent_batch = :parent_batch, words = '', sent_at = NULL, changed_at = now()
+                        state = 'planned', entry = :entry, company = :company, body_hash = :body_hash,
+                        business_day = :business_day, amount = :amount, together = :together,
+                        parent_batch = :parent_batch, words = '', sent_at = NULL, changed_at = now()
                     WHERE transaction_files.state IN ('refused', 'split')
                     """
                 ),
@@ -339,8 +340,9 @@ class JournalTransaction:
 
         What it posted is no longer outside the ledger. A document whose current revision has nothing under way or
         refused any more is posted, or ignored where a person had it reversed; one that changed meanwhile keeps waiting
-        for its difference.
+        for its difference. Natural keys under which nothing stands any more are free again.
         """
+        natural_keys.release_reversed(self._connection, self._name, batch)
         # MATERIALIZED: on tables that grew since they were last analysed, the planner would compute it once per row.
         self._connection.execute(
             text(

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.posting_keys import NaturalKey
-from st_deltek_pipeline.store.file_states import TAKEN
+from st_deltek_pipeline.store.file_states import OCCUPYING, TAKEN
 
 
 def claim(
@@ -69,6 +69,40 @@ def release(connection: Connection, connection_name: str, batch: str) -> None:
             """
         ),
         {"connection": connection_name, "batch": batch, "taken": TAKEN},
+    )
+
+
+def release_reversed(connection: Connection, connection_name: str, batch: str) -> None:
+    """Give back the keys under which the corrections in a file that has just landed left nothing standing.
+
+    Somebody cancelled a bill and entered it anew, or a wrong number was corrected: the number is free for another document.
+    """
+    connection.execute(
+        text(
+            """
+            DELETE FROM journal.natural_keys AS owner USING journal.postings AS landed
+            WHERE landed.connection = :connection AND landed.batch = :batch AND landed.correction
+              AND owner.connection = landed.connection AND owner.kind = landed.kind
+              AND owner.document_id = landed.document_id AND owner.entry = landed.entry
+              AND owner.scope = landed.key_scope AND owner.number = landed.key_number
+              AND NOT EXISTS (
+                SELECT FROM journal.postings AS other
+                JOIN journal.transaction_files AS file
+                  ON file.connection = other.connection AND file.batch = other.batch
+                JOIN journal.posting_lines AS line
+                  ON line.connection = other.connection AND line.kind = other.kind
+                 AND line.document_id = other.document_id AND line.posting_no = other.posting_no
+                WHERE other.connection = landed.connection AND other.kind = landed.kind
+                  AND other.document_id = landed.document_id AND other.entry = landed.entry
+                  AND other.key_scope = landed.key_scope AND other.key_number = landed.key_number
+                  AND file.state = ANY(:taken)
+                GROUP BY line.wbs1, line.wbs2, line.wbs3, line.invoice, line.account, line.section, line.tax_code,
+                         line.item
+                HAVING sum(line.amount) <> 0 OR bool_or(file.state = ANY(:occupying))
+              )
+            """
+        ),
+        {"connection": connection_name, "batch": batch, "taken": TAKEN, "occupying": OCCUPYING},
     )
 
 

@@ -388,15 +388,26 @@ class VantagepointClient:
         """
         content = body if isinstance(body, bytes) else dumps(body)
         batch = str(loads(content).get("Batch", ""))
-        what = f"{_ENTRY}{kind}Control"
-        answer = self._write(Request("POST", what, self._url(what), headers=_JSON, body=content, writes=True))
-        entered = first_row(after_writing(answer))
-        if entered is None or folded(str(entered.get("Batch"))) != folded(batch):
-            message = (
-                f"Vantagepoint took file {batch} with status {answer.status} but did not answer with its control row."
-            )
-            raise InDoubtError(message, advice=_READ_BACK)
-        return entered
+        return self._entered(f"{_ENTRY}{kind}Control", content, f"file {batch}", batch)
+
+    def enter_document(self, kind: str, batch: str, key: Sequence[str], body: Mapping[str, Any] | bytes) -> Row:
+        """Create one document, in a database that does not use files to group transactions (section 4).
+
+        Args:
+            kind: ``in`` for invoices.
+            batch: The Batch it is entered under; its control row is made with the first document.
+            key: The document's key within it, such as invoice number and project.
+            body: The master's fields with ``inDetail``; as for ``enter_file``.
+
+        Returns:
+            The master row that Vantagepoint made of it.
+
+        Raises:
+            PipelineError: As for ``enter_file``; AlreadyExistsError: the Batch has a document with this key.
+        """
+        content = body if isinstance(body, bytes) else dumps(body)
+        named = "|".join((batch, *key))
+        return self._entered(f"{_ENTRY}{kind}Master/{quote(named, safe='')}", content, f"document {named}", batch)
 
     def post_file(self, kind: str, batch: str, *, company: str, period: int, description: str) -> PostAnswer:
         """Post an entered transaction file to the ledger (section 4.6).
@@ -490,6 +501,14 @@ class VantagepointClient:
         """
         what = f"{self._firm(client_id)}/address"
         self._write(Request("POST", what, self._url(what), headers=_JSON, body=dumps(body), writes=True))
+
+    def _entered(self, what: str, content: bytes, entry: str, batch: str) -> Row:
+        answer = self._write(Request("POST", what, self._url(what), headers=_JSON, body=content, writes=True))
+        entered = first_row(after_writing(answer))
+        if entered is None or folded(str(entered.get("Batch"))) != folded(batch):
+            message = f"Vantagepoint took {entry} with status {answer.status} but did not answer with its row."
+            raise InDoubtError(message, advice=_READ_BACK)
+        return entered
 
     # --- Inside -------------------------------------------------------------------------------------------------
 

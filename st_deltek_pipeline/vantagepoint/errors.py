@@ -39,6 +39,7 @@ class Meaning(Enum):
     EXISTS = auto()  # AlreadyExistsError
     REFUSED = auto()  # RefusedError
     NO_RIGHT = auto()  # PermissionMissingError
+    OTHER_ENTRY = auto()  # ConfigurationError
     FAULT = auto()  # a read: TransientError; a write: InDoubtError
 
 
@@ -60,6 +61,8 @@ class ErrorRule:
 ERROR_TABLE = (
     ErrorRule(frozenset({403}), r"", Meaning.NO_RIGHT),
     ErrorRule(RULES, r"already exists", Meaning.EXISTS),
+    # The setting's own name, and its negation; the sentence itself was not found (section 4).
+    ErrorRule(RULES, r"\bfiles\b.{0,30}\bto group\b", Meaning.OTHER_ENTRY),
     ErrorRule(frozenset({408}), r"", Meaning.FAULT),
     # The server's own stumbles: what it did before is not known.
     ErrorRule(frozenset({500}), r"object reference not set to an instance", Meaning.FAULT),
@@ -87,6 +90,11 @@ ERROR_TABLE = (
     ErrorRule(FAULTS, r"", Meaning.FAULT),
 )
 
+_NO_RIGHT = "Give the API user's role the right to this, and access to the company (Settings > Security)."
+_OTHER_ENTRY = (
+    "Set vantagepoint.entry in the connection to what Vantagepoint's setting Use Files to Group Transactions says: files "
+    "for yes, single for no."
+)
 _TRY_LATER = "Nothing was changed by it: run again when Vantagepoint is well."
 
 # Advice for a refused sign-in, by Vantagepoint's error code or sentence (section 1).
@@ -134,16 +142,18 @@ def refusal(answer: Answer, *, writes: bool) -> PipelineError:
     said = f"Vantagepoint answered {answer.what} with status {answer.status}: {words or 'no text'}"
     match meaning_of(answer.status, words):
         case Meaning.NO_RIGHT:
-            advice = "Give the API user's role the right to this, and access to the company (Settings > Security)."
-            return PermissionMissingError(said, advice=advice)
+            error: PipelineError = PermissionMissingError(said, advice=_NO_RIGHT)
+        case Meaning.OTHER_ENTRY:
+            error = ConfigurationError(said, advice=_OTHER_ENTRY)
         case Meaning.EXISTS:
-            return AlreadyExistsError(said, words=words, status=answer.status)
+            error = AlreadyExistsError(said, words=words, status=answer.status)
         case Meaning.REFUSED:
-            return RefusedError(said, words=words, status=answer.status)
+            error = RefusedError(said, words=words, status=answer.status)
         case Meaning.FAULT if writes:
-            return InDoubtError(said, advice="Read back before anything is sent again.")
+            error = InDoubtError(said, advice="Read back before anything is sent again.")
         case Meaning.FAULT:
-            return TransientError(said, advice=_TRY_LATER, retry_after=answer.retry_after)
+            error = TransientError(said, advice=_TRY_LATER, retry_after=answer.retry_after)
+    return error
 
 
 def sign_in_refusal(answer: Answer) -> PipelineError:

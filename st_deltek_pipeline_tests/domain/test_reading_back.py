@@ -5,13 +5,21 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from st_deltek_pipeline.domain.coded_amounts import Heading, LineKey
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
+from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.domain.numbers import same_invoice_number
+from st_deltek_pipeline.domain.posting_keys import line_key
+from st_deltek_pipeline.domain.postings import MasterKey, Posting, PostingLine
 from st_deltek_pipeline.domain.reading_back import (
+    balancing_accounts,
+    carries_our_lines,
     file_differences,
     ledger_differences,
     missing_from_ledger,
     nets_to_nothing,
+    our_rows,
     stands_already,
 )
 from st_deltek_pipeline.domain.transaction_files import build_file
@@ -114,3 +122,60 @@ def test_an_invoice_entered_by_somebody_else_with_the_same_amounts_stands_alread
 def test_without_a_known_receivables_account_nothing_is_taken_for_ours() -> None:
     rows = [Row("theirs", "HVAC", "401.00", "0100001", Decimal("-100.00"))]
     assert not stands_already(posting(1, "100.00"), rows, own_accounts=frozenset(), padded_to=7)
+
+
+def receipt(amount: str, *, posting_no: int = 1, account: str = "110.00", bank: str = "OPER") -> Posting:
+    heading = Heading(EntryType.RECEIPTS, "P7", bank=bank)
+    line = PostingLine(LineKey(heading, "HVAC", "", "", "100001", account), Decimal(amount), "", "", ZERO)
+    return replace(
+        posting(7),
+        document=DocumentKey("acme", Kind.PAYMENT, 7),
+        posting_no=posting_no,
+        master=MasterKey(202610, posting(7).master.trans_date, heading),
+        lines=(line,),
+    )
+
+
+def received(amount: str, *, bank_account: str = "101.00", key: str = "") -> list[Row]:
+    """A receipt of 100.00 as it stands in the ledger: the receivable falls, the bank rises."""
+    return [
+        Row(key, "HVAC", "110.00", "0100001", -Decimal(amount)),
+        Row("auto", "", bank_account, "", Decimal(amount)),
+    ]
+
+
+def test_the_bank_is_found_by_what_balances_a_receipt() -> None:
+    assert balancing_accounts(receipt("100.00"), received("100.00")) == {"101.00"}
+
+
+def test_a_bank_that_a_receipt_was_moved_away_from_does_not_hide_the_other() -> None:
+    rows = [*received("100.00"), *received("-100.00"), *received("100.00", bank_account="102.00")]
+    own = balancing_accounts(receipt("100.00"), rows)
+    assert own == {"102.00"}
+    assert stands_already(receipt("100.00"), rows, own_accounts=own, padded_to=7)
+
+
+def test_a_receipt_on_another_invoice_does_not_stand_already() -> None:
+    rows = [replace(row, invoice="0100002" if row.invoice else "") for row in received("100.00")]
+    assert not stands_already(receipt("100.00"), rows, own_accounts=frozenset({"101.00"}), padded_to=7)
+
+
+def test_what_a_correction_took_away_wholly_does_not_count_when_amounts_are_compared() -> None:
+    recoded = [
+        Row("a", "HVAC", "402.00", "0100001", Decimal("-100.00")),
+        Row("b", "HVAC", "402.00", "0100001", Decimal("100.00")),
+        Row("c", "HVAC", "401.00", "0100001", Decimal("-100.00")),
+        Row("", "HVAC", "110.00", "0100001", Decimal("100.00")),
+    ]
+    assert stands_already(posting(1, "100.00"), recoded, own_accounts=frozenset({"110.00"}), padded_to=7)
+
+
+def test_our_own_lines_are_known_again_although_a_database_forgot_their_corrections() -> None:
+    first, correction = receipt("100.00"), receipt("30.00", posting_no=2)
+    rows = [
+        *received("100.00", key=line_key(first, first.lines[0])),
+        *received("30.00", key=line_key(correction, correction.lines[0])),
+    ]
+    assert [row.amount for row in our_rows(receipt("130.00"), rows)] == [Decimal("-100.00"), Decimal("-30.00")]
+    assert carries_our_lines(receipt("130.00"), rows)
+    assert not carries_our_lines(receipt("100.00"), rows)

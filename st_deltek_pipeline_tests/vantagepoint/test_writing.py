@@ -8,6 +8,7 @@ import pytest
 from st_deltek_pipeline.domain.errors import (
     AlreadyExistsError,
     BrokenError,
+    ConfigurationError,
     CredentialsError,
     InDoubtError,
     PermissionMissingError,
@@ -47,7 +48,11 @@ def set_period(client: VantagepointClient) -> object:
     return client.set_active_period(202611)
 
 
-WRITES = pytest.mark.parametrize("write", [enter, post, delete, set_period])
+def enter_one(client: VantagepointClient) -> object:
+    return client.enter_document("in", BATCH, ("0001234", "HVAC", "", ""), {"Batch": BATCH, "inDetail": []})
+
+
+WRITES = pytest.mark.parametrize("write", [enter, enter_one, post, delete, set_period])
 
 
 # --- What is sent -------------------------------------------------------------------------------------------------
@@ -76,6 +81,31 @@ def test_a_float_never_reaches_the_wire(client: VantagepointClient, tenant: Tena
     with pytest.raises(TypeError, match="float"):
         client.enter_file("in", {"Batch": BATCH, "Total": 100.1})
     assert tenant.calls() == []
+
+
+def test_a_document_alone_is_named_by_batch_and_key(client: VantagepointClient, tenant: Tenant) -> None:
+    tenant.then_replies(json_reply([{"Batch": BATCH, "Invoice": "0001234"}], 201))
+    body = {"Batch": BATCH, "Invoice": "1234/A", "inDetail": [{"Amount": Decimal("100.10")}]}
+    assert client.enter_document("in", BATCH, ("1234/A", "HVAC", "", ""), body)["Invoice"] == "0001234"
+    call = tenant.calls()[0]
+    assert (call.method, call.path) == ("POST", f"/acme/api/DataEntry/inMaster/{BATCH}%7C1234%2FA%7CHVAC%7C%7C")
+    assert call.body.endswith(b'"inDetail":[{"Amount":100.10}]}')
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Files are not used to group transactions. Use inMaster to create transactions.",
+        "Files are used to group transactions. Use inControl to create a transaction file.",
+        "Use Files to Group Transactions is not enabled.",
+    ],
+)
+def test_the_other_way_of_entry_is_a_matter_of_the_setting(
+    client: VantagepointClient, tenant: Tenant, words: str
+) -> None:
+    tenant.then_replies(json_reply({"message": words}, 400))
+    with pytest.raises(ConfigurationError, match=r"vantagepoint\.entry"):
+        enter(client)
 
 
 def test_a_file_is_posted_as_documented(client: VantagepointClient, tenant: Tenant) -> None:
@@ -247,7 +277,13 @@ def test_a_write_that_could_not_leave_is_safe_to_repeat(make: MakeClient, tenant
 def test_a_429_turns_a_write_away_before_anything_happened(
     client: VantagepointClient, tenant: Tenant, clock: FakeTime, write: Write
 ) -> None:
-    answers = {enter: ENTERED, post: POSTED, delete: Reply(), set_period: json_reply([{"Period": 202611}])}
+    answers = {
+        enter: ENTERED,
+        enter_one: ENTERED,
+        post: POSTED,
+        delete: Reply(),
+        set_period: json_reply([{"Period": 202611}]),
+    }
     tenant.then_replies(json_reply({}, 429, Retry_After="2"), answers[write])  # type: ignore[index]
     write(client)
     assert clock.sleeps == [2.0]
@@ -258,7 +294,13 @@ def test_a_429_turns_a_write_away_before_anything_happened(
 def test_a_401_turns_a_write_away_and_a_new_token_repeats_it_once(
     client: VantagepointClient, tenant: Tenant, write: Write
 ) -> None:
-    answers = {enter: ENTERED, post: POSTED, delete: Reply(), set_period: json_reply([{"Period": 202611}])}
+    answers = {
+        enter: ENTERED,
+        enter_one: ENTERED,
+        post: POSTED,
+        delete: Reply(),
+        set_period: json_reply([{"Period": 202611}]),
+    }
     tenant.then_replies(json_reply({}, 401), answers[write])  # type: ignore[index]
     write(client)
     assert [call.headers["authorization"] for call in tenant.calls()] == ["Bearer access-1", "Bearer access-2"]

@@ -1,25 +1,28 @@
 """First step: nothing in a file may exist in Vantagepoint before it is sent. Asked in bulk, never per document."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from st_deltek_pipeline.domain.coded_amounts import Heading
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
-from st_deltek_pipeline.domain.posting_keys import line_key, natural_key
+from st_deltek_pipeline.domain.posting_keys import natural_key
 from st_deltek_pipeline.domain.postings import Posting
 from st_deltek_pipeline.domain.reading_back import (
     balancing_accounts,
     carries_our_lines,
     nets_to_nothing,
+    our_rows,
     stands_already,
 )
 from st_deltek_pipeline.domain.transaction_files import build_file
+from st_deltek_pipeline.services.posting.claims import allowances_of, claimed_key
 from st_deltek_pipeline.services.posting.context import PostingContext, period_closed
 from st_deltek_pipeline.services.posting.evidence import evidence_of
 from st_deltek_pipeline.services.posting.existing import ledger_under_natural_keys
 from st_deltek_pipeline.services.posting.moves import add_child, move, refuse, refuse_child
-from st_deltek_pipeline.services.posting.planner import claimed_key
-from st_deltek_pipeline.services.posting.resolve import compare_entered, in_ledger, resolve_in_doubt
+from st_deltek_pipeline.services.posting.resolve import compare_entered, in_ledger, is_entered, resolve_in_doubt
 from st_deltek_pipeline.store.journal_rows import LedgerEvidence, StoredFile
 from st_deltek_pipeline.store.journal_transaction import JournalTransaction
 from st_deltek_pipeline.store.locks import PosterLock
@@ -47,7 +50,7 @@ def check_file(context: PostingContext, batch: str) -> tuple[str, ...]:
             file = context.journal.file(batch)
         if file.state is not FileState.PLANNED:
             return (batch,) if file.state in {FileState.ENTERED, FileState.POSTING} else ()
-        if context.client.read_control(file.entry, batch) is not None:
+        if is_entered(context, file):
             return (batch,) if compare_entered(context, lock, file) else ()
         if file.sent_at is not None and in_ledger(context, file):
             move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
@@ -67,24 +70,22 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
     """Look for the file's documents in the ledger; adopt what stands, hold what is in the way, go on with the rest."""
     postings = context.journal.postings_of(file.batch)
     standing = ledger_under_natural_keys(context, file, postings)
-    adopted: list[tuple[Posting, list[LedgerEvidence]]] = []
+    adopted: list[tuple[Posting, Sequence[LedgerEvidence]]] = []
     held: list[Posting] = []
     remaining: list[Posting] = []
     receivables = load_reference(context.engine, context.settings.name).receivables_account if standing else None
     padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
-    documents = sorted({posting.document.document_id for posting in postings})
-    allowed = context.journal.allowances(file.kind, documents if standing else [])
+    allowed = allowances_of(context.journal, [posting.document for posting in postings] if standing else [])
     for posting in postings:
         rows = standing.get(natural_key(posting.heading, padded_to=padded_to), [])
-        allowance = allowed.get(posting.document.document_id)
-        shares = claimed_key(posting, context.settings, allowance) is None
-        evidence = _standing_evidence(context, posting, rows, receivables, shares=shares)
-        if evidence:
-            adopted.append((posting, evidence))
-        elif shares or nets_to_nothing(rows):
-            remaining.append(posting)
-        else:
+        shares = claimed_key(posting, context.settings, allowed.get(posting.document)) is None
+        found = _look(context, posting, rows, receivables, shares=shares)
+        if found.evidence:
+            adopted.append((posting, found.evidence))
+        elif found.in_the_way:
             held.append(posting)
+        else:
+            remaining.append(posting)
     if not adopted and not held:
         return (file.batch,)
     with context.journal.writing(lock) as transaction:
@@ -102,42 +103,65 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
     return (files[-1].batch,) if remaining else ()
 
 
-def _standing_evidence(
+@dataclass(frozen=True)
+class _Found:
+    """What the ledger shows under a posting's natural key.
+
+    Attributes:
+        evidence: The rows that are this very posting; none when it does not stand there.
+        in_the_way: Something else stands there.
+    """
+
+    evidence: Sequence[LedgerEvidence] = ()
+    in_the_way: bool = False
+
+
+def _look(
     context: PostingContext, posting: Posting, rows: Sequence[LedgerRow], receivables: str | None, *, shares: bool
-) -> list[LedgerEvidence]:
-    """Return the ledger rows that are this very posting; none when it does not stand there."""
-    ours = {line_key(posting, line) for line in posting.lines}
-    if rows and carries_our_lines(posting, rows):
-        return [evidence_of(row, posting) for row in rows if row.line_key in ours]
+) -> _Found:
+    if not rows:
+        return _Found()
+    ours = our_rows(posting, rows)
+    if carries_our_lines(posting, ours):
+        return _Found([evidence_of(row, posting) for row in ours])
     if shares:
         # Where several documents may share a number, only our own keys prove that it is this one.
-        return []
+        return _Found(in_the_way=bool(ours))
     heading = posting.heading
-    own_accounts = balancing_accounts(posting, rows)
-    if heading.entry is EntryType.INVOICES:
-        # A correction finds another phase of its project beside it.
-        rows = [row for row in rows if (row.wbs2, row.wbs3) == (heading.wbs2, heading.wbs3)]
-        own_accounts = frozenset({receivables} if receivables else ())
-    elif heading.entry is EntryType.JOURNAL_ENTRIES:
-        own_accounts = frozenset({heading.liability})
     padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
-    if not rows or not stands_already(posting, rows, own_accounts=own_accounts, padded_to=padded_to):
-        return []
-    return [evidence_of(row, posting) for row in rows if row.account not in own_accounts]
+    # A correction finds another phase of its project beside it.
+    here = [row for row in rows if heading.entry is not EntryType.INVOICES or _level(row) == _level(heading)]
+    own_accounts = _own_accounts(posting, rows, receivables)
+    if here and stands_already(posting, here, own_accounts=own_accounts, padded_to=padded_to):
+        return _Found([evidence_of(row, posting) for row in here if row.account not in own_accounts])
+    return _Found(in_the_way=not nets_to_nothing(row for row in rows if row.account not in own_accounts))
+
+
+def _own_accounts(posting: Posting, rows: Sequence[LedgerRow], receivables: str | None) -> frozenset[str]:
+    """Return the accounts of the rows that Vantagepoint adds itself; of a journal entry, that of our balancing line."""
+    heading = posting.heading
+    if heading.entry is EntryType.INVOICES:
+        return frozenset({receivables} if receivables else ())
+    if heading.entry is EntryType.JOURNAL_ENTRIES:
+        return frozenset({heading.liability})
+    return balancing_accounts(posting, rows)
+
+
+def _level(place: LedgerRow | Heading) -> tuple[str, str]:
+    return (place.wbs2, place.wbs3)
 
 
 def _already_there(posting: Posting) -> Hold:
     heading = posting.heading
     if heading.entry is EntryType.VOUCHERS:
-        message = (
-            f"{posting.document}: invoice {heading.number} of vendor {heading.vendor} stands in the ledger already."
-        )
-        return Hold(HoldReason.DUPLICATE_VENDOR_INVOICE, message)
-    what = f"invoice {heading.number} on project {heading.wbs1}"
-    if heading.entry is not EntryType.INVOICES:
-        what = f"reference {heading.number}"
-    message = f"{posting.document}: {what} stands in the ledger with other amounts."
-    return Hold(HoldReason.ALREADY_IN_VANTAGEPOINT, message)
+        what = f"invoice {heading.number} of vendor {heading.vendor}"
+        reason = HoldReason.DUPLICATE_VENDOR_INVOICE
+    else:
+        named = heading.credit_memo or heading.number
+        is_invoice = heading.entry is EntryType.INVOICES and not heading.credit_memo
+        what = f"invoice {named} on project {heading.wbs1}" if is_invoice else f"reference {named}"
+        reason = HoldReason.ALREADY_IN_VANTAGEPOINT
+    return Hold(reason, f"{posting.document}: {what} stands in the ledger with other amounts.")
 
 
 def _adopt(

@@ -57,6 +57,16 @@ class PostingContext:
         """The database that is posted to, however many connections or users share it."""
         return posting_target(self.settings)
 
+    @property
+    def one_by_one(self) -> bool:
+        """Documents are entered one by one: the company does not use files to group transactions."""
+        return self.settings.vantagepoint.entry == "single"
+
+    @property
+    def reviewed(self) -> bool:
+        """What is entered is posted by a person."""
+        return self.settings.posting.posting == "review"
+
     @contextmanager
     def locked(self) -> Generator[PosterLock]:
         """Hold the poster's lock."""

@@ -2,23 +2,24 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from st_deltek_pipeline.domain.entry_bodies import stated_total
-from st_deltek_pipeline.domain.errors import (
-    AlreadyExistsError,
-    BrokenError,
-    InDoubtError,
-    RefusedError,
-    TransientError,
-)
+from st_deltek_pipeline.domain.entry_bodies import as_single_document, stated_total
+from st_deltek_pipeline.domain.errors import AlreadyExistsError, InDoubtError, PipelineError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import EventType, FileState
+from st_deltek_pipeline.domain.postings import Posting
 from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext
 from st_deltek_pipeline.services.posting.moves import HoldFor, add_child, hold_documents, move, refuse
-from st_deltek_pipeline.services.posting.resolve import compare_entered, in_ledger, resolve_in_doubt
+from st_deltek_pipeline.services.posting.resolve import (
+    compare_entered,
+    in_ledger,
+    is_entered,
+    resolve_in_doubt,
+    states_our_total,
+)
 from st_deltek_pipeline.store.journal_rows import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
 
@@ -56,6 +57,11 @@ def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple
     Returns:
         Whether it is entered now, and the batches it was split into.
     """
+    if context.one_by_one and file.documents > 1:
+        postings = context.journal.postings_of(file.batch)
+        return False, _split(
+            context, lock, file, [[posting] for posting in postings], "documents are entered one by one"
+        )
     try:
         context.enter_session(file.company, file.period)
     except RefusedError as error:
@@ -65,8 +71,7 @@ def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple
     for _ in range(SENDINGS_PER_RUN):
         file = move(context, lock, file, FileState.SENDING, EventType.FILE_SENDING, body_hash=file.body_hash)
         try:
-            # The frozen bytes themselves: what was planned and hashed is what is sent.
-            control = context.client.enter_file(file.entry, file.body.encode())
+            row = _send(context, file)
         except RefusedError as error:
             return _refused(context, lock, file, error)
         except InDoubtError as error:
@@ -76,14 +81,22 @@ def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple
             file = context.journal.file(file.batch)
             if file.state is not FileState.PLANNED:
                 return file.state is FileState.ENTERED, ()
-        except (TransientError, BrokenError) as error:
+        except PipelineError as error:
             # The client promises that nothing has left, or that it was turned away at the door.
             move(context, lock, file, FileState.PLANNED, EventType.FILE_ABSENT, message=error.message)
             raise
         else:
-            return _accepted(context, lock, file, control), ()
+            return _accepted(context, lock, file, row), ()
     _give_up_for_now(context, lock, file, words)
     return False, ()
+
+
+def _send(context: PostingContext, file: StoredFile) -> Mapping[str, Any]:
+    if not context.one_by_one:
+        # The frozen bytes themselves: what was planned and hashed is what is sent.
+        return context.client.enter_file(file.entry, file.body.encode())
+    key, document = as_single_document(file.entry, json.loads(file.body, parse_float=Decimal))
+    return context.client.enter_document(file.entry, file.batch, key, document)
 
 
 def _give_up_for_now(context: PostingContext, lock: PosterLock, file: StoredFile, words: str) -> None:
@@ -101,12 +114,10 @@ def _give_up_for_now(context: PostingContext, lock: PosterLock, file: StoredFile
         )
 
 
-def _accepted(context: PostingContext, lock: PosterLock, file: StoredFile, control: Mapping[str, Any]) -> bool:
-    stated = control.get(stated_total(file.entry))
-    sent = json.loads(file.body, parse_float=Decimal)["Total"]
-    if stated is not None and Decimal(str(stated)) != sent:
+def _accepted(context: PostingContext, lock: PosterLock, file: StoredFile, row: Mapping[str, Any]) -> bool:
+    if not states_our_total(file, row):
         return compare_entered(context, lock, file)
-    move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, sum_total=stated)
+    move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, sum_total=row.get(stated_total(file.entry)))
     return True
 
 
@@ -115,7 +126,7 @@ def _refused(
 ) -> tuple[bool, tuple[str, ...]]:
     # The words for a taken key are also used for a key that stands twice within the file.
     if isinstance(error, AlreadyExistsError):
-        if context.client.read_control(file.entry, file.batch) is not None:
+        if is_entered(context, file):
             return compare_entered(context, lock, file), ()
         if in_ledger(context, file):
             move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
@@ -131,11 +142,15 @@ def _split_or_refuse(
         refuse(context, lock, file, _refusal(error))
         return ()
     middle = len(postings) // 2
+    return _split(context, lock, file, [postings[:middle], postings[middle:]], error.words)
+
+
+def _split(
+    context: PostingContext, lock: PosterLock, file: StoredFile, parts: Sequence[Sequence[Posting]], words: str
+) -> tuple[str, ...]:
     with context.journal.writing(lock) as transaction:
-        children = [
-            add_child(context, transaction, file, part, error.words) for part in (postings[:middle], postings[middle:])
-        ]
-        transaction.move_file(file.batch, FileState.SPLIT, before=(FileState.SENDING,), words=error.words)
+        children = [add_child(context, transaction, file, part, words) for part in parts]
+        transaction.move_file(file.batch, FileState.SPLIT, before=(file.state,), words=words)
     return tuple(child.batch for child in children)
 
 

@@ -5,39 +5,29 @@ journal. Sending is ``poster``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.allowances import Allowance
-from st_deltek_pipeline.domain.decisions import Decision, PostingRules, Situation, decide
+from st_deltek_pipeline.domain.decisions import PostingRules, Situation, decide
 from st_deltek_pipeline.domain.documents import Document, DocumentKey, Kind
-from st_deltek_pipeline.domain.entry_types import EntryType
-from st_deltek_pipeline.domain.errors import BrokenError, TransientError
+from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
-from st_deltek_pipeline.domain.posting_keys import NaturalKey, natural_key
-from st_deltek_pipeline.domain.postings import Posting
-from st_deltek_pipeline.domain.receivables import (
-    OverApplication,
-    Receivable,
-    ReceivableKey,
-    applications_of,
-    over_application,
-)
 from st_deltek_pipeline.domain.reversals import PersonalReversal, left_to_reverse
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_files, plan_hash
-from st_deltek_pipeline.services.posting.context import PostingContext, posting_target
+from st_deltek_pipeline.services.posting.applications import without_over_applications
+from st_deltek_pipeline.services.posting.claims import Decided, check_owners, claims_of, without_taken_keys
+from st_deltek_pipeline.services.posting.context import PostingContext
 from st_deltek_pipeline.store.journal import Journal
 from st_deltek_pipeline.store.journal_rows import NOT_STANDING, StoredFile
 from st_deltek_pipeline.store.journal_transaction import JournalTransaction
 from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of
-from st_deltek_pipeline.store.receivables import receivables
 from st_deltek_pipeline.store.reference import load_reference
 from st_deltek_pipeline.store.staged_documents import documents_of_day
 from st_deltek_pipeline.store.staged_set_aside import SetAside, set_aside_of_day
@@ -45,7 +35,7 @@ from st_deltek_pipeline.store.tie_out import stated_totals
 
 _NOT_ALIGNED = "it changed after it was aligned; align the day again."
 
-Decisions = dict[int, tuple[Document, Decision]]
+Decisions = dict[int, Decided]
 """What was decided, by ServiceTitan's id."""
 
 
@@ -203,7 +193,7 @@ def decide_documents(
     reversals = {**journal.reversals(kind, ids), **(reversals or {})}
     parts = journal.posted_parts(kind, sorted(reversals))
     rules = posting_rules(settings)
-    decisions: Decisions = {}
+    decided: list[Decided] = []
     for document in documents:
         document_id = document.key.document_id
         standing = standings.get(document_id, NOT_STANDING)
@@ -222,10 +212,11 @@ def decide_documents(
             reversal=reversal,
             to_reverse=left_to_reverse(reversal, parts.get(document_id, ())) if reversal else (),
         )
-        decisions[document_id] = (document, decide(situation, rules, reference.periods))
+        decided.append((document, decide(situation, rules, reference.periods)))
     if kind is Kind.PAYMENT:
-        decisions = _without_over_applications(engine, settings, decisions)
-    return _without_taken_keys(decisions, journal, settings)
+        decided = without_over_applications(engine, settings, journal, decided)
+    decided = without_taken_keys(decided, journal, settings)
+    return {document.key.document_id: (document, decision) for document, decision in decided}
 
 
 def plan_day(context: PostingContext, kind: Kind, business_day: date, *, pinned_hash: str | None = None) -> PlanResult:
@@ -285,25 +276,11 @@ def freeze(
     Raises:
         TransientError: Another document took a natural key meanwhile; the transaction must not commit.
     """
-    allowed = _allowances(context.journal, files)
-    claims = [
-        (key, posting.document)
-        for file in files
-        for posting in file.postings
-        if (key := claimed_key(posting, context.settings, allowed.get(posting.document))) is not None
-    ]
-    _check_owners(transaction.claim_natural_keys(context.target, claims), claims)
+    claims = claims_of(files, context.journal, context.settings)
+    check_owners(transaction.claim_natural_keys(context.target, claims), claims)
     transaction.append([*file_events(files, hash_of_plan), *_outcome_events(files, outcomes)])
     transaction.add_files(files, padded_to=context.settings.vantagepoint.pad_invoice_numbers_to)
     transaction.set_outcomes(outcomes)
-
-
-def _allowances(journal: Journal, files: Sequence[TransactionFile]) -> Mapping[DocumentKey, Allowance]:
-    documents: dict[Kind, set[int]] = {}
-    for file in files:
-        documents.setdefault(file.kind, set()).update(posting.document.document_id for posting in file.postings)
-    found = [each for kind, ids in documents.items() for each in journal.allowances(kind, sorted(ids)).values()]
-    return {allowance.document: allowance for allowance in found}
 
 
 def _hold_of(document: Document, alignment: StoredAlignment | None) -> Hold | None:
@@ -328,107 +305,6 @@ def _unreadable_outcome(
         amount=amount,
         project=recorded.project if recorded else "",
     )
-
-
-def _without_over_applications(engine: Engine, settings: ConnectionSettings, decisions: Decisions) -> Decisions:
-    """Hold payments that would receive more on an invoice than it is for; those before them count."""
-    padded_to = settings.vantagepoint.pad_invoice_numbers_to
-    numbers = {
-        (line.key.wbs1, line.key.invoice)
-        for _, decision in decisions.values()
-        for posting in decision.postings
-        for line in posting.lines
-        if line.key.invoice
-    }
-    known: dict[ReceivableKey, Receivable] = dict(
-        receivables(engine, settings.name, sorted(numbers), padded_to=padded_to) if numbers else {}
-    )
-    kept: Decisions = {}
-    for document_id, (payment, decision) in sorted(decisions.items(), key=lambda item: _by_date(item[1][0])):
-        changes = applications_of(decision.postings, padded_to)
-        found = over_application(changes, known)
-        if found is not None and decision.outcome is not None:
-            kept[document_id] = (payment, _over_applied(payment, decision.outcome, found))
-            continue
-        for key, change in changes.items():
-            before = known.get(key, Receivable())
-            known[key] = replace(before, received=before.received + change)
-        kept[document_id] = (payment, decision)
-    return kept
-
-
-def _by_date(document: Document) -> tuple[date, int]:
-    return (document.document_date, document.key.document_id)
-
-
-def _over_applied(payment: Document, outcome: DocumentOutcome, found: OverApplication) -> Decision:
-    stands = found.receivable
-    message = (
-        f"{payment.key}: {found.change} more on invoice {found.invoice} of project {found.wbs1}, which is for "
-        f"{stands.billed} and of which {stands.received} is received."
-    )
-    return Decision(
-        (), replace(outcome, outcome=OutcomeKind.HELD, reason=HoldReason.OVER_APPLIED.value, message=message)
-    )
-
-
-def _without_taken_keys(decisions: Decisions, journal: Journal, settings: ConnectionSettings) -> Decisions:
-    """Hold documents whose natural key another document already has in Vantagepoint."""
-    first = next(iter(decisions.values()))[0]
-    allowed = journal.allowances(first.key.kind, sorted(decisions))
-    claims_of = {
-        document_id: _claims(decision, settings, allowed.get(document_id))
-        for document_id, (_, decision) in decisions.items()
-    }
-    wanted = {key for claims in claims_of.values() for key in claims}
-    owners = dict(journal.natural_key_owners(posting_target(settings), sorted(wanted)))
-    kept: Decisions = {}
-    for document_id, (document, decision) in sorted(decisions.items()):
-        claims = claims_of[document_id]
-        taken = [(key, owner) for key in sorted(claims) if (owner := owners.get(key, document.key)) != document.key]
-        if taken and decision.outcome is not None:
-            kept[document_id] = (document, _key_taken(document, decision.outcome, *taken[0]))
-            continue
-        owners.update(dict.fromkeys(claims, document.key))
-        kept[document_id] = (document, decision)
-    return kept
-
-
-def _claims(decision: Decision, settings: ConnectionSettings, allowance: Allowance | None) -> set[NaturalKey]:
-    return {key for posting in decision.postings if (key := claimed_key(posting, settings, allowance)) is not None}
-
-
-def claimed_key(posting: Posting, settings: ConnectionSettings, allowance: Allowance | None) -> NaturalKey | None:
-    """Return what a posting must have to itself in Vantagepoint.
-
-    Args:
-        posting: The posting.
-        settings: The connection.
-        allowance: What a person allowed its document.
-
-    Returns:
-        The key, or ``None`` where it may be shared: the connection or a person allows it, or what is there already is
-        taken back.
-    """
-    if posting.reverses is not None:
-        return None
-    padded_to = settings.vantagepoint.pad_invoice_numbers_to
-    if posting.heading.entry is EntryType.VOUCHERS and settings.posting.duplicate_vendor_invoice == "allow":
-        return None
-    if allowance is not None and allowance.permits(posting, padded_to=padded_to):
-        return None
-    return natural_key(posting.heading, padded_to=padded_to)
-
-
-def _key_taken(document: Document, outcome: DocumentOutcome, key: NaturalKey, owner: DocumentKey) -> Decision:
-    reason = HoldReason.INVOICE_NUMBER_TAKEN
-    message = f"{document.key}: {owner} already uses the number {document.number} on project {outcome.project}."
-    if key.entry is EntryType.VOUCHERS:
-        reason = HoldReason.DUPLICATE_VENDOR_INVOICE
-        message = f"{document.key}: {owner} already has invoice {key.number} of vendor {key.scope}."
-    elif key.entry is not EntryType.INVOICES:
-        message = f"{document.key}: {owner} already has the reference {key.number}."
-    return Decision((), replace(outcome, outcome=OutcomeKind.HELD, reason=reason.value, message=message))
 
 
 def file_events(files: Sequence[TransactionFile], hash_of_plan: str) -> Iterable[Event]:
@@ -498,11 +374,3 @@ def _outcome_events(files: Sequence[TransactionFile], outcomes: Sequence[Documen
             document=outcome.document,
             revision=outcome.revision,
         )
-
-
-def _check_owners(owners: Mapping[NaturalKey, DocumentKey], claims: Sequence[tuple[NaturalKey, DocumentKey]]) -> None:
-    for key, document in claims:
-        owner = owners[key]
-        if owner != document:
-            message = f"{owner} took {key.number} {key.scope} meanwhile, which {document} is planned with."
-            raise TransientError(message, advice="Nothing was written; run the day again.")

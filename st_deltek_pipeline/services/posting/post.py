@@ -7,7 +7,7 @@ from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
 from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext, period_closed
 from st_deltek_pipeline.services.posting.moves import hold_documents, move, refuse
-from st_deltek_pipeline.services.posting.resolve import in_ledger
+from st_deltek_pipeline.services.posting.resolve import in_ledger, states_our_total, still_as_sent
 from st_deltek_pipeline.store.journal_rows import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
 
@@ -32,10 +32,21 @@ def post_file(context: PostingContext, batch: str) -> tuple[str, ...]:
         if is_posted(control):
             move(context, lock, file, FileState.POSTING, EventType.FILE_POSTING, found="posted")
             return (batch,)
-        if period_closed(context, file):
-            _keep_entered(context, lock, file, f"Period {file.period} was closed before the file was posted.")
+        # A person may have changed it meanwhile; who is about to review it has every line compared.
+        if (context.reviewed or not states_our_total(file, control)) and not still_as_sent(context, lock, file):
             return ()
-        return _post(context, lock, file)
+        return _go_on(context, lock, file)
+
+
+def _go_on(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[str, ...]:
+    """Post a file that is entered as it was sent, or leave it to a person."""
+    if context.reviewed:
+        _await_review(context, lock, file)
+        return ()
+    if period_closed(context, file):
+        _keep_entered(context, lock, file, f"Period {file.period} was closed before the file was posted.")
+        return ()
+    return _post(context, lock, file)
 
 
 def _vanished(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[str, ...]:
@@ -88,6 +99,30 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
 def _posted_now(context: PostingContext, file: StoredFile) -> bool:
     control = context.client.read_control(file.entry, file.batch)
     return control is not None and is_posted(control)
+
+
+def _await_review(context: PostingContext, lock: PosterLock, file: StoredFile) -> None:
+    """Leave an entered file to a person; its documents say so, once."""
+    what = f"entered in file {file.batch} of period {file.period}, which waits for a person to post it"
+    if period_closed(context, file):
+        what += "; the period was closed meanwhile: deleted in Vantagepoint, it is planned anew"
+    postings = context.journal.postings_of(file.batch)
+    waiting = {posting.document: f"{posting.document}: {what}." for posting in postings}
+    said = context.journal.outcomes(file.kind, [document.document_id for document in waiting]).values()
+    if file.state is FileState.ENTERED and all(outcome.message == waiting.get(outcome.document) for outcome in said):
+        return
+    with context.journal.writing(lock) as transaction:
+        if file.state is not FileState.ENTERED:
+            transaction.move_file(file.batch, FileState.ENTERED, before=(file.state,))
+            transaction.append(
+                [Event(EventType.FILE_ENTERED, {"not_posted": "it is reviewed first"}, batch=file.batch)]
+            )
+        hold_documents(
+            transaction,
+            file.batch,
+            postings,
+            lambda posting: Hold(HoldReason.AWAITING_REVIEW, waiting[posting.document]),
+        )
 
 
 def _keep_entered(context: PostingContext, lock: PosterLock, file: StoredFile, words: str) -> None:

@@ -1,9 +1,12 @@
 """In doubt: a file was sent and its answer is not known. Vantagepoint is asked; nothing is ever guessed."""
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
+from st_deltek_pipeline.domain.entry_bodies import stated_total
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import EventType, FileState
 from st_deltek_pipeline.domain.reading_back import file_differences
@@ -32,7 +35,7 @@ def resolve_in_doubt(context: PostingContext, lock: PosterLock, file: StoredFile
     settled_at = context.now() + settling - file.unchanged_for
     while True:
         settled = context.now() >= settled_at
-        if context.client.read_control(file.entry, file.batch) is not None:
+        if is_entered(context, file):
             return compare_entered(context, lock, file)
         if settled:
             if in_ledger(context, file):
@@ -44,13 +47,35 @@ def resolve_in_doubt(context: PostingContext, lock: PosterLock, file: StoredFile
         context.sleep(min(LOOK_AGAIN_SECONDS, (settled_at - context.now()).total_seconds() + 0.01))
 
 
+def is_entered(context: PostingContext, file: StoredFile) -> bool:
+    """Say whether Vantagepoint holds something under a file's Batch, be it posted or not."""
+    if context.client.read_control(file.entry, file.batch) is None:
+        return False
+    # Without files a control row is made beside its first document; alone it says that the document did not follow.
+    return not context.one_by_one or bool(context.client.read_masters(file.entry, file.batch))
+
+
 def in_ledger(context: PostingContext, file: StoredFile) -> bool:
     """Say whether the ledger knows a file, which is then posted even if its control row is not shown any more."""
     return bool(context.client.ledger_rows(file.entry.ledger_type, batches=[file.batch]))
 
 
+def states_our_total(file: StoredFile, row: Mapping[str, Any]) -> bool:
+    """Say whether a control row states the sum of our lines; a row without a sum does not contradict it."""
+    stated = row.get(stated_total(file.entry))
+    return stated is None or Decimal(str(stated)) == json.loads(file.body, parse_float=Decimal)["Total"]
+
+
 def compare_entered(context: PostingContext, lock: PosterLock, file: StoredFile) -> bool:
     """Compare the file Vantagepoint holds under our Batch with ours; entered when equal, else held with an alarm."""
+    if not still_as_sent(context, lock, file):
+        return False
+    move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="by reading back")
+    return True
+
+
+def still_as_sent(context: PostingContext, lock: PosterLock, file: StoredFile) -> bool:
+    """Say whether Vantagepoint holds exactly our lines under a file's Batch; when it does not, the file is held."""
     differences = file_differences(
         json.loads(file.body, parse_float=Decimal),
         context.client.read_details(file.entry, file.batch),
@@ -58,7 +83,6 @@ def compare_entered(context: PostingContext, lock: PosterLock, file: StoredFile)
         padded_to=context.settings.vantagepoint.pad_invoice_numbers_to,
     )
     if not differences:
-        move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="by reading back")
         return True
     message = f"File {file.batch} holds other lines in Vantagepoint: {'; '.join(differences[:5])}."
     hold_file(context, lock, file, Hold(HoldReason.DIFFERENT_IN_VANTAGEPOINT, message))

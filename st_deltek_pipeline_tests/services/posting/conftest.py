@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
-from st_deltek_pipeline_tests.services.posting.harness import Bench, bench
+from st_deltek_pipeline_tests.services.posting.harness import Bench, Entry, bench
 
 
 @pytest.fixture
@@ -21,5 +21,17 @@ def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator[
 def quiet(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator[Bench]:
     """A connection with a small month taken in that has no documents on ``QUIET_DAY``; nothing is posted yet."""
     with bench(sandbox(invoices=20), engine) as connected:
+        connected.take_in()
+        yield connected
+
+
+@pytest.fixture(params=["files", "single"])
+def either(
+    request: pytest.FixtureRequest, sandbox: Callable[..., SandboxUnderTest], engine: Engine
+) -> Generator[Bench]:
+    """``quiet``, once with a Vantagepoint that uses files, and once with one that takes documents one by one."""
+    entry: Entry = request.param
+    running = sandbox(invoices=20, vantagepoint={"use_files": entry == "files"})
+    with bench(running, engine, entry=entry) as connected:
         connected.take_in()
         yield connected

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Engine, text
 
@@ -26,7 +26,7 @@ from st_deltek_pipeline.services.posting.planner import PlanResult, plan_day
 from st_deltek_pipeline.services.posting.post import post_file
 from st_deltek_pipeline.services.reconciliation import tie_out
 from st_deltek_pipeline.services.reference_data import poll_reference
-from st_deltek_pipeline.services.staging import pending_days, stage_invoices
+from st_deltek_pipeline.services.staging import pending_days, stage_day
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.servicetitan.credentials import ServiceTitanCredentials
 from st_deltek_pipeline.transport.options import Timing, TransportOptions
@@ -37,6 +37,8 @@ from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 
 # Far above what a test sends: the limit itself has tests of its own.
 _NO_LIMIT = 10_000
+
+Entry = Literal["files", "single"]
 
 QUIET_DAY = date(2026, 10, 9)
 """A business day on which the small month has no documents, so that a test's own are the only ones."""
@@ -122,14 +124,14 @@ class Bench:
             align_firms(self.engine, self.vantagepoint, self.settings, run_id="test")
 
     def days(self) -> list[date]:
-        return pending_days(self.engine, self.settings, self.calendar)
+        return pending_days(self.engine, self.settings, self.calendar, self.settings.posting.documents)
 
-    def prepare(self, day: date) -> None:
-        stage_invoices(self.engine, self.settings, self.calendar, day, run_id="test")
-        align_day(self.engine, self.settings, Kind.INVOICE, day, run_id="test")
+    def prepare(self, day: date, kind: Kind = Kind.INVOICE) -> None:
+        stage_day(self.engine, self.settings, self.calendar, kind, day, run_id="test")
+        align_day(self.engine, self.settings, kind, day, run_id="test")
 
-    def plan(self, day: date) -> PlanResult:
-        return plan_day(self.context, Kind.INVOICE, day)
+    def plan(self, day: date, kind: Kind = Kind.INVOICE) -> PlanResult:
+        return plan_day(self.context, kind, day)
 
     def send(self, batches: tuple[str, ...]) -> list[FileOutcome]:
         outcomes: list[FileOutcome] = []
@@ -139,12 +141,16 @@ class Bench:
                     outcomes.extend(confirm_file(self.context, posted) for posted in post_file(self.context, entered))
         return outcomes
 
-    def run(self, day: date) -> PlanResult:
-        """Stage, align, plan and post one day."""
-        self.prepare(day)
-        plan = self.plan(day)
+    def run(self, day: date, kind: Kind = Kind.INVOICE) -> PlanResult:
+        """Stage, align, plan and post one kind of a day."""
+        self.prepare(day, kind)
+        plan = self.plan(day, kind)
         self.send(plan.batches)
         return plan
+
+    def run_every_kind(self, day: date) -> dict[Kind, PlanResult]:
+        """Stage, align, plan and post a day, kind by kind in the order of posting."""
+        return {kind: self.run(day, kind) for kind in self.settings.posting.documents}
 
     def tie_out(self, first: date, last: date | None = None) -> TieOut:
         return tie_out(self.engine, self.settings, first, last or first, kinds=(Kind.INVOICE,))
@@ -214,7 +220,7 @@ class Bench:
 
 
 @contextmanager
-def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme") -> Generator[Bench]:
+def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme", entry: Entry = "files") -> Generator[Bench]:
     """Connect a fresh database to a running sandbox."""
     ready = sandbox.ready_line
     left, right = ready["servicetitan"], ready["vantagepoint"]
@@ -236,6 +242,7 @@ def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme") -> G
                 "base_url": right["base_url"],
                 "database": right["database"],
                 "company": right["company"],
+                "entry": entry,
                 "settling_seconds": 0,
                 "read_back_seconds": 0,
             },

@@ -1,0 +1,103 @@
+"""What may be received on an invoice: never more than it is for, whatever the order and the signs."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.receivables import Receivable, ReceivableKey, over_applications, receivable_key
+
+ONE, TWO = receivable_key("HVAC", "1001", 7), receivable_key("HVAC", "1002", 7)
+
+
+def waits(changes: Sequence[Mapping[ReceivableKey, Decimal]], **receivables: tuple[str, str]) -> list[int]:
+    """Positions of the payments that must wait; receivables are ``one=("billed", "received")``."""
+    known = {
+        key: Receivable(*map(Decimal, receivables[name]))
+        for name, key in (("one", ONE), ("two", TWO))
+        if name in receivables
+    }
+    return sorted(over_applications(changes, known))
+
+
+def on_one(*amounts: str) -> list[dict[ReceivableKey, Decimal]]:
+    return [{ONE: Decimal(amount)} for amount in amounts]
+
+
+def test_an_invoice_is_paid_to_the_cent_and_not_a_cent_more() -> None:
+    assert waits(on_one("100.00"), one=("100.00", "0.00")) == []
+    assert waits(on_one("100.01"), one=("100.00", "0.00")) == [0]
+    assert waits(on_one("50.01"), one=("100.00", "50.00")) == [0]
+
+
+def test_of_several_payments_the_later_one_waits() -> None:
+    assert waits(on_one("60.00", "60.00"), one=("100.00", "0.00")) == [1]
+
+
+def test_a_smaller_payment_that_came_later_is_not_kept_waiting_by_one_that_does_not_fit() -> None:
+    assert waits(on_one("60.00", "60.00", "40.00"), one=("100.00", "0.00")) == [1]
+
+
+def test_an_invoice_nobody_knows_takes_nothing() -> None:
+    assert waits(on_one("0.01")) == [0]
+
+
+def test_a_refund_makes_room_for_a_payment_of_the_same_plan() -> None:
+    assert waits(on_one("-30.00", "30.00"), one=("100.00", "100.00")) == []
+
+
+def test_payments_that_change_places_do_not_wait_for_each_other() -> None:
+    swap = [
+        {ONE: Decimal("-100.00"), TWO: Decimal("100.00")},
+        {ONE: Decimal("100.00"), TWO: Decimal("-100.00")},
+    ]
+    assert waits(swap, one=("100.00", "100.00"), two=("100.00", "100.00")) == []
+
+
+def test_money_that_leaves_an_invoice_makes_room_only_if_it_may_go_where_it_goes() -> None:
+    moves = [{ONE: Decimal("-100.00"), TWO: Decimal("100.00")}, {ONE: Decimal("100.00")}]
+    assert waits(moves, one=("100.00", "100.00"), two=("50.00", "0.00")) == [0, 1]
+
+
+def test_an_invoice_that_shrank_after_it_was_paid_may_be_paid_back_and_no_more_comes_in() -> None:
+    assert waits(on_one("-20.00"), one=("80.00", "100.00")) == []
+    assert waits(on_one("1.00"), one=("80.00", "100.00")) == [0]
+
+
+def test_no_more_is_paid_back_than_was_received() -> None:
+    assert waits(on_one("-100.00"), one=("100.00", "100.00")) == []
+    assert waits(on_one("-100.01"), one=("100.00", "100.00")) == [0]
+
+
+def test_a_credit_invoice_is_paid_out_and_not_in() -> None:
+    assert waits(on_one("-50.00"), one=("-50.00", "0.00")) == []
+    assert waits(on_one("-50.01"), one=("-50.00", "0.00")) == [0]
+    assert waits(on_one("10.00"), one=("-50.00", "0.00")) == [0]
+
+
+def test_the_message_tells_what_the_others_received() -> None:
+    found = over_applications(on_one("60.00", "60.00"), {ONE: Receivable(Decimal("100.00"))})[1]
+    assert (found.receivable.received, found.change) == (Decimal("60.00"), Decimal("60.00"))
+
+
+_cents = st.integers(-5_000, 5_000).map(lambda cents: Decimal(cents) / 100)
+_change = st.dictionaries(st.sampled_from([ONE, TWO]), _cents, min_size=1)
+
+
+@given(st.lists(_change, max_size=8), st.integers(-5_000, 5_000), st.integers(0, 100))
+def test_what_goes_on_never_over_applies_and_nothing_else_fits(
+    changes: list[dict[ReceivableKey, Decimal]], billed_cents: int, share: int
+) -> None:
+    billed = Decimal(billed_cents) / 100
+    before = Receivable(billed, (billed * share / 100).quantize(Decimal("0.01")))
+    known = {ONE: before, TWO: before}
+    waiting = over_applications(changes, known)
+    for key in (ONE, TWO):
+        after = before.received + total(
+            change.get(key, ZERO) for position, change in enumerate(changes) if position not in waiting
+        )
+        assert min(ZERO, billed) <= after <= max(ZERO, billed)
+    for position in waiting:
+        assert position in range(len(changes))
