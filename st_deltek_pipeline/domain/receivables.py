@@ -92,6 +92,66 @@ def over_application(
     return None
 
 
+def over_applied(
+    documents: Sequence[Mapping[ReceivableKey, Decimal]], receivables: Mapping[ReceivableKey, Receivable]
+) -> Mapping[int, OverApplication]:
+    """Find the documents of a plan that would over-apply an invoice.
+
+    All of them are looked at together, since one may make the room that another needs: two payments that change places
+    are both right. Of those that compete for an invoice the later ones have to wait.
+
+    Args:
+        documents: What each changes, from ``applications_of``; earlier ones first.
+        receivables: What stands before them.
+
+    Returns:
+        Place in ``documents`` to what is wrong; the others can be posted.
+    """
+    standing = dict(receivables)
+    for changes in documents:
+        _apply(standing, changes)
+    waiting: set[int] = set()
+    while True:
+        key = next((key for key, after in sorted(standing.items()) if _excess(receivables.get(key), after)), None)
+        if key is None:
+            break
+        excess = _excess(receivables.get(key), standing[key])
+        guilty = max(
+            place
+            for place, changes in enumerate(documents)
+            if place not in waiting and changes.get(key, ZERO) * excess > ZERO
+        )
+        waiting.add(guilty)
+        _apply(standing, documents[guilty], sign=-1)
+    found: dict[int, OverApplication] = {}
+    for place in sorted(waiting):
+        wrong = over_application(documents[place], standing)
+        if wrong is not None:
+            found[place] = wrong
+        else:
+            _apply(standing, documents[place])
+    return found
+
+
+def _apply(
+    standing: dict[ReceivableKey, Receivable], changes: Mapping[ReceivableKey, Decimal], *, sign: int = 1
+) -> None:
+    for key, change in changes.items():
+        before = standing.get(key, Receivable())
+        standing[key] = Receivable(before.billed, before.received + sign * change)
+
+
+def _excess(before: Receivable | None, after: Receivable) -> Decimal:
+    """Return by how much changes led out of the range, with their sign; zero when they did not."""
+    change = after.received - (before or Receivable()).received
+    low, high = min(ZERO, after.billed), max(ZERO, after.billed)
+    if change > ZERO and after.received > high:
+        return after.received - high
+    if change < ZERO and after.received < low:
+        return after.received - low
+    return ZERO
+
+
 def share_of_items(items: Sequence[OpenItem]) -> list[Decimal]:
     """Return the weights by which money for an invoice is spread over the projects it stands on."""
     return [item.amount for item in items]

@@ -25,13 +25,12 @@ from st_deltek_pipeline.domain.posting_keys import NaturalKey, natural_key
 from st_deltek_pipeline.domain.postings import Posting
 from st_deltek_pipeline.domain.receivables import (
     OverApplication,
-    Receivable,
-    ReceivableKey,
     applications_of,
-    over_application,
+    over_applied,
 )
 from st_deltek_pipeline.domain.reversals import PersonalReversal, left_to_reverse
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_files, plan_hash
+from st_deltek_pipeline.services.alignment import journal_entry_types
 from st_deltek_pipeline.services.posting.context import PostingContext, posting_target
 from st_deltek_pipeline.store.journal import Journal
 from st_deltek_pipeline.store.journal_rows import NOT_STANDING, StoredFile
@@ -108,6 +107,7 @@ def posting_rules(settings: ConnectionSettings) -> PostingRules:
         ready_when=settings.posting.ready_when,
         post_zero_documents=settings.posting.zero_documents == "post",
         first_open_period=settings.posting.closed_period == "first_open",
+        journal_entry_types=journal_entry_types(settings),
     )
 
 
@@ -331,7 +331,7 @@ def _unreadable_outcome(
 
 
 def _without_over_applications(engine: Engine, settings: ConnectionSettings, decisions: Decisions) -> Decisions:
-    """Hold payments that would receive more on an invoice than it is for; those before them count."""
+    """Hold payments that would receive more on an invoice than it is for; earlier ones go first."""
     padded_to = settings.vantagepoint.pad_invoice_numbers_to
     numbers = {
         (line.key.wbs1, line.key.invoice)
@@ -340,20 +340,18 @@ def _without_over_applications(engine: Engine, settings: ConnectionSettings, dec
         for line in posting.lines
         if line.key.invoice
     }
-    known: dict[ReceivableKey, Receivable] = dict(
-        receivables(engine, settings.name, sorted(numbers), padded_to=padded_to) if numbers else {}
+    if not numbers:
+        return decisions
+    ordered = sorted(decisions, key=lambda document_id: _by_date(decisions[document_id][0]))
+    found = over_applied(
+        [applications_of(decisions[document_id][1].postings, padded_to) for document_id in ordered],
+        receivables(engine, settings.name, sorted(numbers), padded_to=padded_to),
     )
-    kept: Decisions = {}
-    for document_id, (payment, decision) in sorted(decisions.items(), key=lambda item: _by_date(item[1][0])):
-        changes = applications_of(decision.postings, padded_to)
-        found = over_application(changes, known)
-        if found is not None and decision.outcome is not None:
-            kept[document_id] = (payment, _over_applied(payment, decision.outcome, found))
-            continue
-        for key, change in changes.items():
-            before = known.get(key, Receivable())
-            known[key] = replace(before, received=before.received + change)
-        kept[document_id] = (payment, decision)
+    kept = dict(decisions)
+    for place, wrong in found.items():
+        payment, decision = decisions[ordered[place]]
+        if decision.outcome is not None:
+            kept[ordered[place]] = (payment, _over_applied(payment, decision.outcome, wrong))
     return kept
 
 
