@@ -20,11 +20,11 @@ from st_deltek_pipeline.domain.coding_gaps import Gap, GapCollector
 from st_deltek_pipeline.domain.document_lines import document_lines
 from st_deltek_pipeline.domain.documents import Document, DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
+from st_deltek_pipeline.domain.firm_links import PartyKey, PartyKind
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.payments import Payment
 from st_deltek_pipeline.services.alignment import aligner, alignment_rules
-from st_deltek_pipeline.services.firm_links import firm_links
-from st_deltek_pipeline.store.reference import load_reference
+from st_deltek_pipeline.store.firm_mappings import load_firm_links
 from st_deltek_pipeline.store.staged_days import staged_days
 from st_deltek_pipeline.store.staged_documents import documents_by_id, documents_of_day
 from st_deltek_pipeline.store.staged_set_aside import set_aside_by_id
@@ -195,7 +195,7 @@ def find_gaps(
     collector = GapCollector(rules)
     for day, kind in wanted:
         documents = documents_of_day(engine, settings.name, kind, day)
-        without_code = _vendors_without_liability(engine, settings, rules, documents)
+        without_code = _vendors_without_liability(engine, settings.name, rules, documents)
         for document in documents:
             collector.add(
                 document,
@@ -215,12 +215,14 @@ def find_gaps(
 
 
 def _vendors_without_liability(
-    engine: Engine, settings: ConnectionSettings, rules: AlignmentRules, documents: Sequence[Document]
+    engine: Engine, connection: str, rules: AlignmentRules, documents: Sequence[Document]
 ) -> frozenset[int]:
     """Return the vendors whose accounting data has no liability code, so that a voucher needs a rule for it."""
-    if rules.bills_as != "voucher" or not any(isinstance(document, (Bill, ApCredit)) for document in documents):
+    vendors = {document.vendor_id for document in documents if isinstance(document, (Bill, ApCredit))}
+    parties = [PartyKey(PartyKind.VENDOR, vendor_id) for vendor_id in vendors if vendor_id is not None]
+    if rules.bills_as != "voucher" or not parties:
         return frozenset()
-    links = firm_links(engine, settings, load_reference(engine, settings.name), documents)
+    links = load_firm_links(engine, connection, sorted(parties))
     return frozenset(
         vendor_id
         for vendor_id, link in links.vendors.items()
