@@ -33,7 +33,7 @@ def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine, tmp_path: Pat
                 })  # fmt: skip
         add_customer(connected, "Missing Bakery", ELSEWHERE)
         add_customer(connected, "Nobody Needs Me", {**ELSEWHERE, "street": "1 Nowhere Rd"}, needed=False)
-        connected.take_in()
+        connected.take_in(firms=False)
         align(connected)
         yield connected
 
@@ -178,7 +178,7 @@ def test_a_merged_customer_is_decided_about_where_it_went(acme: Bench, capfd: py
     gone = add_customer(acme, "Gone Bakery", {**ELSEWHERE, "street": "2 Nowhere Rd"})
     left = add_customer(acme, "Left Bakery", {**ELSEWHERE, "street": "3 Nowhere Rd"})
     acme.sandbox.admin("PATCH", f"servicetitan/rows/crm/customers/{gone.party_id}", {"mergedToId": left.party_id})
-    acme.take_in()
+    acme.take_in(firms=False)
     align(acme)
     assert run(["firms", "link", "acme", str(gone), "new"]) == 2
     assert f"was merged into {left}" in capfd.readouterr().err
