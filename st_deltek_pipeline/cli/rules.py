@@ -6,7 +6,7 @@ import click
 
 from st_deltek_pipeline.cli.document_argument import read_document
 from st_deltek_pipeline.cli.output import json_option
-from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 
 # What a command needs beyond click is imported when it runs, so that its --help answers at once.
 
@@ -15,7 +15,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 _TEST_EPILOG = """\b
 Examples:
   st-deltek rules test acme invoice:104417
-  st-deltek rules test acme invoice:104417 --json
+  st-deltek rules test acme bill:88231 --json
 
 \b
 Exit codes:
@@ -26,6 +26,7 @@ Exit codes:
 _GAPS_EPILOG = """\b
 Examples:
   st-deltek rules gaps acme
+  st-deltek rules gaps acme --kind bill --kind ap_credit
   st-deltek rules gaps acme --from 2026-10-01 --to 2026-10-31 --csv > gaps.csv
 
 \b
@@ -50,28 +51,37 @@ def rules() -> None:
 def test(*, name: str, document: tuple[Kind, int], as_json: bool) -> int:
     """Show which rule of connection NAME decides each field of each line of a document.
 
-    The document is named by ServiceTitan's id, not by its number, and looked at in the revision that was staged last. Shows the hold it would get from
-    coding and alignment, with advice, or else the lines that should stand in Vantagepoint. Whether it is ready and its
-    period open is shown by preview.
+    The document is named by ServiceTitan's id, not by its number, and looked at in the revision that was staged last.
+    Shows the hold it would get from coding and alignment, with advice, or else the lines that should stand in
+    Vantagepoint. Whether it is ready and its period open is shown by preview.
     """
-    from st_deltek_pipeline.cli import rules_report  # noqa: PLC0415
+    from st_deltek_pipeline.cli import rules_document  # noqa: PLC0415
     from st_deltek_pipeline.settings import load_settings  # noqa: PLC0415
 
-    return rules_report.test(load_settings(), name, document[1], as_json=as_json)
+    return rules_document.test(load_settings(), name, *document, as_json=as_json)
 
 
 @rules.command(epilog=_GAPS_EPILOG)
 @click.argument("name")
 @click.option("--from", "first", type=_DAY, help="First business day; the first that is staged when not given.")
 @click.option("--to", "last", type=_DAY, help="Last business day; the last that is staged when not given.")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice([kind.value for kind in POSTING_ORDER]),
+    multiple=True,
+    help="Only this kind of document; may be given several times. All that the connection moves when not given.",
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV for a spreadsheet.")
 @json_option
-def gaps(*, name: str, first: datetime | None, last: datetime | None, as_csv: bool, as_json: bool) -> int:
+def gaps(
+    *, name: str, first: datetime | None, last: datetime | None, kinds: tuple[str, ...], as_csv: bool, as_json: bool
+) -> int:
     """List what no rule of connection NAME gives, over the documents that are staged, largest amounts first.
 
-    One row per missing field and combination of facts that a rule could match on, with counts and amounts.
+    One row per kind, missing field and combination of facts that a rule could match on, with counts and amounts.
     """
-    from st_deltek_pipeline.cli import rules_report  # noqa: PLC0415
+    from st_deltek_pipeline.cli import rules_gaps  # noqa: PLC0415
     from st_deltek_pipeline.settings import load_settings  # noqa: PLC0415
 
     if as_csv and as_json:
@@ -80,7 +90,11 @@ def gaps(*, name: str, first: datetime | None, last: datetime | None, as_csv: bo
     if first is not None and last is not None and first > last:
         message = "--from is later than --to."
         raise click.UsageError(message)
-    shape = rules_report.Shape.CSV if as_csv else rules_report.Shape.JSON if as_json else rules_report.Shape.TABLE
-    return rules_report.gaps(
-        load_settings(), name, first.date() if first else None, last.date() if last else None, shape=shape
+    return rules_gaps.gaps(
+        load_settings(),
+        name,
+        first.date() if first else None,
+        last.date() if last else None,
+        kinds=[Kind(kind) for kind in kinds],
+        shape=rules_gaps.Shape.CSV if as_csv else rules_gaps.Shape.JSON if as_json else rules_gaps.Shape.TABLE,
     )

@@ -7,6 +7,7 @@ has a module of its own (``invoice_alignment``, ``payment_alignment``, ``bill_al
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
 from st_deltek_pipeline.domain.coded_amounts import CodedAmount
@@ -14,10 +15,13 @@ from st_deltek_pipeline.domain.coding import Coding, LineFacts, LineKind, Rule
 from st_deltek_pipeline.domain.documents import Document, DocumentKey, Kind
 from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.domain.sales_tax import TaxZone
 
 REQUIRED_FIELDS = ("wbs1", "account", "section")
-"""Fields of a receivable's coding without which no amount can be posted."""
+"""Fields of an invoice's coding without which no amount can be posted."""
+
+_WHOLE = frozenset({LineKind.RECEIPT, LineKind.PAYABLE})
 
 _LINE_WORDS = {
     LineKind.ITEM: "an item",
@@ -30,6 +34,32 @@ _LINE_WORDS = {
     LineKind.PAYABLE: "the payable (line: payable)",
     LineKind.CREDIT: "the credit (line: credit)",
 }
+
+
+@dataclass(frozen=True)
+class LineToCode:
+    """One amount of a document before any rule has seen it, or the document as a whole.
+
+    Attributes:
+        amount: Whole cents as the document states them; of a document as a whole, what its other lines sum to.
+        item: ServiceTitan's line id, or a word for what is none of its items.
+        required: The fields that some rule must give.
+        stands_alone: It stays a line of its own, even where lines are posted as a summary.
+        tax_basis: For tax lines, the amount the tax was computed on; otherwise 0.00.
+    """
+
+    facts: LineFacts
+    amount: Decimal
+    description: str
+    item: str
+    required: tuple[str, ...] = REQUIRED_FIELDS
+    stands_alone: bool = False
+    tax_basis: Decimal = ZERO
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about the document as a whole: its bank, its liability."""
+        return self.facts.line in _WHOLE
 
 
 @dataclass(frozen=True)
@@ -55,6 +85,7 @@ class AlignmentRules:
         code_zero_documents: Code the lines of a document whose every amount is zero, so that it can be posted.
         tax_zones: Zones whose sales tax is split by authority, by id; the tax of others is one line.
         unapplied, bills_as, bill_extras: The settings of these names.
+        journal_entry_types: Payment types that move no money, folded with ``coding.fold``.
     """
 
     coding: Sequence[Rule]
@@ -67,9 +98,10 @@ class AlignmentRules:
     bills_as: Literal["voucher", "journal_entry"] = "voucher"
     bill_extras: Literal["lines", "allocated"] = "lines"
     longest_vendor_invoice: int = 12
+    journal_entry_types: frozenset[str] = field(default_factory=frozenset[str])
 
 
-def missing_fields(coding: Coding, required: Sequence[str] = REQUIRED_FIELDS) -> tuple[str, ...]:
+def missing_fields(coding: Coding, required: Sequence[str]) -> tuple[str, ...]:
     """Return the required fields that no rule gave."""
     return tuple(name for name in required if getattr(coding, name) is None)
 

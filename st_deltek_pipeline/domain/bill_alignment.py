@@ -4,34 +4,34 @@ A bill is entered as a voucher, whose liability code derives the payable, or as 
 liability account (vantagepoint.md sections 4.3 and 4.5).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules, missing_fields, no_rule_hold
+from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules, LineToCode, missing_fields, no_rule_hold
 from st_deltek_pipeline.domain.bills import ApCredit, Bill, BillLine
 from st_deltek_pipeline.domain.coded_amounts import CodedAmount, Heading, LineKey, merge_lines
 from st_deltek_pipeline.domain.coding import CodedLine, Coding, LineFacts, LineKind, code_line
-from st_deltek_pipeline.domain.documents import Kind
-from st_deltek_pipeline.domain.entry_types import EntryType
+from st_deltek_pipeline.domain.entry_types import DATED, PAY_TERMS, EntryType
 from st_deltek_pipeline.domain.firm_links import FirmLinks, VendorAccounting, VendorLink
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
-from st_deltek_pipeline.domain.invoice_alignment import LineToCode
-from st_deltek_pipeline.domain.money import ZERO, allocate, total
+from st_deltek_pipeline.domain.money import ZERO, allocate, round_to_cents, total
 from st_deltek_pipeline.domain.posting_keys import reference_of
 from st_deltek_pipeline.domain.reference import ReferenceData
 from st_deltek_pipeline.domain.reference_checks import account_hold, bank_hold, project_of, reference_hold
 
 _REQUIRED = ("wbs1", "account")
-_DATED = "Date"
+_OWN = "accounting data of the vendor"
 
 
 @dataclass(frozen=True)
 class _Payable:
-    """The side of a bill that is owed: its heading and payment terms, and which rules decided them."""
+    """The side of a bill that is owed: its heading and payment terms, and what decided each of them."""
 
     heading: Heading
-    terms: str
+    firm_id: str | None
+    terms: str = ""
+    decided_by: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def align_bill(bill: Bill, rules: AlignmentRules, reference: ReferenceData, links: FirmLinks) -> Alignment:
@@ -77,13 +77,20 @@ def bill_lines(bill: Bill, rules: AlignmentRules) -> list[LineToCode]:
     if allocated:
         amounts = [amount + extra for amount, extra in zip(amounts, _allocated_extras(bill), strict=True)]
     lines = [
-        LineToCode(_item_facts(bill, line), amount, line.description or line.sku, str(line.line_id), stands_alone=True)
+        LineToCode(
+            _item_facts(bill, line),
+            amount,
+            line.description or line.sku,
+            str(line.line_id),
+            _REQUIRED,
+            stands_alone=True,
+        )
         for line, amount in zip(bill.lines, amounts, strict=True)
         if amount != ZERO or (bill.is_zero and rules.code_zero_documents)
     ]
     if not allocated:
         lines += [
-            LineToCode(_facts(bill, kind), amount, kind.value.capitalize(), kind.value, stands_alone=True)
+            LineToCode(_facts(bill, kind), amount, kind.value.capitalize(), kind.value, _REQUIRED, stands_alone=True)
             for kind, amount in extras
             if amount != ZERO
         ]
@@ -92,7 +99,19 @@ def bill_lines(bill: Bill, rules: AlignmentRules) -> list[LineToCode]:
 
 def credit_lines(credit: ApCredit) -> list[LineToCode]:
     """Return the one amount of an AP credit, negative."""
-    return [LineToCode(_facts(credit, LineKind.CREDIT), credit.effect, credit.memo or "Vendor credit", "credit")]
+    facts = _facts(credit, LineKind.CREDIT)
+    return [LineToCode(facts, credit.effect, credit.memo or "Vendor credit", "credit", _REQUIRED, stands_alone=True)]
+
+
+def payable_line(document: Bill | ApCredit, rules: AlignmentRules) -> LineToCode:
+    """Return what rules decide about a bill or AP credit as a whole.
+
+    Args:
+        document: A staged bill or AP credit.
+        rules: A journal entry needs an account to balance on; a voucher's codes may be the vendor's own.
+    """
+    required = ("liability",) if rules.bills_as == "journal_entry" else ()
+    return LineToCode(_facts(document, LineKind.PAYABLE), document.effect, "Payable", "payable", required)
 
 
 def _allocated_extras(bill: Bill) -> list[Decimal]:
@@ -104,10 +123,17 @@ def _allocated_extras(bill: Bill) -> list[Decimal]:
         (bill.shipping, [line.allocated_shipping for line in bill.lines]),
         (bill.other, [line.allocated_other for line in bill.lines]),
     ):
-        known = [part for part in stated if part is not None]
-        parts = known if len(known) == len(stated) and total(known) == extra else allocate(extra, amounts)
-        sums = [sum_ + part for sum_, part in zip(sums, parts, strict=True)]
+        sums = [sum_ + part for sum_, part in zip(sums, _shares(extra, stated, amounts), strict=True)]
     return sums
+
+
+def _shares(extra: Decimal, stated: Sequence[Decimal | None], amounts: Sequence[Decimal]) -> Sequence[Decimal]:
+    known = [part for part in stated if part is not None]
+    if len(known) < len(stated) or sum(known) != extra or extra == ZERO:
+        return allocate(extra, amounts)
+    # What ServiceTitan spread over an item may have more decimals than cents.
+    whole = all(part == round_to_cents(part) for part in known)
+    return known if whole else allocate(extra, known)
 
 
 def _facts(document: Bill | ApCredit, line: LineKind) -> LineFacts:
@@ -127,25 +153,21 @@ def _facts(document: Bill | ApCredit, line: LineKind) -> LineFacts:
 
 
 def _item_facts(bill: Bill, line: BillLine) -> LineFacts:
-    own_unit = line.business_unit_id is not None
     header = _facts(bill, LineKind.ITEM)
-    return LineFacts(
-        line=LineKind.ITEM,
-        document=Kind.BILL,
-        business_unit=line.business_unit_name if own_unit else header.business_unit,
-        business_unit_id=str(line.business_unit_id) if own_unit else header.business_unit_id,
-        job_type=header.job_type,
+    facts = replace(
+        header,
         item_type=line.item_type,
         sku=line.sku,
         gl_account=line.gl_account or "",
-        tax_zone=header.tax_zone,
-        project=header.project,
-        vendor=header.vendor,
         cost_account=line.cost_account or "",
         asset_account=line.asset_account or "",
-        purpose="job" if line.job_number else header.purpose,
-        terms=header.terms,
     )
+    if line.business_unit_id is not None:
+        facts = replace(facts, business_unit=line.business_unit_name, business_unit_id=str(line.business_unit_id))
+    if line.job_number and line.job_number != bill.job_number:
+        # An expense for another job: what the bill's own job is like says nothing about it.
+        facts = replace(facts, purpose="job", job_type="", project="")
+    return facts
 
 
 def _amounts_hold(bill: Bill) -> Hold | None:
@@ -176,34 +198,38 @@ def _align(
     reference: ReferenceData,
     links: FirmLinks,
 ) -> Alignment:
-    vendor = _find_vendor(document, links)
-    if isinstance(vendor, Hold):
-        return Alignment(document, (), vendor)
-    payable = _payable(document, vendor, rules, reference)
+    payable = _payable(document, rules, reference, links)
     if isinstance(payable, Hold):
         return Alignment(document, (), payable)
-    purchase_order = document.purchase_order if isinstance(document, Bill) else ""
     lines: list[CodedAmount] = []
     for line in to_code:
         coded = code_line(rules.coding, line.facts)
-        missing = missing_fields(coded.coding, _REQUIRED)
+        missing = missing_fields(coded.coding, line.required)
         hold = no_rule_hold(document.key, line.facts, missing) if missing else None
         hold = hold or reference_hold(document.key, coded.coding, reference, receivable=False)
         if hold is not None:
             return Alignment(document, (), hold)
-        lines.append(_coded_amount(line, coded, payable.heading, purchase_order))
-    return Alignment(document, merge_lines(lines), None, vendor.firm_id, payable.terms)
+        lines.append(_coded_amount(document, line, coded, payable))
+    return Alignment(document, merge_lines(lines), None, payable.firm_id, payable.terms)
 
 
-def _coded_amount(line: LineToCode, coded: CodedLine, heading: Heading, purchase_order: str) -> CodedAmount:
+def _coded_amount(document: Bill | ApCredit, line: LineToCode, coded: CodedLine, payable: _Payable) -> CodedAmount:
+    description = line.description
+    if payable.heading.entry is EntryType.JOURNAL_ENTRIES:
+        # Nothing else of a journal entry says whose bill it is.
+        description = " ".join(filter(None, (document.vendor_name.strip(), _vendors_number(document), description)))
     return CodedAmount(
-        key=LineKey(heading, *project_of(coded.coding), "", coded.coding.account or "", item=line.item),
+        key=LineKey(payable.heading, *project_of(coded.coding), "", coded.coding.account or "", item=line.item),
         amount=line.amount,
-        description=line.description,
+        description=description,
         organization=coded.coding.organization or "",
-        purchase_order=purchase_order,
-        decided_by=coded.decided_by,
+        purchase_order=document.purchase_order if isinstance(document, Bill) else "",
+        decided_by={**payable.decided_by, **coded.decided_by},
     )
+
+
+def _vendors_number(document: Bill | ApCredit) -> str:
+    return document.vendor_invoice.strip() or document.number.strip()
 
 
 def _find_vendor(document: Bill | ApCredit, links: FirmLinks) -> VendorLink | Hold:
@@ -217,51 +243,68 @@ def _find_vendor(document: Bill | ApCredit, links: FirmLinks) -> VendorLink | Ho
 
 
 def _payable(
-    document: Bill | ApCredit, vendor: VendorLink, rules: AlignmentRules, reference: ReferenceData
+    document: Bill | ApCredit, rules: AlignmentRules, reference: ReferenceData, links: FirmLinks
 ) -> _Payable | Hold:
     """Decide heading and terms: what a rule gives, else what Vantagepoint's own set-up of the vendor says."""
-    facts = _facts(document, LineKind.PAYABLE)
-    coding = code_line(rules.coding, facts).coding
-    if rules.bills_as == "journal_entry":
-        return _journal_entry(document, facts, coding, reference)
+    line = payable_line(document, rules)
+    coded = code_line(rules.coding, line.facts)
+    vendor = _find_vendor(document, links)
+    if rules.bills_as == "journal_entry" and document.vendor_id is not None:
+        # It names no vendor in Vantagepoint, so none has to be there.
+        return _journal_entry(document, line, coded, reference, None if isinstance(vendor, Hold) else vendor.firm_id)
+    if isinstance(vendor, Hold):
+        return vendor
     if not vendor.vendor or vendor.accounting is None:
         message = (
             f"{document.key}: vendor {vendor.party_id} {document.vendor_name.strip()!r} has no accounting data in company "
             f"{reference.company or '(none)'} of Vantagepoint."
         )
         return Hold(HoldReason.VENDOR_WITHOUT_ACCOUNTING, message)
-    number = (document.vendor_invoice or document.number).strip()
+    number = _vendors_number(document)
     if not number or len(number) > rules.longest_vendor_invoice:
         message = (
             f"{document.key} has the vendor's number {number!r}; Vantagepoint takes 1 to "
             f"{rules.longest_vendor_invoice} characters."
         )
         return Hold(HoldReason.INVOICE_NUMBER_UNUSABLE, message)
-    heading = _voucher_heading(vendor, number, coding, vendor.accounting)
-    if not heading.liability:
-        return no_rule_hold(document.key, facts, ("liability",))
-    hold = bank_hold(document.key, heading.bank, reference) if heading.bank else None
-    return hold or _Payable(heading, coding.terms or vendor.accounting.terms or _DATED)
-
-
-def _voucher_heading(vendor: VendorLink, number: str, coding: Coding, own: VendorAccounting) -> Heading:
-    return Heading(
-        EntryType.VOUCHERS,
-        number,
-        vendor=vendor.vendor,
-        bank=coding.bank or own.bank,
-        liability=coding.liability or own.liability,
+    coding, decided_by = with_own_codes(coded, vendor.accounting)
+    if not coding.liability:
+        return no_rule_hold(document.key, line.facts, ("liability",))
+    hold = bank_hold(document.key, coded.coding.bank, reference) if coded.coding.bank else None
+    if hold is None and coded.coding.terms and coded.coding.terms not in PAY_TERMS:
+        message = f"{document.key}: the payment terms {coded.coding.terms!r} are none of Vantagepoint's."
+        hold = Hold(HoldReason.TERMS_UNKNOWN, message)
+    heading = Heading(
+        EntryType.VOUCHERS, number, vendor=vendor.vendor, bank=coding.bank or "", liability=coding.liability
     )
+    return hold or _Payable(heading, vendor.firm_id, coding.terms or DATED, decided_by)
+
+
+def with_own_codes(coded: CodedLine, own: VendorAccounting) -> tuple[Coding, Mapping[str, str]]:
+    """Fill in what no rule gives from the vendor's own set-up.
+
+    Args:
+        coded: What rules give a bill as a whole.
+        own: The vendor's accounting data.
+
+    Returns:
+        The coding, and what decided each field of it.
+    """
+    given = {"bank": own.bank, "liability": own.liability, "terms": own.terms}
+    filled = {name: value for name, value in given.items() if value and not getattr(coded.coding, name)}
+    return replace(coded.coding, **filled), {**coded.decided_by, **dict.fromkeys(filled, _OWN)}
 
 
 def _journal_entry(
-    document: Bill | ApCredit, facts: LineFacts, coding: Coding, reference: ReferenceData
+    document: Bill | ApCredit, line: LineToCode, coded: CodedLine, reference: ReferenceData, firm_id: str | None
 ) -> _Payable | Hold:
-    missing = missing_fields(coding, ("liability",))
-    hold = no_rule_hold(document.key, facts, missing) if missing else None
-    hold = hold or account_hold(document.key, coding.liability or "", reference)
+    missing = missing_fields(coded.coding, line.required)
+    account = coded.coding.liability or ""
+    hold = (
+        no_rule_hold(document.key, line.facts, missing) if missing else account_hold(document.key, account, reference)
+    )
     if hold is not None:
         return hold
-    return _Payable(
-        Heading(EntryType.JOURNAL_ENTRIES, reference_of(document.key), liability=coding.liability or ""), ""
-    )
+    heading = Heading(EntryType.JOURNAL_ENTRIES, reference_of(document.key), liability=account)
+    decided_by = {name: rule for name, rule in coded.decided_by.items() if name == "liability"}
+    return _Payable(heading, firm_id, decided_by=decided_by)

@@ -7,6 +7,7 @@ gives stays open, and an open required field is a hold (``domain.holds``), never
 Where a document goes (project, organization, bank, liability, terms) is mostly the same for all that a business unit does,
 so a rule that does not say which documents it is for gives these to every kind. What an amount is booked on (account,
 section, tax code) is not: such a rule gives it to invoices and credit memos only, and a rule for another kind names it.
+No line is given what it has no use for: a bill has no invoice section, and only a payment as a whole has a bank.
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,8 +95,23 @@ class Coding:
     terms: str | None = None
 
 
-_FOR_ONE_KIND = frozenset({"account", "section", "tax_code"})
+_PLACE = frozenset({"wbs1", "wbs2", "wbs3", "organization"})
+_BOOKING = frozenset({"account", "section", "tax_code"})
 _RECEIVABLES = frozenset({Kind.INVOICE, Kind.CREDIT_MEMO})
+
+_USED_BY_LINE: Mapping[LineKind, frozenset[str]] = {
+    LineKind.RECEIPT: frozenset({"bank"}),
+    LineKind.UNAPPLIED: _PLACE | {"account"},
+    LineKind.PAYABLE: frozenset({"bank", "liability", "terms"}),
+}
+_USED_BY_KIND: Mapping[Kind, frozenset[str]] = {
+    Kind.INVOICE: _PLACE | _BOOKING,
+    # Its project is that of the invoice it credits.
+    Kind.CREDIT_MEMO: _BOOKING,
+    Kind.PAYMENT: _PLACE | {"account", "bank"},
+    Kind.BILL: _PLACE | {"account"},
+    Kind.AP_CREDIT: _PLACE | {"account"},
+}
 
 CODING_FIELDS: tuple[str, ...] = tuple(item.name for item in fields(Coding))
 FACT_FIELDS: tuple[str, ...] = tuple(item.name for item in fields(LineFacts))
@@ -115,11 +131,9 @@ class Rule:
     when: Mapping[str, frozenset[str]]
     give: Mapping[str, str]
 
-    def gives_to(self, kind: Kind) -> Mapping[str, str]:
-        """Return the fields it decides for a kind of document, if it matches."""
-        if kind in _RECEIVABLES or "document" in self.when:
-            return self.give
-        return {name: value for name, value in self.give.items() if name not in _FOR_ONE_KIND}
+    def gives(self, name: str, kind: Kind) -> bool:
+        """Say whether it decides a field for a kind of document, if it matches."""
+        return name in self.give and (name not in _BOOKING or kind in _RECEIVABLES or "document" in self.when)
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,16 @@ def fold(text: str) -> str:
     return text.strip().casefold()
 
 
+def used_fields(kind: Kind, line: LineKind) -> frozenset[str]:
+    """Return the fields that a line has a use for.
+
+    Args:
+        kind: Of the document.
+        line: Of the line.
+    """
+    return _USED_BY_LINE.get(line) or _USED_BY_KIND[kind]
+
+
 def code_line(rules: Sequence[Rule], facts: LineFacts) -> CodedLine:
     """Decide where one line goes.
 
@@ -143,21 +167,22 @@ def code_line(rules: Sequence[Rule], facts: LineFacts) -> CodedLine:
         facts: What the line and its document say.
 
     Returns:
-        The coding with every field some matching rule gave, and which rule gave it.
+        The coding with every field that the line has a use for and some matching rule gave, and which rule gave it.
     """
     # Once per line: a connection has dozens of rules, and a day thousands of lines.
     folded = {fact: fold(str(getattr(facts, fact))) for fact in FACT_FIELDS}
+    used = used_fields(facts.document, facts.line)
     values: dict[str, str] = {}
     decided_by: dict[str, str] = {}
     for rule in rules:
-        if len(values) == len(CODING_FIELDS):
+        if len(values) == len(used):
             break
         for fact, accepted in rule.when.items():
             if folded[fact] not in accepted:
                 break
         else:
-            for name, value in rule.gives_to(facts.document).items():
-                if name not in values:
+            for name, value in rule.give.items():
+                if name in used and name not in values and rule.gives(name, facts.document):
                     values[name] = value
                     decided_by[name] = rule.name
     return CodedLine(Coding(**values), decided_by)

@@ -5,21 +5,27 @@ account, section and tax code each item takes back.
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 
-from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules, find_customer_firm
+from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules, LineToCode, find_customer_firm
 from st_deltek_pipeline.domain.coded_amounts import CodedAmount, invoice_line, merge_lines
 from st_deltek_pipeline.domain.coding import CodedLine, LineFacts, LineKind, code_line
 from st_deltek_pipeline.domain.credit_memos import CreditMemo
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
-from st_deltek_pipeline.domain.invoice_alignment import LineToCode, receivable_coding_hold
+from st_deltek_pipeline.domain.invoice_alignment import receivable_coding_hold
 from st_deltek_pipeline.domain.money import ZERO, allocate, spread, total
 from st_deltek_pipeline.domain.payment_alignment import PostedInvoices
 from st_deltek_pipeline.domain.posting_keys import reference_of
-from st_deltek_pipeline.domain.receivables import share_of_items
+from st_deltek_pipeline.domain.receivables import OpenItem, share_of_items
 from st_deltek_pipeline.domain.reference import ReferenceData
 from st_deltek_pipeline.domain.reference_checks import account_hold, tax_code_hold
+from st_deltek_pipeline.domain.sales_tax import TaxSplit, TaxZone
+from st_deltek_pipeline.domain.tax_lines import split_of, tax_hold, tax_lines, zone_named
+
+# The project is the invoice's; no rule has to give one.
+_REQUIRED = ("account", "section")
 
 
 def align_credit_memo(
@@ -39,30 +45,27 @@ def align_credit_memo(
         is held: until then nothing says which invoice it takes from.
     """
     firm: FirmLink | None = None
-    hold = _amounts_hold(memo)
+    hold = _amounts_hold(memo) or memo_tax_hold(memo, rules) or _target_hold(memo, invoices)
     if hold is None and rules.customer_firm_required:
         firm, hold = find_customer_firm(memo, memo.billing_customer_id or memo.customer_id, links)
-    if hold is None:
-        holds = (invoices.target_hold(str(memo.key), split.invoice_id, split.invoice_number) for split in memo.splits)
-        hold = next(filter(None, holds), None)
     if hold is not None:
         return Alignment(memo, (), hold)
     coded: list[tuple[LineToCode, CodedLine]] = []
-    for line in credit_lines(memo):
+    for line in credit_memo_lines(memo, rules):
         answer = code_line(rules.coding, line.facts)
-        # The project is the invoice's; no rule has to give one.
-        hold = _coding_hold(memo, line.facts, answer, reference)
+        hold = _coding_hold(memo, line, answer, reference)
         if hold is not None:
             return Alignment(memo, (), hold)
         coded.append((line, answer))
     return Alignment(memo, merge_lines(_lines(memo, coded, rules, invoices)), None, firm.firm_id if firm else None)
 
 
-def credit_lines(memo: CreditMemo) -> list[LineToCode]:
+def credit_memo_lines(memo: CreditMemo, rules: AlignmentRules) -> list[LineToCode]:
     """Take a credit memo apart into the amounts that rules decide about, as positive as ServiceTitan states them.
 
     Args:
         memo: A staged credit memo. One whose items ServiceTitan does not tell is a single amount.
+        rules: The connection's rules and settings.
     """
 
     def facts(line: LineKind, item_type: str = "", sku: str = "", gl_account: str = "") -> LineFacts:
@@ -84,15 +87,36 @@ def credit_lines(memo: CreditMemo) -> list[LineToCode]:
             line.total,
             line.description,
             str(line.line_id),
+            _REQUIRED,
         )
         for line in memo.lines
         if line.total != ZERO
     ]
+    taxable = total(line.total for line in memo.lines if line.taxable)
     if not memo.lines and memo.subtotal != ZERO:
-        lines.append(LineToCode(facts(LineKind.ITEM), memo.subtotal, memo.description or "Credit", "credit"))
-    if memo.sales_tax != ZERO:
-        lines.append(LineToCode(facts(LineKind.TAX), memo.sales_tax, "Sales tax", "tax", memo.subtotal))
+        taxable = memo.subtotal
+        lines.append(LineToCode(facts(LineKind.ITEM), memo.subtotal, memo.description or "Credit", "credit", _REQUIRED))
+    lines.extend(tax_lines(_split(memo, rules), memo.sales_tax, taxable, facts(LineKind.TAX), _REQUIRED))
     return lines
+
+
+def memo_tax_hold(memo: CreditMemo, rules: AlignmentRules) -> Hold | None:
+    """Hold a memo whose sales tax is to be split by authority and is not what the zone's rates give.
+
+    Args:
+        memo: A staged credit memo.
+        rules: The connection's rules and settings.
+    """
+    return tax_hold(memo.key, _zone(memo, rules), _split(memo, rules), memo.sales_tax)
+
+
+def _zone(memo: CreditMemo, rules: AlignmentRules) -> TaxZone | None:
+    # A memo names no zone, but its tax code has the zone's name; and without items nobody knows what was taxable.
+    return zone_named(rules.tax_zones, memo.tax_name) if memo.lines else None
+
+
+def _split(memo: CreditMemo, rules: AlignmentRules) -> TaxSplit | None:
+    return split_of(_zone(memo, rules), memo.lines, memo.sales_tax)
 
 
 def _amounts_hold(memo: CreditMemo) -> Hold | None:
@@ -112,10 +136,15 @@ def _amounts_hold(memo: CreditMemo) -> Hold | None:
     return None
 
 
-def _coding_hold(memo: CreditMemo, facts: LineFacts, answer: CodedLine, reference: ReferenceData) -> Hold | None:
+def _target_hold(memo: CreditMemo, invoices: PostedInvoices) -> Hold | None:
+    holds = (invoices.target_hold(memo.key, split.invoice_id, split.invoice_number) for split in memo.splits)
+    return next(filter(None, holds), None)
+
+
+def _coding_hold(memo: CreditMemo, line: LineToCode, answer: CodedLine, reference: ReferenceData) -> Hold | None:
     coding = answer.coding
     return (
-        receivable_coding_hold(memo.key, facts, coding, project_is_given=True)
+        receivable_coding_hold(memo.key, line, coding)
         or account_hold(memo.key, coding.account or "", reference)
         or tax_code_hold(memo.key, coding.tax_code or "", reference)
     )
@@ -125,22 +154,43 @@ def _lines(
     memo: CreditMemo, coded: Sequence[tuple[LineToCode, CodedLine]], rules: AlignmentRules, invoices: PostedInvoices
 ) -> list[CodedAmount]:
     """Give every split its part of every line, so that both splits and lines sum up exactly."""
+    if not memo.splits:
+        return []
     shares = spread([line.amount for line, _ in coded], [split.amount for split in memo.splits])
     found: list[CodedAmount] = []
-    for split, parts in zip(memo.splits, shares, strict=True):
-        items = invoices.open_items[split.invoice_id]
-        for (line, answer), part in zip(coded, parts, strict=True):
-            for item, amount in zip(items, allocate(part, share_of_items(items)), strict=True):
-                if amount == ZERO:
-                    continue
-                key = invoice_line(
-                    (item.wbs1, item.wbs2, item.wbs3),
-                    item.number,
-                    account=answer.coding.account or "",
-                    section=answer.coding.section or "",
-                    tax_code=answer.coding.tax_code or "",
-                    item=line.item if rules.one_line_per_item else "",
-                    credit_memo=reference_of(memo.key),
-                )
-                found.append(CodedAmount(key, -amount, line.description, "", decided_by=answer.decided_by))
+    for place, (line, answer) in enumerate(coded):
+        by_split = [parts[place] for parts in shares]
+        # What a tax was computed on follows the tax; a line that takes itself back stands nowhere with a basis.
+        bases = allocate(line.tax_basis, by_split) if line.amount != ZERO else [ZERO] * len(by_split)
+        for split, part, basis in zip(memo.splits, by_split, bases, strict=True):
+            items = invoices.open_items[split.invoice_id]
+            weights = share_of_items(items)
+            amounts = zip(items, allocate(part, weights), allocate(basis, weights), strict=True)
+            found.extend(
+                _taken_back(memo, item, line, answer, amount=amount, basis=item_basis, rules=rules)
+                for item, amount, item_basis in amounts
+                if amount != ZERO
+            )
     return found
+
+
+def _taken_back(
+    memo: CreditMemo,
+    item: OpenItem,
+    line: LineToCode,
+    answer: CodedLine,
+    *,
+    amount: Decimal,
+    basis: Decimal,
+    rules: AlignmentRules,
+) -> CodedAmount:
+    key = invoice_line(
+        (item.wbs1, item.wbs2, item.wbs3),
+        item.number,
+        account=answer.coding.account or "",
+        section=answer.coding.section or "",
+        tax_code=answer.coding.tax_code or "",
+        item=line.item if rules.one_line_per_item or line.stands_alone else "",
+        credit_memo=reference_of(memo.key),
+    )
+    return CodedAmount(key, -amount, line.description, "", -basis + ZERO, decided_by=answer.decided_by)

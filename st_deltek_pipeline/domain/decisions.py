@@ -1,16 +1,23 @@
 """What to do with one document now: post, hold, ignore, or leave as it is.
 
-The order of the questions is the rule: what is under way stays untouched, what a person reverses or ignores is reversed
-or ignored and stays so, what was posted and did not change is left alone, and only then do status, alignment and periods
-decide.
+by_person = _decided_by_person(situation, rules, periods)
+if by_person is not None:
+return by_person
+lines = situation.lines
+if _is_settled(situation):
+if not _must_move(situation, rules):
+return LEAVE_AS_IS
+if situation.document.key.kind is Kind.PAYMENT:
+lines = in_the_same_bank(lines, situation.standing)
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from st_deltek_pipeline.domain.coded_amounts import CodedAmount
-from st_deltek_pipeline.domain.documents import Document
+from st_deltek_pipeline.domain.documents import Document, Kind
+from st_deltek_pipeline.domain.following import in_the_same_bank, left_behind
 from st_deltek_pipeline.domain.holds import Hold, HoldReason, IgnoreReason
 from st_deltek_pipeline.domain.ignores import PersonalIgnore
 from st_deltek_pipeline.domain.money import ZERO, total
@@ -24,17 +31,22 @@ from st_deltek_pipeline.domain.reversals import PersonalReversal, plan_reversals
 _WHY_IGNORED = {
     IgnoreReason.VOIDED_BEFORE_POSTING: "voided before it was posted.",
     IgnoreReason.ZERO_DOCUMENT: "nothing to post, every amount is zero.",
-    IgnoreReason.JOURNAL_ENTRY_PAYMENT: "ServiceTitan calls it a journal entry: no money was received.",
+    IgnoreReason.JOURNAL_ENTRY_PAYMENT: "it is a journal entry: no money was received.",
 }
 
 
 @dataclass(frozen=True)
 class PostingRules:
-    """The connection's settings that decide outcomes."""
+    """The connection's settings that decide outcomes.
+
+    Attributes:
+        journal_entry_types: Payment types that move no money, folded with ``coding.fold``.
+    """
 
     ready_when: ReadyWhen
     post_zero_documents: bool
     first_open_period: bool
+    journal_entry_types: frozenset[str] = field(default_factory=frozenset[str])
 
 
 @dataclass(frozen=True)
@@ -99,17 +111,21 @@ def decide(situation: Situation, rules: PostingRules, periods: Mapping[int, Fisc
     by_person = _decided_by_person(situation, rules, periods)
     if by_person is not None:
         return by_person
+    lines = situation.lines
     if _is_settled(situation):
-        return LEAVE_AS_IS
+        if not _must_move(situation, rules):
+            return LEAVE_AS_IS
+        if situation.document.key.kind is Kind.PAYMENT:
+            lines = in_the_same_bank(lines, situation.standing)
     hold = _status_hold(situation, rules)
     ignore = None if hold else _ignore_reason(situation, rules)
     if ignore is not None:
         return _ignored(situation, ignore)
-    active = situation.document.active
-    hold = hold or (situation.hold if active else None)
+    counts = situation.document.active and not _moves_no_money(situation, rules)
+    hold = hold or (situation.hold if counts else None)
     if hold is not None:
         return _held(situation, hold)
-    return _post(situation, situation.lines if active else (), rules, periods)
+    return _post(situation, lines if counts else (), rules, periods)
 
 
 def unposted_amount(document: Document, standing: Standing) -> Decimal:
@@ -143,6 +159,22 @@ def _is_settled(situation: Situation) -> bool:
     )
 
 
+def _must_move(situation: Situation, rules: PostingRules) -> bool:
+    """Say whether something has to be done about a settled document after all."""
+    document = situation.document
+    if not document.active:
+        return False
+    if _moves_no_money(situation, rules):
+        # Called a journal entry after it had been posted and taken back: it is ignored from now on.
+        return not any(situation.standing.values())
+    return left_behind(document.key.kind, situation.lines, situation.hold, situation.standing)
+
+
+def _moves_no_money(situation: Situation, rules: PostingRules) -> bool:
+    document = situation.document
+    return isinstance(document, Payment) and document.moves_no_money(rules.journal_entry_types)
+
+
 def _status_hold(situation: Situation, rules: PostingRules) -> Hold | None:
     """Find what keeps any posting, even a reversal, from being right."""
     not_ready = why_not_ready(situation.document, rules.ready_when) if situation.document.active else ""
@@ -153,13 +185,14 @@ def _status_hold(situation: Situation, rules: PostingRules) -> Hold | None:
 
 
 def _ignore_reason(situation: Situation, rules: PostingRules) -> IgnoreReason | None:
+    active = situation.document.active
+    if active and _moves_no_money(situation, rules) and not any(situation.standing.values()):
+        return IgnoreReason.JOURNAL_ENTRY_PAYMENT
     if situation.standing:
         return None
-    if not situation.document.active:
+    if not active:
         return IgnoreReason.VOIDED_BEFORE_POSTING
-    if isinstance(situation.document, Payment) and situation.document.is_journal_entry:
-        return IgnoreReason.JOURNAL_ENTRY_PAYMENT
-    if not rules.post_zero_documents and situation.document.is_zero:
+    if situation.document.is_zero and not (rules.post_zero_documents and (situation.lines or situation.hold)):
         return IgnoreReason.ZERO_DOCUMENT
     return None
 
@@ -195,7 +228,7 @@ def _post(
     if not planned:
         return Decision((), _outcome(situation, OutcomeKind.POSTED, "", "Nothing changes in the books.", ZERO))
     message = f"Planned as {len(planned)} posting(s)."
-    amount = total(posting.amount for posting in planned)
+    amount = unposted_amount(document, situation.standing)
     return Decision(planned, _outcome(situation, OutcomeKind.IN_FLIGHT, "", message, amount))
 
 

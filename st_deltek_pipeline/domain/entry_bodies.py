@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from st_deltek_pipeline.domain.coded_amounts import RETAINER
-from st_deltek_pipeline.domain.entry_types import EntryType
+from st_deltek_pipeline.domain.entry_types import DATED, EntryType
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.posting_keys import balance_key, line_key, master_key
 from st_deltek_pipeline.domain.postings import Posting, PostingLine
@@ -205,8 +205,9 @@ def _voucher_master(posting: Posting) -> Row:
         "Invoice": heading.number,
         "TransDate": _timestamp(dated),
         "LiabCode": heading.liability,
-        "BankCode": heading.bank,
-        "PayTerms": posting.terms,
+        # An empty text is not the same as nothing to Vantagepoint (section 11).
+        **({"BankCode": heading.bank} if heading.bank else {}),
+        "PayTerms": posting.terms or DATED,
         "PayDate": _timestamp(posting.due_date or dated),
         "Address": "<Default>",
     }
@@ -222,7 +223,7 @@ def _voucher_details(posting: Posting) -> list[Row]:
             "Amount": line.amount,
             "NetAmount": line.amount,
             "SuppressBill": "N",
-            "PONumber": line.purchase_order,
+            **({"PONumber": line.purchase_order} if line.purchase_order else {}),
         }
         for line in posting.lines
     ]
@@ -250,6 +251,9 @@ def _journal_details(posting: Posting) -> list[Row]:
         }
         for line in posting.lines
     ]
+    if posting.amount == ZERO:
+        # What only moves between accounts owes nothing more to anybody.
+        return lines
     balance: Row = {
         "PKey": balance_key(posting),
         "Description": _comment(posting)[:_LINE_DESCRIPTION_LENGTH],

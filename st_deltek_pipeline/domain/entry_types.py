@@ -5,6 +5,10 @@ The bodies of files are in ``entry_bodies``; vantagepoint.md section 4.
 
 from enum import StrEnum
 
+DATED = "Date"
+PAY_TERMS = (DATED, "Next", "Hold", "PWP")
+"""Payment terms of a voucher: due on its date, with the next payments, not for now, or once the client has paid."""
+
 
 class EntryType(StrEnum):
     """By the two-letter prefix of transaction entry; stored, so a value never changes."""

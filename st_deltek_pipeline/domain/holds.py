@@ -43,6 +43,8 @@ class HoldReason(StrEnum):
     BANK_MISSING = "bank_missing"
     WAITING_FOR_INVOICE = "waiting_for_invoice"
     APPLIED_TO_UNKNOWN_INVOICE = "applied_to_unknown_invoice"
+    APPLIED_TO_VOIDED_INVOICE = "applied_to_voided_invoice"
+    INVOICE_BEFORE_START = "invoice_before_start"
     OVER_APPLIED = "over_applied"
     UNAPPLIED_MONEY = "unapplied_money"
     RECEIVABLES_ACCOUNT_UNKNOWN = "receivables_account_unknown"
@@ -54,6 +56,7 @@ class HoldReason(StrEnum):
     VENDOR_WITHOUT_FIRM = "vendor_without_firm"
     VENDOR_FIRM_AMBIGUOUS = "vendor_firm_ambiguous"
     VENDOR_WITHOUT_ACCOUNTING = "vendor_without_accounting"
+    TERMS_UNKNOWN = "terms_unknown"
     NEGATIVE_QUANTITY = "negative_quantity"
     DUPLICATE_VENDOR_INVOICE = "duplicate_vendor_invoice"
     AWAITING_REVIEW = "awaiting_review"
@@ -80,9 +83,9 @@ _ADVICE: dict[HoldReason, str] = {
     HoldReason.UNPOSTED_IN_SERVICETITAN: (
         "It was un-posted in ServiceTitan after we posted it. Post it there again; only the difference will follow."
     ),
-    HoldReason.AMOUNTS_DO_NOT_ADD_UP: "Correct the invoice in ServiceTitan so that items, subtotal, tax and total agree.",
-    HoldReason.NO_BUSINESS_UNIT: "Give the invoice a business unit in ServiceTitan.",
-    HoldReason.NO_CUSTOMER: "Give the invoice a customer in ServiceTitan.",
+    HoldReason.AMOUNTS_DO_NOT_ADD_UP: "Correct the document in ServiceTitan so that its parts and its total agree.",
+    HoldReason.NO_BUSINESS_UNIT: "Give the document a business unit in ServiceTitan.",
+    HoldReason.NO_CUSTOMER: "Give the document a customer in ServiceTitan.",
     HoldReason.CUSTOMER_WITHOUT_FIRM: (
         "Create an active client firm with this name in Vantagepoint, or set posting.customer_firm to optional."
     ),
@@ -99,7 +102,7 @@ _ADVICE: dict[HoldReason, str] = {
     HoldReason.TAX_CODE_MISSING: "Create or activate the tax code in Vantagepoint, or correct the coding rule.",
     HoldReason.BILLING_CLIENT_MISSING: "Give the project an existing billing client in Vantagepoint.",
     HoldReason.BILLING_CLIENT_INACTIVE: "Activate the project's billing client in Vantagepoint, or choose another.",
-    HoldReason.INVOICE_NUMBER_UNUSABLE: "Give the invoice a number in ServiceTitan that Vantagepoint can hold.",
+    HoldReason.INVOICE_NUMBER_UNUSABLE: "Give the document a number in ServiceTitan that Vantagepoint can hold.",
     HoldReason.INVOICE_NUMBER_TAKEN: (
         "Another document already uses this number on this project; Vantagepoint would merge them. Change one number."
     ),
@@ -129,6 +132,13 @@ _ADVICE: dict[HoldReason, str] = {
         "It is posted by itself once the invoice it is applied to is posted; see what holds that one."
     ),
     HoldReason.APPLIED_TO_UNKNOWN_INVOICE: "Apply it in ServiceTitan to an invoice that exists.",
+    HoldReason.APPLIED_TO_VOIDED_INVOICE: (
+        "Apply it in ServiceTitan to an invoice that is not voided. What stands on the voided one moves there by itself."
+    ),
+    HoldReason.INVOICE_BEFORE_START: (
+        "The invoice is older than the connection's start_date and was not posted from here. Enter the receipt in "
+        "Vantagepoint by hand, then ignore it here (holds ignore)."
+    ),
     HoldReason.OVER_APPLIED: (
         "More would be received on the invoice than it is for. Correct the applications in ServiceTitan, or leave the rest "
         "unapplied there."
@@ -147,12 +157,13 @@ _ADVICE: dict[HoldReason, str] = {
     ),
     HoldReason.CREDIT_NOT_APPLIED: "Apply the whole credit memo to invoices in ServiceTitan.",
     HoldReason.CREDIT_WITHOUT_ITEMS: "Give the credit memo items in ServiceTitan; they say which account it is booked on.",
-    HoldReason.NO_VENDOR: "Give the bill a vendor in ServiceTitan.",
+    HoldReason.NO_VENDOR: "Give the document a vendor in ServiceTitan.",
     HoldReason.VENDOR_WITHOUT_FIRM: (
         "Create an active vendor firm with this name in Vantagepoint, or link one: st-deltek firms review."
     ),
     HoldReason.VENDOR_FIRM_AMBIGUOUS: "Say which firm it is: st-deltek firms review.",
     HoldReason.VENDOR_WITHOUT_ACCOUNTING: "Give the vendor accounting data in the company in Vantagepoint.",
+    HoldReason.TERMS_UNKNOWN: "Use payment terms that Vantagepoint knows in the coding rule: Date, Next, Hold or PWP.",
     HoldReason.NEGATIVE_QUANTITY: "Goods that go back are an AP credit in ServiceTitan; correct the quantity there.",
     HoldReason.DUPLICATE_VENDOR_INVOICE: (
         "This vendor's invoice number was used before. Correct the number, ignore this bill (holds ignore), or set "

@@ -1,13 +1,12 @@
 """Aligning invoices and adjustment invoices: which project, account and section each amount belongs to."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from st_deltek_pipeline.domain.alignment import (
     REQUIRED_FIELDS,
     Alignment,
     AlignmentRules,
+    LineToCode,
     find_customer_firm,
     missing_fields,
     no_rule_hold,
@@ -21,29 +20,11 @@ from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.reference import ReferenceData
 from st_deltek_pipeline.domain.reference_checks import project_of, reference_hold
-from st_deltek_pipeline.domain.sales_tax import TaxSplit, split_sales_tax
+from st_deltek_pipeline.domain.sales_tax import TaxSplit, TaxZone
+from st_deltek_pipeline.domain.tax_lines import split_of, tax_hold, tax_lines
 
 # InvoiceSection codes of Vantagepoint (vantagepoint.md section 4.1).
 INVOICE_SECTIONS = frozenset("FLCEUATI")
-
-
-@dataclass(frozen=True)
-class LineToCode:
-    """One amount of an invoice before any rule has seen it.
-
-    Attributes:
-        amount: Whole cents; positive increases the receivable.
-        item: ServiceTitan's line id, or something that begins with ``tax``.
-        stands_alone: It stays a line of its own, even where lines are posted as a summary.
-        tax_basis: For tax lines, the amount the tax was computed on; otherwise 0.00.
-    """
-
-    facts: LineFacts
-    amount: Decimal
-    description: str
-    item: str
-    tax_basis: Decimal = ZERO
-    stands_alone: bool = False
 
 
 def align_invoice(invoice: Invoice, rules: AlignmentRules, reference: ReferenceData, links: FirmLinks) -> Alignment:
@@ -65,10 +46,10 @@ def align_invoice(invoice: Invoice, rules: AlignmentRules, reference: ReferenceD
     if hold is not None:
         return Alignment(invoice, (), hold)
     lines: list[CodedAmount] = []
-    for to_code in lines_to_code(invoice, rules):
+    for to_code in invoice_lines(invoice, rules):
         facts = to_code.facts
         coded = code_line(rules.coding, facts)
-        hold = receivable_coding_hold(invoice.key, facts, coded.coding) or reference_hold(
+        hold = receivable_coding_hold(invoice.key, to_code, coded.coding) or reference_hold(
             invoice.key, coded.coding, reference, receivable=True
         )
         if hold is not None:
@@ -95,28 +76,24 @@ def align_invoice(invoice: Invoice, rules: AlignmentRules, reference: ReferenceD
     return Alignment(invoice, merge_lines(lines), None, firm.firm_id if firm else None)
 
 
-def receivable_coding_hold(
-    document: DocumentKey, facts: LineFacts, coding: Coding, *, project_is_given: bool = False
-) -> Hold | None:
-    """Hold a receivable's line that has no project, account or section, or a section Vantagepoint does not know.
+def receivable_coding_hold(document: DocumentKey, line: LineToCode, coding: Coding) -> Hold | None:
+    """Hold a receivable's line that misses something required, or has a section Vantagepoint does not know.
 
     Args:
         document: For the message.
-        facts: What rules could match on.
+        line: What rules could match on, and what they must give.
         coding: What they gave.
-        project_is_given: No rule has to give the project.
     """
-    required = [name for name in REQUIRED_FIELDS if name != "wbs1" or not project_is_given]
-    missing = missing_fields(coding, required)
+    missing = missing_fields(coding, line.required)
     if missing:
-        return no_rule_hold(document, facts, missing)
+        return no_rule_hold(document, line.facts, missing)
     if coding.section not in INVOICE_SECTIONS:
         message = f"{document}: the invoice section {coding.section!r} is not one of Vantagepoint's."
         return Hold(HoldReason.SECTION_UNKNOWN, message)
     return None
 
 
-def lines_to_code(invoice: Invoice, rules: AlignmentRules) -> Iterable[LineToCode]:
+def invoice_lines(invoice: Invoice, rules: AlignmentRules) -> Iterable[LineToCode]:
     """Take an invoice apart into the amounts that rules decide about, with what they may match on.
 
     Args:
@@ -148,23 +125,8 @@ def lines_to_code(invoice: Invoice, rules: AlignmentRules) -> Iterable[LineToCod
         if line.total != ZERO or (all_zero and rules.code_zero_documents):
             item = facts(LineKind.ITEM, line.item_type, line.sku, line.gl_account or "")
             yield LineToCode(item, line.total, line.description, str(line.line_id))
-    split = _tax_split(invoice, rules)
-    if split is not None and len(split.parts) == 1:
-        (part,) = split.parts
-        tax = replace(facts(LineKind.TAX), tax_name=part.rate.name)
-        yield LineToCode(tax, part.amount, "Sales tax", "tax", part.basis)
-    elif split is not None:
-        for part in split.parts:
-            if part.amount != ZERO:
-                tax = replace(facts(LineKind.TAX), tax_name=part.rate.name)
-                name = f"Sales tax {part.rate.name}".rstrip()
-                yield LineToCode(tax, part.amount, name, part.item, part.basis, stands_alone=True)
-        if split.rounding != ZERO:
-            rounding = facts(LineKind.TAX_ROUNDING)
-            yield LineToCode(rounding, split.rounding, "Sales tax rounding", "tax_rounding", stands_alone=True)
-    elif invoice.sales_tax != ZERO:
-        basis = total(line.total for line in invoice.lines if line.taxable)
-        yield LineToCode(facts(LineKind.TAX), invoice.sales_tax, "Sales tax", "tax", basis)
+    taxable = total(line.total for line in invoice.lines if line.taxable)
+    yield from tax_lines(_split(invoice, rules), invoice.sales_tax, taxable, facts(LineKind.TAX), REQUIRED_FIELDS)
 
 
 def tax_split_hold(invoice: Invoice, rules: AlignmentRules) -> Hold | None:
@@ -174,25 +136,15 @@ def tax_split_hold(invoice: Invoice, rules: AlignmentRules) -> Hold | None:
         invoice: A staged invoice.
         rules: The connection's rules and settings.
     """
-    split = _tax_split(invoice, rules)
-    if split is None or split.adds_up:
-        return None
-    zone = rules.tax_zones[invoice.tax_zone_id or 0]
-    computed = total(part.amount for part in split.parts)
-    message = (
-        f"{invoice.key}: the rates of tax zone {zone.name!r} ({', '.join(map(str, zone.rates))}) give {computed}, the "
-        f"sales tax is {invoice.sales_tax}. More than one cent per rate is no rounding: the rates may have changed "
-        f"since, or others were charged. With posting.tax_lines: by_zone the tax is one line."
-    )
-    return Hold(HoldReason.AMOUNTS_DO_NOT_ADD_UP, message)
+    return tax_hold(invoice.key, _zone(invoice, rules), _split(invoice, rules), invoice.sales_tax)
 
 
-def _tax_split(invoice: Invoice, rules: AlignmentRules) -> TaxSplit | None:
-    zone = rules.tax_zones.get(invoice.tax_zone_id or 0)
-    # A customer who is exempt pays nothing in any zone.
-    if zone is None or invoice.sales_tax == ZERO:
-        return None
-    return split_sales_tax(zone, invoice.lines, invoice.sales_tax)
+def _zone(invoice: Invoice, rules: AlignmentRules) -> TaxZone | None:
+    return rules.tax_zones.get(invoice.tax_zone_id or 0)
+
+
+def _split(invoice: Invoice, rules: AlignmentRules) -> TaxSplit | None:
+    return split_of(_zone(invoice, rules), invoice.lines, invoice.sales_tax)
 
 
 def _amounts_hold(invoice: Invoice) -> Hold | None:

@@ -1,13 +1,16 @@
 """Money as Decimal: reading it, rounding it, splitting it exactly. Nothing here knows of accounts."""
 
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 
 # Vantagepoint's amounts are SQL Server decimal(19,4); anything larger is a mistake in the data.
 LARGEST_AMOUNT = Decimal("999999999999.99")
+
+# Enough digits for the share of any amount in any weights.
+_SHARES = Context(prec=64, rounding=ROUND_HALF_UP)
 
 
 class AmountError(ValueError):
@@ -65,7 +68,8 @@ def allocate(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
         weights: Relative shares; at least one, and not summing to zero.
 
     Returns:
-        One part per weight, in whole cents; the last part takes the remainder.
+        One part per weight, in whole cents; the last part with a weight takes the remainder. Weights of one sign give
+        no part of the other sign: once rounding up has used up the amount, the parts that are left get nothing.
 
     Raises:
         ValueError: No weights, or they sum to zero.
@@ -74,8 +78,16 @@ def allocate(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     if whole == 0:
         message = "weights must not sum to zero"
         raise ValueError(message)
-    parts = [round_to_cents(amount * weight / whole) for weight in weights[:-1]]
-    return [*parts, amount - total(parts)]
+    bounded = _of_one_sign(weights)
+    last = max(place for place, weight in enumerate(weights) if weight != 0)
+    parts = [ZERO] * len(weights)
+    left = amount
+    for place, weight in enumerate(weights[:last]):
+        part = _SHARES.quantize(_SHARES.divide(_SHARES.multiply(amount, weight), whole), CENT) + ZERO
+        parts[place] = min(part, left, key=abs) if bounded else part
+        left -= parts[place]
+    parts[last] = left
+    return parts
 
 
 def spread(rows: Sequence[Decimal], columns: Sequence[Decimal]) -> list[list[Decimal]]:
@@ -86,7 +98,8 @@ def spread(rows: Sequence[Decimal], columns: Sequence[Decimal]) -> list[list[Dec
         columns: What each target gets in all, whole cents; they sum to what the amounts sum to.
 
     Returns:
-        Per target, its part of each amount. Targets sum to ``columns``, amounts to ``rows``.
+        Per target, its part of each amount. Targets sum to ``columns``, amounts to ``rows``. Where all of them have one
+        sign, every part has it too.
 
     Raises:
         ValueError: The sums differ.
@@ -94,12 +107,35 @@ def spread(rows: Sequence[Decimal], columns: Sequence[Decimal]) -> list[list[Dec
     if total(rows) != total(columns):
         message = "amounts and targets must have the same sum"
         raise ValueError(message)
+    bounded = _of_one_sign([*rows, *columns])
     left = list(rows)
     found: list[list[Decimal]] = []
     for number, column in enumerate(columns, start=1):
-        # What takes itself back has no shares; then each amount counts alike.
-        weights = left if total(left) else [Decimal(1)] * len(left)
-        parts = list(left) if number == len(columns) or not left else allocate(column, weights)
+        if number == len(columns) or not left:
+            parts = list(left)
+        elif bounded:
+            parts = _within(column, left)
+        else:
+            # What takes itself back has no shares; then each amount counts alike.
+            parts = allocate(column, left if total(left) else [Decimal(1)] * len(left))
         left = [amount - part for amount, part in zip(left, parts, strict=True)]
         found.append(parts)
     return found
+
+
+def _of_one_sign(amounts: Sequence[Decimal]) -> bool:
+    return all(amount >= 0 for amount in amounts) or all(amount <= 0 for amount in amounts)
+
+
+def _within(column: Decimal, left: Sequence[Decimal]) -> list[Decimal]:
+    """Take a target's amount out of what is left of each amount, by share, and of none more than it has."""
+    if total(left) == ZERO:
+        return [ZERO] * len(left)
+    parts = allocate(column, left)
+    # The last one took the remainder, which may be more than it has; earlier ones have the room.
+    missing = ZERO
+    for place in range(len(left) - 1, -1, -1):
+        wanted = parts[place] + missing
+        parts[place] = min(wanted, left[place], key=abs)
+        missing = wanted - parts[place]
+    return parts

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from st_deltek_pipeline.domain.alignment import (
     Alignment,
     AlignmentRules,
+    LineToCode,
     find_customer_firm,
     missing_fields,
     no_rule_hold,
 )
 from st_deltek_pipeline.domain.coded_amounts import RETAINER, CodedAmount, Heading, LineKey, merge_lines
-from st_deltek_pipeline.domain.coding import CodedLine, LineFacts, LineKind, code_line
-from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.coding import LineFacts, LineKind, code_line
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
@@ -36,12 +37,16 @@ class PostedInvoices:
     Attributes:
         open_items: Where each posted invoice stands, by ServiceTitan's id.
         known: Ids of invoices that were taken in, posted or not.
+        voided: Those of them that do not count any more in ServiceTitan.
+        before_start: Those that are dated before the connection's start: they are never posted from here.
     """
 
     open_items: Mapping[int, Sequence[OpenItem]]
     known: frozenset[int]
+    voided: frozenset[int] = frozenset()
+    before_start: frozenset[int] = frozenset()
 
-    def target_hold(self, document: str, invoice_id: int, number: str) -> Hold | None:
+    def target_hold(self, document: DocumentKey, invoice_id: int, number: str) -> Hold | None:
         """Say why nothing can be applied to an invoice yet; ``None`` when it is posted.
 
         Args:
@@ -49,14 +54,28 @@ class PostedInvoices:
             invoice_id: ServiceTitan's id.
             number: What the document calls it; may be empty.
         """
-        label = f"invoice {invoice_id}" + (f" ({number})" if number else "")
+        label = f"{document} is applied to invoice {invoice_id}" + (f" ({number})" if number else "")
         if invoice_id not in self.known:
-            message = f"{document} is applied to {label}, which ServiceTitan does not have."
-            return Hold(HoldReason.APPLIED_TO_UNKNOWN_INVOICE, message)
+            return Hold(HoldReason.APPLIED_TO_UNKNOWN_INVOICE, f"{label}, which ServiceTitan does not have.")
+        if invoice_id in self.voided:
+            return Hold(HoldReason.APPLIED_TO_VOIDED_INVOICE, f"{label}, which is voided.")
         items = self.open_items.get(invoice_id, ())
-        if total(item.amount for item in items) == ZERO:
-            return Hold(HoldReason.WAITING_FOR_INVOICE, f"{document} is applied to {label}, which is not posted yet.")
-        return None
+        if total(item.amount for item in items) != ZERO:
+            return None
+        if items:
+            return Hold(HoldReason.OVER_APPLIED, f"{label}, which is for 0.00 in all.")
+        if invoice_id in self.before_start:
+            return Hold(HoldReason.INVOICE_BEFORE_START, f"{label}, which is dated before the connection's start_date.")
+        return Hold(HoldReason.WAITING_FOR_INVOICE, f"{label}, which is not posted yet.")
+
+
+@dataclass(frozen=True)
+class _Receipt:
+    """What all lines of a receipt share: its heading, the receivables account, and what decided the bank."""
+
+    heading: Heading
+    receivables: str
+    decided_by: Mapping[str, str]
 
 
 def align_payment(
@@ -72,10 +91,13 @@ def align_payment(
         invoices: Those it is applied to.
 
     Returns:
-        Lines whose amounts sum to the payment's total exactly, or the first hold found.
+        Lines whose amounts sum to the payment's total exactly, or the first hold found; neither for a payment that moves
+        no money.
     """
+    if payment.moves_no_money(rules.journal_entry_types):
+        return Alignment(payment, (), None)
     firm: FirmLink | None = None
-    hold = _amounts_hold(payment)
+    hold = _amounts_hold(payment) or _target_hold(payment, invoices) or _unapplied_hold(payment, rules)
     if hold is None and rules.customer_firm_required:
         firm, hold = find_customer_firm(payment, payment.billing_customer_id or payment.customer_id, links)
     if hold is not None:
@@ -86,8 +108,27 @@ def align_payment(
     return Alignment(payment, merge_lines(lines), None, firm.firm_id if firm else None)
 
 
-def receipt_facts(payment: Payment, line: LineKind) -> LineFacts:
-    """Return what rules may match on of a payment (``line: receipt``) or its unapplied money (``line: unapplied``)."""
+def payment_lines(payment: Payment, rules: AlignmentRules) -> list[LineToCode]:
+    """Return what rules decide about a payment: where its money came to, and whose project unapplied money waits on.
+
+    Args:
+        payment: A staged payment.
+        rules: The connection's rules and settings.
+
+    Returns:
+        The receipt as a whole, then its unapplied money; nothing for a payment that moves no money.
+    """
+    if payment.moves_no_money(rules.journal_entry_types):
+        return []
+    lines = [LineToCode(_facts(payment, LineKind.RECEIPT), payment.total, "Receipt", "receipt", ("bank",))]
+    if payment.unapplied != ZERO and rules.unapplied != "hold":
+        words = "Retainer" if rules.unapplied == "retainer" else "On account"
+        facts = _facts(payment, LineKind.UNAPPLIED)
+        lines.append(LineToCode(facts, payment.unapplied, words, "unapplied", ("wbs1",)))
+    return lines
+
+
+def _facts(payment: Payment, line: LineKind) -> LineFacts:
     return LineFacts(
         line=line,
         document=Kind.PAYMENT,
@@ -107,6 +148,25 @@ def _amounts_hold(payment: Payment) -> Hold | None:
     return Hold(HoldReason.AMOUNTS_DO_NOT_ADD_UP, message)
 
 
+def _target_hold(payment: Payment, invoices: PostedInvoices) -> Hold | None:
+    holds = (
+        invoices.target_hold(payment.key, application.invoice_id, application.invoice_number)
+        for application in payment.applications
+    )
+    return next(filter(None, holds), None)
+
+
+def _unapplied_hold(payment: Payment, rules: AlignmentRules) -> Hold | None:
+    if payment.unapplied == ZERO:
+        return None
+    if rules.unapplied == "hold":
+        return Hold(HoldReason.UNAPPLIED_MONEY, f"{payment.key}: {payment.unapplied} is applied to no invoice.")
+    if payment.business_unit_id is None:
+        message = f"{payment.key} has no business unit, so nobody knows whose project {payment.unapplied} waits on."
+        return Hold(HoldReason.NO_BUSINESS_UNIT, message)
+    return None
+
+
 def _lines(
     payment: Payment, rules: AlignmentRules, reference: ReferenceData, invoices: PostedInvoices
 ) -> list[CodedAmount] | Hold:
@@ -116,61 +176,56 @@ def _lines(
             f"{payment.key}: Vantagepoint names no receivables account for company {reference.company or '(none)'}."
         )
         return Hold(HoldReason.RECEIVABLES_ACCOUNT_UNKNOWN, message)
-    facts = receipt_facts(payment, LineKind.RECEIPT)
-    coded = code_line(rules.coding, facts)
-    missing = missing_fields(coded.coding, ("bank",))
-    hold = no_rule_hold(payment.key, facts, missing) if missing else None
-    hold = hold or bank_hold(payment.key, coded.coding.bank or "", reference)
+    receipt, *unapplied = payment_lines(payment, rules)
+    coded = code_line(rules.coding, receipt.facts)
+    missing = missing_fields(coded.coding, receipt.required)
+    hold = no_rule_hold(payment.key, receipt.facts, missing) if missing else None
+    hold = (
+        hold
+        or bank_hold(payment.key, coded.coding.bank or "", reference)
+        or account_hold(payment.key, receivables, reference)
+    )
     if hold is not None:
         return hold
     heading = Heading(EntryType.RECEIPTS, reference_of(payment.key), bank=coded.coding.bank or "")
-    lines: list[CodedAmount] = []
-    for application in payment.applications:
-        hold = invoices.target_hold(str(payment.key), application.invoice_id, application.invoice_number)
-        if hold is not None:
-            return hold
-        items = invoices.open_items[application.invoice_id]
-        lines.extend(_applied(application, items, heading, receivables, coded))
-    if payment.unapplied != ZERO:
-        unapplied = _unapplied(payment, heading, receivables, rules, reference)
-        if isinstance(unapplied, Hold):
-            return unapplied
-        lines.append(unapplied)
+    shared = _Receipt(heading, receivables, coded.decided_by)
+    lines = [
+        line
+        for application in payment.applications
+        for line in _applied(application, invoices.open_items[application.invoice_id], shared)
+    ]
+    for to_code in unapplied:
+        line = _unapplied(payment, to_code, shared, rules, reference)
+        if isinstance(line, Hold):
+            return line
+        lines.append(line)
     return lines
 
 
-def _applied(
-    application: Application, items: Sequence[OpenItem], heading: Heading, account: str, coded: CodedLine
-) -> list[CodedAmount]:
+def _applied(application: Application, items: Sequence[OpenItem], receipt: _Receipt) -> list[CodedAmount]:
     """Spread an application over the projects its invoice stands on, by weight; the last takes the remainder."""
     parts = allocate(application.amount, share_of_items(items))
     return [
         CodedAmount(
-            key=LineKey(heading, item.wbs1, item.wbs2, item.wbs3, item.number, account),
+            key=LineKey(receipt.heading, item.wbs1, item.wbs2, item.wbs3, item.number, receipt.receivables),
             amount=part,
             description=f"Invoice {item.number}",
             organization="",
-            decided_by={"bank": coded.decided_by.get("bank", "")},
+            decided_by=receipt.decided_by,
         )
         for item, part in zip(items, parts, strict=True)
-        if part != ZERO or len(items) == 1
+        if part != ZERO
     ]
 
 
 def _unapplied(
-    payment: Payment, heading: Heading, receivables: str, rules: AlignmentRules, reference: ReferenceData
+    payment: Payment, to_code: LineToCode, receipt: _Receipt, rules: AlignmentRules, reference: ReferenceData
 ) -> CodedAmount | Hold:
     """Code money that is applied to no invoice: on the business unit's project, without an invoice number."""
-    if rules.unapplied == "hold":
-        return Hold(HoldReason.UNAPPLIED_MONEY, f"{payment.key}: {payment.unapplied} is applied to no invoice.")
-    if payment.business_unit_id is None:
-        message = f"{payment.key} has no business unit, so nobody knows whose project {payment.unapplied} waits on."
-        return Hold(HoldReason.NO_BUSINESS_UNIT, message)
-    facts = receipt_facts(payment, LineKind.UNAPPLIED)
-    coded = code_line(rules.coding, facts)
-    missing = missing_fields(coded.coding, ("wbs1",))
-    account = coded.coding.account or receivables
-    hold = no_rule_hold(payment.key, facts, missing) if missing else None
+    coded = code_line(rules.coding, to_code.facts)
+    missing = missing_fields(coded.coding, to_code.required)
+    account = coded.coding.account or receipt.receivables
+    hold = no_rule_hold(payment.key, to_code.facts, missing) if missing else None
     hold = (
         hold
         or project_hold(payment.key, coded.coding, reference, receivable=True)
@@ -178,11 +233,11 @@ def _unapplied(
     )
     if hold is not None:
         return hold
-    retained = rules.unapplied == "retainer"
+    section = RETAINER if rules.unapplied == "retainer" else ""
     return CodedAmount(
-        key=LineKey(heading, *project_of(coded.coding), "", account, RETAINER if retained else ""),
-        amount=payment.unapplied,
-        description="Retainer" if retained else "On account",
+        key=LineKey(receipt.heading, *project_of(coded.coding), "", account, section),
+        amount=to_code.amount,
+        description=to_code.description,
         organization=coded.coding.organization or "",
-        decided_by=coded.decided_by,
+        decided_by={**receipt.decided_by, **coded.decided_by},
     )

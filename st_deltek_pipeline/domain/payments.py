@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from st_deltek_pipeline.domain.coding import fold
 from st_deltek_pipeline.domain.documents import Document
 from st_deltek_pipeline.domain.money import ZERO
 
@@ -66,3 +67,11 @@ class Payment(Document):
     def is_zero(self) -> bool:
         """Whether no money moves."""
         return self.total == self.unapplied == ZERO and not self.applications
+
+    def moves_no_money(self, journal_entry_types: frozenset[str]) -> bool:
+        """Say whether it is a journal entry, of which no bank knows.
+
+        Args:
+            journal_entry_types: Payment types that are journal entries for this connection, folded with ``fold``.
+        """
+        return self.is_journal_entry or fold(self.type_name) in journal_entry_types

@@ -11,6 +11,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules
 from st_deltek_pipeline.domain.bill_alignment import align_ap_credit, align_bill
 from st_deltek_pipeline.domain.bills import ApCredit, Bill
+from st_deltek_pipeline.domain.coding import fold
 from st_deltek_pipeline.domain.credit_memo_alignment import align_credit_memo
 from st_deltek_pipeline.domain.credit_memos import CreditMemo
 from st_deltek_pipeline.domain.documents import Document, Kind
@@ -23,8 +24,7 @@ from st_deltek_pipeline.domain.payments import Payment
 from st_deltek_pipeline.services.tax_zones import tax_zones_to_split_by
 from st_deltek_pipeline.store.firm_mappings import load_firm_links
 from st_deltek_pipeline.store.mapping import alignments_of, replace_alignments
-from st_deltek_pipeline.store.raw import known_ids
-from st_deltek_pipeline.store.receivables import open_items
+from st_deltek_pipeline.store.receivables import invoice_headers, open_items
 from st_deltek_pipeline.store.reference import load_reference
 from st_deltek_pipeline.store.staged_documents import documents_of_day
 
@@ -69,7 +69,13 @@ def alignment_rules(engine: Engine, settings: ConnectionSettings) -> AlignmentRu
         bills_as=posting.bills_as,
         bill_extras=posting.bill_extras,
         longest_vendor_invoice=settings.vantagepoint.longest_vendor_invoice,
+        journal_entry_types=journal_entry_types(settings),
     )
+
+
+def journal_entry_types(settings: ConnectionSettings) -> frozenset[str]:
+    """Return the payment types that move no money, folded for comparison."""
+    return frozenset(map(fold, settings.posting.journal_entry_payment_types))
 
 
 def align_day(
@@ -188,7 +194,14 @@ def _posted_invoices(engine: Engine, settings: ConnectionSettings, documents: Se
     )
     if not targets:
         return PostedInvoices({}, frozenset())
+    stated = invoice_headers(engine, settings.name, targets)
     return PostedInvoices(
         open_items=open_items(engine, settings.name, targets),
-        known=frozenset(known_ids(engine, settings.name, Kind.INVOICE.value, targets)),
+        known=frozenset(stated),
+        voided=frozenset(invoice_id for invoice_id, header in stated.items() if not header.active),
+        before_start=frozenset(
+            invoice_id
+            for invoice_id, header in stated.items()
+            if header.document_date is not None and header.document_date < settings.start_date
+        ),
     )

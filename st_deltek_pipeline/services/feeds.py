@@ -127,7 +127,7 @@ _OTHERS: tuple[Feed, ...] = (
     _list("gl_accounts", "accounting/gl-accounts", RecordKind.GL_ACCOUNT),
     _list("tax_zones", "accounting/tax-zones", RecordKind.TAX_ZONE),
     _list("payment_types", "accounting/payment-types", RecordKind.PAYMENT_TYPE),
-    _list("vendors", "inventory/vendors", RecordKind.VENDOR),
+    replace(_list("vendors", "inventory/vendors", RecordKind.VENDOR), needed_for=_BILL | _AP_CREDIT),
 )
 
 FEEDS: tuple[Feed, ...] = (*_OTHERS, *_BILLS.values())

@@ -178,13 +178,15 @@ def apply_decisions(
         nonlocal unchanged
         directory = FirmDirectory(load_known_firms(db, settings.name, firm_reader(settings.firms)))
         known = latest_decisions(db, settings.name)
+        seen: dict[PartyKey, PersonsDecision] = {}
         decisions: dict[PartyKey, PersonsDecision] = {}
         for line in wanted:
             try:
-                decision = _read(line, stored, directory, by, seen=decisions)
+                decision = _read(line, stored, directory, by, seen=seen)
             except ConfigurationError as error:
                 bad.append(BadLine(line.line, str(error)))
                 continue
+            seen[line.key] = decision
             before = known.get(line.key)
             if before is not None and (before.decision, before.firm_id) == (decision.decision, decision.firm_id):
                 unchanged += 1

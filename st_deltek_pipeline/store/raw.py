@@ -443,25 +443,3 @@ def count_records(engine: Engine, connection: str, kind: str) -> int:
     statement = text("SELECT count(*) FROM raw.latest WHERE connection = :connection AND kind = :kind")
     with engine.connect() as db:
         return db.execute(statement, {"connection": connection, "kind": kind}).scalar_one()
-
-
-def known_ids(engine: Engine, connection: str, kind: str, ids: Sequence[int]) -> list[int]:
-    """Return which of some records were taken in.
-
-    Args:
-        engine: The application's database.
-        connection: The connection's name.
-        kind: The kind of record.
-        ids: ServiceTitan's ids.
-    """
-    with engine.connect() as db:
-        found = db.execute(
-            text(
-                """
-                SELECT record_id FROM raw.latest
-                WHERE connection = :connection AND kind = :kind AND record_id = ANY(:ids)
-                """
-            ),
-            {"connection": connection, "kind": kind, "ids": list(ids)},
-        )
-        return list(found.scalars())

@@ -1,6 +1,8 @@
 """Where posted invoices stand and what was received on them, by the journal: read in bulk, nothing is decided here."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Engine, text
@@ -9,6 +11,40 @@ from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.domain.receivables import OpenItem, Receivable, ReceivableKey, receivable_key
 from st_deltek_pipeline.store.file_states import STANDING, TAKEN
+
+
+@dataclass(frozen=True)
+class InvoiceHeader:
+    """What ServiceTitan says of an invoice, whether it could be staged or not.
+
+    Attributes:
+        active: False once voided.
+        document_date: ``None`` when it is not readable.
+    """
+
+    active: bool
+    document_date: date | None
+
+
+def invoice_headers(engine: Engine, connection: str, invoice_ids: Sequence[int]) -> Mapping[int, InvoiceHeader]:
+    """Read what was taken in of invoices, by ServiceTitan's id; unknown ones are left out.
+
+    Args:
+        engine: The database.
+        connection: The connection's name.
+        invoice_ids: Invoices that payments or credit memos are applied to.
+    """
+    statement = text(
+        """
+        SELECT record_id, active, document_date FROM raw.latest
+        WHERE connection = :connection AND kind = :kind AND record_id = ANY(:ids)
+        """
+    )
+    parameters = {"connection": connection, "kind": Kind.INVOICE.value, "ids": sorted(set(invoice_ids))}
+    with engine.connect() as db:
+        return {
+            row.record_id: InvoiceHeader(row.active, row.document_date) for row in db.execute(statement, parameters)
+        }
 
 
 def open_items(engine: Engine, connection: str, invoice_ids: Sequence[int]) -> Mapping[int, Sequence[OpenItem]]:

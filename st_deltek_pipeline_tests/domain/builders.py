@@ -12,6 +12,7 @@ from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks, LinkState
 from st_deltek_pipeline.domain.invoices import Invoice, InvoiceLine
 from st_deltek_pipeline.domain.reference import (
     Account,
+    Bank,
     Firm,
     FiscalPeriod,
     Organization,
@@ -83,9 +84,16 @@ REFERENCE = ReferenceData(
         "402.00": Account("402.00", "Material revenue", active=True, account_type="4"),
         "409.00": Account("409.00", "Retired revenue", active=False, account_type="4"),
         "230.00": Account("230.00", "Sales tax payable", active=True, account_type="2"),
+        "110.00": Account("110.00", "Accounts receivable", active=True, account_type="1"),
+        "120.00": Account("120.00", "Inventory", active=True, account_type="1"),
+        "202.00": Account("202.00", "Goods received, not vouchered", active=True, account_type="2"),
+        "245.00": Account("245.00", "Customer deposits", active=True, account_type="2"),
+        "501.00": Account("501.00", "Job materials", active=True, account_type="5"),
+        "509.00": Account("509.00", "Freight in", active=True, account_type="5"),
     },
     tax_codes={"CO": TaxCode("CO", active=True, rate=Decimal("4.81"))},
     periods=PERIODS,
+    banks={"OPER": Bank("OPER", "Operating"), "MERC": Bank("MERC", "Merchant services")},
     company="01",
     receivables_account="110.00",
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.domain.money import AmountError, allocate, parse_amount, round_to_cents, total
+from st_deltek_pipeline.domain.money import AmountError, allocate, parse_amount, round_to_cents, spread, total
 
 CENTS = st.decimals("-1000000", "1000000", places=2)
 
@@ -40,6 +40,41 @@ def test_allocated_parts_sum_to_the_amount_exactly(amount: Decimal, weights: lis
     assert all(part == round_to_cents(part) for part in parts)
 
 
+@given(
+    CENTS, st.lists(st.decimals("0", "5000", places=2), min_size=1, max_size=200).filter(any), st.sampled_from([1, -1])
+)
+def test_no_part_of_an_allocation_goes_against_it(amount: Decimal, weights: list[Decimal], sign: int) -> None:
+    parts = allocate(amount, [sign * weight for weight in weights])
+    assert total(parts) == amount
+    assert all(part * amount >= 0 and abs(part) <= abs(amount) for part in parts)
+    assert all(part == 0 for part, weight in zip(parts, weights, strict=True) if weight == 0)
+
+
+@given(CENTS, st.lists(CENTS, min_size=1, max_size=12).filter(lambda weights: sum(weights) != 0))
+def test_parts_sum_exactly_whatever_the_signs_of_the_weights(amount: Decimal, weights: list[Decimal]) -> None:
+    assert total(allocate(amount, weights)) == amount
+
+
+def test_shares_far_larger_than_the_amount_are_exact_as_well() -> None:
+    weights = [Decimal("999999999999.99"), Decimal("-999999999999.98")]
+    assert total(allocate(Decimal("999999999999.99"), weights)) == Decimal("999999999999.99")
+
+
+def test_the_last_part_takes_the_remainder() -> None:
+    thirds = allocate(Decimal("100.00"), [Decimal(1)] * 3)
+    assert [str(part) for part in thirds] == ["33.33", "33.33", "33.34"]
+
+
+def test_what_has_no_weight_gets_nothing_not_even_the_remainder() -> None:
+    parts = allocate(Decimal("0.05"), [Decimal(1), Decimal(1), Decimal(1), Decimal(0)])
+    assert [str(part) for part in parts] == ["0.02", "0.02", "0.01", "0.00"]
+
+
+def test_a_few_cents_over_many_parts_take_no_cent_back() -> None:
+    parts = allocate(Decimal("0.50"), [Decimal(1)] * 100)
+    assert (parts.count(Decimal("0.01")), parts.count(Decimal("0.00"))) == (50, 50)
+
+
 def test_weights_that_sum_to_zero_cannot_be_allocated_to() -> None:
     with pytest.raises(ValueError, match="zero"):
         allocate(Decimal("1.00"), [Decimal(1), Decimal(-1)])
@@ -47,3 +82,40 @@ def test_weights_that_sum_to_zero_cannot_be_allocated_to() -> None:
 
 def test_half_a_cent_rounds_away_from_zero() -> None:
     assert [str(round_to_cents(Decimal(text))) for text in ("0.005", "-0.005", "0.0049")] == ["0.01", "-0.01", "0.00"]
+
+
+_AMOUNTS = st.lists(st.decimals("-5000", "5000", places=2), min_size=1, max_size=8)
+
+
+@given(_AMOUNTS, _AMOUNTS)
+def test_what_is_spread_comes_out_exactly_both_ways(rows: list[Decimal], columns: list[Decimal]) -> None:
+    columns = [*columns, total(rows) - total(columns)]
+    parts = spread(rows, columns)
+    assert [total(part) for part in parts] == columns
+    assert [total(part[place] for part in parts) for place in range(len(rows))] == rows
+    assert all(part == round_to_cents(part) for target in parts for part in target)
+
+
+@given(
+    st.lists(st.decimals("0", "5000", places=2), min_size=1, max_size=8),
+    st.lists(st.integers(0, 1000), min_size=1, max_size=6).filter(any),
+    st.sampled_from([1, -1]),
+)
+def test_nothing_is_spread_that_is_not_there(rows: list[Decimal], shares: list[int], sign: int) -> None:
+    rows = [sign * row for row in rows]
+    columns = allocate(total(rows), [Decimal(share) for share in shares])
+    parts = spread(rows, columns)
+    assert [total(part) for part in parts] == columns
+    assert [total(part[place] for part in parts) for place in range(len(rows))] == rows
+    for target in parts:
+        assert all(part * row >= 0 and abs(part) <= abs(row) for part, row in zip(target, rows, strict=True))
+
+
+def test_a_small_amount_is_not_overdrawn_by_the_remainder() -> None:
+    rows = [Decimal("0.04"), Decimal("0.04"), Decimal("0.04"), Decimal("0.00")]
+    assert spread(rows, [Decimal("0.04"), Decimal("0.08")])[0][3] == 0
+
+
+def test_amounts_and_targets_of_different_sums_cannot_be_spread() -> None:
+    with pytest.raises(ValueError, match="same sum"):
+        spread([Decimal("1.00")], [Decimal("1.01")])

@@ -11,7 +11,7 @@ from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules
 from st_deltek_pipeline.domain.coding import LineKind, Rule
 from st_deltek_pipeline.domain.coding_gaps import GapCollector
 from st_deltek_pipeline.domain.holds import HoldReason
-from st_deltek_pipeline.domain.invoice_alignment import align_invoice, lines_to_code
+from st_deltek_pipeline.domain.invoice_alignment import align_invoice, invoice_lines
 from st_deltek_pipeline.domain.invoices import Invoice, InvoiceLine
 from st_deltek_pipeline.domain.money import round_to_cents, total
 from st_deltek_pipeline.domain.reference import TaxCode
@@ -130,7 +130,7 @@ def test_an_exempt_customer_in_a_zone_pays_nothing() -> None:
 def test_a_single_rate_gets_all_of_the_tax_and_its_name() -> None:
     rules = replace(split_rules(), tax_zones={51: TaxZone(51, "Aurora", (STATE,))})
     document = taxed("100.00", tax="2.91")
-    tax = next(part for part in lines_to_code(document, rules) if part.facts.line is LineKind.TAX)
+    tax = next(part for part in invoice_lines(document, rules) if part.facts.line is LineKind.TAX)
     assert (tax.facts.tax_name, tax.amount, tax.item) == ("Colorado State", Decimal("2.91"), "tax")
     (posted,) = (part for part in align(document, rules).lines if part.key.section == "T")
     assert (posted.key.tax_code, posted.key.item) == ("STATE", "")
@@ -227,7 +227,7 @@ def test_coded_lines_always_sum_to_the_total(
     tax = total(exact) + Decimal(drawn) / 100 if near else drawn
     document = taxed(*map(str, amounts), tax=str(tax))
     aligned = align(document, split_rules(one_line_per_item=per_item))
-    assert total(part.amount for part in lines_to_code(document, split_rules())) == document.total
+    assert total(part.amount for part in invoice_lines(document, split_rules())) == document.total
     if aligned.hold is None:
         assert total(part.amount for part in aligned.lines) == document.total
     else:

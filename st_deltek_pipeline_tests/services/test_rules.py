@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.money import total
@@ -48,14 +49,14 @@ def test_each_field_of_each_line_names_its_rule_and_the_postings_sum_to_the_tota
     documents = _staged(acme)
     assert documents
     for document_id in documents:
-        explained = explain_document(acme.engine, acme.settings, document_id)
+        explained = explain_document(acme.engine, acme.settings, Kind.INVOICE, document_id)
         assert explained.hold is None
-        assert total(line.amount for line in explained.lines) == explained.invoice.total
-        assert total(line.amount for line in explained.postings) == explained.invoice.total
+        assert total(line.amount for line in explained.lines) == explained.document.total
+        assert total(line.amount for line in explained.postings) == explained.document.total
         for line in explained.lines:
             assert line.missing == ()
             assert {"wbs1", "account", "section"} <= line.decided_by.keys()
-            assert line.facts["business_unit"] == explained.invoice.business_unit_name
+            assert line.facts["business_unit"] == explained.document.business_unit_name
             for field in line.decided_by:
                 assert getattr(line.coding, field) is not None
 
@@ -67,8 +68,8 @@ def test_an_edited_rule_counts_at_once_without_aligning_again(acme: Bench) -> No
         acme.settings,
         lambda coding: coding.insert(0, {"name": "mine", "when": {"sku": ("PART-A",)}, "give": {"account": "404.00"}}),
     )
-    before = explain_document(acme.engine, acme.settings, invoice["id"])
-    after = explain_document(acme.engine, edited, invoice["id"])
+    before = explain_document(acme.engine, acme.settings, Kind.INVOICE, invoice["id"])
+    after = explain_document(acme.engine, edited, Kind.INVOICE, invoice["id"])
     assert [line.coding.account for line in before.lines if line.facts["line"] == "item"] == ["401.00"]
     (item,) = (line for line in after.lines if line.facts["line"] == "item")
     assert (item.coding.account, item.decided_by["account"]) == ("404.00", "mine")
@@ -85,7 +86,7 @@ def test_a_line_without_a_rule_shows_the_hold_it_would_get(acme: Bench) -> None:
         coding[:] = [rule for rule in coding if "account" not in rule["give"]]
 
     bare = _with_rules(acme.settings, drop)
-    explained = explain_document(acme.engine, bare, invoice["id"])
+    explained = explain_document(acme.engine, bare, Kind.INVOICE, invoice["id"])
     assert explained.hold is not None
     assert explained.hold.reason is HoldReason.NO_RULE
     assert explained.hold.advice
@@ -95,7 +96,7 @@ def test_a_line_without_a_rule_shows_the_hold_it_would_get(acme: Bench) -> None:
 
 def test_an_unknown_document_is_an_error_that_says_what_to_do(acme: Bench) -> None:
     with pytest.raises(ConfigurationError, match="invoice:1 is not staged") as caught:
-        explain_document(acme.engine, acme.settings, 1)
+        explain_document(acme.engine, acme.settings, Kind.INVOICE, 1)
     assert "st-deltek sync acme" in str(caught.value)
 
 
@@ -105,7 +106,7 @@ def test_a_version_that_cannot_be_read_is_shown_as_a_hold(acme: Bench) -> None:
     acme.sandbox.edit_invoice(invoice["id"], verbatim=True, total="12.345")
     acme.take_in_invoices()
     acme.prepare(QUIET_DAY)
-    explained = explain_document(acme.engine, acme.settings, invoice["id"])
+    explained = explain_document(acme.engine, acme.settings, Kind.INVOICE, invoice["id"])
     assert explained.hold is not None
     assert explained.hold.reason is HoldReason.UNREADABLE
     assert explained.postings == ()

@@ -21,6 +21,7 @@ from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.reversals import PersonalReversal, left_to_reverse
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_files, plan_hash
+from st_deltek_pipeline.services.alignment import journal_entry_types
 from st_deltek_pipeline.services.posting.applications import without_over_applications
 from st_deltek_pipeline.services.posting.claims import Decided, check_owners, claims_of, without_taken_keys
 from st_deltek_pipeline.services.posting.context import PostingContext
@@ -98,6 +99,7 @@ def posting_rules(settings: ConnectionSettings) -> PostingRules:
         ready_when=settings.posting.ready_when,
         post_zero_documents=settings.posting.zero_documents == "post",
         first_open_period=settings.posting.closed_period == "first_open",
+        journal_entry_types=journal_entry_types(settings),
     )
 
 
