@@ -129,9 +129,10 @@ def test_every_environment_variable_is_described() -> None:
 
 
 def test_every_state_and_reason_is_described() -> None:
-    page = _page("posting-protocol.md")
-    names = [member.value for kind in (FileState, HoldReason, IgnoreReason) for member in kind]
-    assert [name for name in names if f"`{name}`" not in page] == []
+    states, reasons = _page("posting-protocol.md"), _page("holds.md")
+    assert [state.value for state in FileState if f"`{state.value}`" not in states] == []
+    names = [reason.value for kind in (HoldReason, IgnoreReason) for reason in kind]
+    assert [name for name in names if f"`{name}`" not in reasons] == []
 
 
 def test_every_exit_code_and_make_target_is_described() -> None:

@@ -93,6 +93,17 @@ def _as_data(history: DocumentHistory) -> dict[str, Any]:
             }
             for file in history.files
         ],
+        "write_backs": [
+            {
+                "revision": told.revision,
+                "state": told.state,
+                "external_id": told.external_id,
+                "message": told.message,
+                "words": told.words,
+                "changed_at": told.changed_at,
+            }
+            for told in history.write_backs
+        ],
         "events": [
             {
                 "sequence": event.sequence,
@@ -153,6 +164,19 @@ def _show(history: DocumentHistory) -> None:
                 "words": file.words,
             }
             for file in history.files
+        ],
+    )
+    _table(
+        "What ServiceTitan was told",
+        [
+            {
+                "revision": told.revision,
+                "state": told.state.value,
+                "external id": told.external_id,
+                "since": moment_text(told.changed_at),
+                "words": told.words,
+            }
+            for told in history.write_backs
         ],
     )
     _table(

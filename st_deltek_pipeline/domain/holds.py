@@ -166,8 +166,8 @@ _ADVICE: dict[HoldReason, str] = {
     HoldReason.TERMS_UNKNOWN: "Use payment terms that Vantagepoint knows in the coding rule: Date, Next, Hold or PWP.",
     HoldReason.NEGATIVE_QUANTITY: "Goods that go back are an AP credit in ServiceTitan; correct the quantity there.",
     HoldReason.DUPLICATE_VENDOR_INVOICE: (
-        "This vendor's invoice number was used before. Correct the number, ignore this bill (holds ignore), or set "
-        "posting.duplicate_vendor_invoice to allow."
+        "This vendor's invoice number was used before. Correct the number, ignore this one (holds ignore), or allow it "
+        "(holds release --reason)."
     ),
     HoldReason.AWAITING_REVIEW: (
         "It is entered. Look at the file in Vantagepoint and post it there; the next run sees it (setting posting.posting)."

@@ -22,6 +22,7 @@ from st_deltek_pipeline.store.journal import Journal
 from st_deltek_pipeline.store.journal_rows import NOT_STANDING, DocumentStanding
 from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of
 from st_deltek_pipeline.store.staged_documents import documents_by_id
+from st_deltek_pipeline.store.write_backs import WriteBack, write_backs_of
 
 _READER = "history"
 
@@ -37,6 +38,7 @@ class DocumentHistory:
         held: The same as a hold, with age and advice.
         ignored, reversal: What a person decided about this or an earlier revision.
         standing: What stands in Vantagepoint.
+        write_backs: What ServiceTitan was told about it, by revision.
     """
 
     document: DocumentKey
@@ -49,6 +51,7 @@ class DocumentHistory:
     standing: DocumentStanding
     files: tuple[FileOfDocument, ...]
     events: tuple[RecordedEvent, ...]
+    write_backs: tuple[WriteBack, ...]
 
     @property
     def age(self) -> timedelta | None:
@@ -90,4 +93,5 @@ def document_history(engine: Engine, document: DocumentKey) -> DocumentHistory:
         standing=journal.standings(kind, ids).get(document.document_id, NOT_STANDING),
         files=tuple(files_of_document(engine, document)),
         events=tuple(events_of_document(engine, document)),
+        write_backs=tuple(write_backs_of(engine, document)),
     )

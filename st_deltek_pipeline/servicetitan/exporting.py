@@ -4,6 +4,7 @@ By servicetitan.md sections 3.1 to 3.4. Marking a record that is exported alread
 may be repeated. No general-ledger entry is ever written.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -149,8 +150,14 @@ def sync_statuses(client: ServiceTitanClient, resource: str, ids: Sequence[int])
     Raises:
         PipelineError: It cannot be read.
     """
-    rows = (_ROW.decode(row) for filters in _CALLS[resource].passes for row in client.by_ids(resource, ids, **filters))
-    return {row.id: row.syncStatus or "" for row in rows}
+    found: dict[int, str] = {}
+    for filters in _CALLS[resource].passes:
+        for row in client.by_ids(resource, ids, **filters):
+            with contextlib.suppress(msgspec.DecodeError):
+                # A row that cannot be read tells no status, so its record counts as not exported yet.
+                record = _ROW.decode(row)
+                found[record.id] = record.syncStatus or ""
+    return found
 
 
 def _answers(answer: Answer, id_name: str) -> list[MarkAnswer]:
