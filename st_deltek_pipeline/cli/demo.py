@@ -17,11 +17,12 @@ Exit code: 0 when every cent is accounted for, in our books and in the sandbox's
 
 @click.command(epilog=_EXAMPLE)
 def demo() -> ExitCode:
-    """Post five business days of a contractor's invoices into Vantagepoint, and prove it to the cent.
+    """Post a contractor's whole month into Vantagepoint, every kind of document, and prove it to the cent.
 
     Starts the embedded PostgreSQL and the sandbox of both systems, puts the sandbox's credentials into the vault,
-    checks the connection, takes in a month of records and posts its first five business days through Dagster.
-    Then the tie-out is compared with what the sandbox itself has in its books. Nothing is left running.
+    checks the connection, takes in a month of records and posts its business days through Dagster. Then users of
+    ServiceTitan change a few documents, and a second synchronisation posts what that makes different.
+    The tie-out is compared with what the sandbox itself has in its books. Nothing is left running.
     """
     # Dagster takes a second to import; --help need not wait for it.
     from st_deltek_pipeline.cli.demo_run import run_demo  # noqa: PLC0415

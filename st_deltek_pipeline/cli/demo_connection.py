@@ -23,8 +23,8 @@ CONNECTION = "demo"
 
 _MONTH = "2026-10"
 _SEED = "7"
-# Its first five business days hold 1,100 to 1,200 of them.
-_INVOICES = "5000"
+# With them come as many payments, and bills: over 15,000 documents in all.
+_INVOICES = "5850"
 _HOST = "127.0.0.1"
 
 
@@ -48,6 +48,10 @@ class DemoPlaces:
         """What has changed in both systems since they were generated."""
         return self.folder / f"sandbox-{month}"
 
+    def changes(self, month: str) -> Path:
+        """What the demo has had ServiceTitan's users do since."""
+        return self.folder / f"changes-{month}.json"
+
 
 def demo_places(settings: Settings) -> DemoPlaces:
     """Return the demo's places; nothing is created."""
@@ -60,7 +64,7 @@ def demo_sandbox(places: DemoPlaces) -> SandboxProcess:
     Args:
         places: From ``demo_places``.
     """
-    month = _month()
+    month = demo_month()
     places.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     servicetitan_port, vantagepoint_port = _ports(places.connection_file)
     arguments = ["--seed", _SEED, "--month", month, "--invoices", _INVOICES, "--scenario", "month"]
@@ -100,7 +104,7 @@ def connect(settings: Settings, places: DemoPlaces, ready: Mapping[str, Any]) ->
     return load_connection(places.connection_file)
 
 
-def _month() -> str:
+def demo_month() -> str:
     """Return the demo's month, or the last whole one of this machine's clock if that is earlier.
 
     Days in the future are no partitions.

@@ -2,27 +2,40 @@
 
 import contextlib
 import os
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
-from st_deltek_pipeline.cli.demo_connection import CONNECTION, connect, demo_places, demo_sandbox
+from st_deltek_pipeline.cli.demo_books import differences, month_of
+from st_deltek_pipeline.cli.demo_changes import Change, make_changes, posted_for
+from st_deltek_pipeline.cli.demo_connection import (
+    CONNECTION,
+    DemoPlaces,
+    connect,
+    demo_month,
+    demo_places,
+    demo_sandbox,
+)
 from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.progress import LineProgress
-from st_deltek_pipeline.cli.sync_report import show_report
+from st_deltek_pipeline.cli.sandbox_process import SandboxProcess
+from st_deltek_pipeline.cli.sync_report import show_findings
+from st_deltek_pipeline.cli.tie_out_tables import area_table, day_table, plain_console
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import TransientError
-from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.reconciliation import TieOut
 from st_deltek_pipeline.orchestration.build import wiring_of
-from st_deltek_pipeline.orchestration.syncing import SyncReport, SyncRequest, synchronise
+from st_deltek_pipeline.orchestration.syncing import SyncRequest, synchronise
 from st_deltek_pipeline.services.coding_check import Level
 from st_deltek_pipeline.services.connection_check import check_connection
+from st_deltek_pipeline.services.reconciliation import tie_out_days
 from st_deltek_pipeline.settings import (
     CONNECTIONS_VARIABLE,
     DAGSTER_DATABASE_URL_VARIABLE,
@@ -33,8 +46,6 @@ from st_deltek_pipeline.settings import (
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
 from st_deltek_pipeline.store.vault import open_vault
-
-_DAYS = 5
 
 
 def run_demo() -> ExitCode:
@@ -49,7 +60,6 @@ def run_demo() -> ExitCode:
     settings = load_settings()
     places = demo_places(settings)
     began = time.monotonic()
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
     with LineProgress() as progress:
         progress.doing("starting the embedded PostgreSQL")
         EmbeddedPostgres(settings.data_dir).ensure_running()
@@ -61,23 +71,90 @@ def run_demo() -> ExitCode:
             connection = connect(settings, places, sandbox.ready)
             progress.done(f"connection {CONNECTION}: {places.connection_file}, credentials in the vault")
             _check(settings, connection, progress)
-            days = _first_days(connection)
-            report = synchronise(settings, SyncRequest(CONNECTION, days[0], days[-1]), progress)
-            totals, ledger = sandbox.look("totals"), sandbox.look("ledger")
+            shown = _post_month(settings, connection, sandbox, places, progress)
         progress.doing("stopping")
-    show_report(report)
-    problems = [*_differences(connection, days, report, totals, ledger), *_left_running(settings)]
-    if not report.accounted_for:
-        problems.insert(0, "The tie-out above has a difference, or a document without an outcome.")
+    console = plain_console()
+    _show(console, shown)
+    problems = [*shown.problems, *_left_running(settings)]
     for problem in problems:
         console.print(problem, style="bold red")
     if problems:
         return ExitCode.BROKEN
-    console.print("The sandbox's own books agree to the cent: ServiceTitan's invoices, Vantagepoint's ledger.")
-    if report.posted_now == 0:
+    console.print(
+        "The sandbox's own books agree to the cent: ServiceTitan's documents of every kind, and Vantagepoint's ledgers of "
+        "AR, cash and AP."
+    )
+    if not shown.posted and not shown.changes:
         console.print("Everything had been posted before, so this run posted nothing new.")
     console.print(f"Done in {time.monotonic() - began:.0f} s; nothing is left running. See its runs: st-deltek up")
     return ExitCode.OK
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the demo shows at its end.
+
+    Attributes:
+        posted: What was posted of the month, by kind.
+        changes: What users of ServiceTitan did then, and what was posted for it.
+        tie_out: Of the whole month, after that.
+    """
+
+    posted: Mapping[Kind, tuple[int, Decimal]]
+    changes: Sequence[tuple[Change, str]]
+    tie_out: TieOut
+    problems: Sequence[str]
+
+
+def _post_month(
+    settings: Settings,
+    connection: ConnectionSettings,
+    sandbox: SandboxProcess,
+    places: DemoPlaces,
+    progress: LineProgress,
+) -> _Shown:
+    request = SyncRequest(CONNECTION)
+    posted = synchronise(settings, request, progress).posted_now_by_kind
+    engine = ready_database(settings)
+    try:
+        progress.doing("changing a few documents in ServiceTitan")
+        changes = make_changes(engine, CONNECTION, sandbox, places.changes(demo_month()))
+        for change in changes:
+            progress.done(f"in ServiceTitan: {change.said}")
+        if changes:
+            synchronise(settings, request, progress)
+        progress.doing("tying out the month")
+        calendar = wiring_of(connection).calendar
+        days = month_of(connection, calendar, calendar.business_day(calendar.today(datetime.now(UTC))))
+        result = tie_out_days(engine, connection, days, undated=True)
+        return _Shown(
+            posted,
+            [(change, posted_for(engine, CONNECTION, change)) for change in changes],
+            result,
+            _problems(result, sandbox, {each for day in days for each in calendar.document_dates(day)}),
+        )
+    finally:
+        engine.dispose()
+
+
+def _problems(result: TieOut, sandbox: SandboxProcess, dates: Collection[date]) -> Sequence[str]:
+    problems = differences(result, sandbox.look("totals"), sandbox.look("ledger"), dates)
+    if not result.balanced:
+        problems.insert(0, "The tie-out above has a difference, or a document without an outcome.")
+    return problems
+
+
+def _show(console: Console, shown: _Shown) -> None:
+    console.print(day_table(shown.tie_out))
+    if shown.changes:
+        table = Table(title="Changed in ServiceTitan after the month was posted", title_justify="left")
+        for heading in ("what happened", "document", "posted for it"):
+            table.add_column(heading)
+        for change, lines in shown.changes:
+            table.add_row(change.said, f"{change.kind}:{change.document_id}", lines)
+        console.print(table)
+    console.print(area_table(shown.tie_out))
+    show_findings(console, CONNECTION, shown.tie_out, shown.posted)
 
 
 def _check(settings: Settings, connection: ConnectionSettings, progress: LineProgress) -> None:
@@ -94,40 +171,6 @@ def _check(settings: Settings, connection: ConnectionSettings, progress: LinePro
     for finding in findings:
         if finding.level is not Level.OK:
             progress.done(f"  {finding.level.value}: {finding.subject}: {finding.message}")
-
-
-def _first_days(connection: ConnectionSettings) -> Sequence[date]:
-    calendar = wiring_of(connection).calendar
-    days = [calendar.business_day(connection.start_date)]
-    while len(days) < _DAYS:
-        days.append(calendar.business_day(date.fromordinal(days[-1].toordinal() + 1)))
-    return days
-
-
-def _differences(
-    connection: ConnectionSettings,
-    days: Sequence[date],
-    report: SyncReport,
-    totals: Mapping[str, Any],
-    ledger: Sequence[Mapping[str, Any]],
-) -> list[str]:
-    """Compare the tie-out with what the sandbox has in its own books, which know nothing of our journal."""
-    if report.tie_out is None:
-        return ["There is no tie-out."]
-    calendar = wiring_of(connection).calendar
-    dates = {day.isoformat() for each in days for day in calendar.document_dates(each) if day >= connection.start_date}
-    by_day = totals["servicetitan"]["invoices"]["by_day"]
-    invoiced = total(Decimal(found["active_total"]) for day, found in by_day.items() if day in dates)
-    posted = total(-Decimal(row["Amount"]) for row in ledger if row["AutoEntry"] == "N")
-    sides = (
-        ("ServiceTitan's invoices", invoiced, total(row.servicetitan_total for row in report.tie_out.rows)),
-        ("Vantagepoint's ledger", posted, total(row.posted for row in report.tie_out.rows)),
-    )
-    return [
-        f"{name}: the sandbox has {theirs:,.2f}, the tie-out says {ours:,.2f}."
-        for name, theirs, ours in sides
-        if theirs - ours != ZERO
-    ]
 
 
 def _left_running(settings: Settings) -> list[str]:

@@ -1,38 +1,45 @@
 """Computes a day's plan for ``st-deltek preview`` and shows it, to people and to machines."""
 
-import sys
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from st_deltek_pipeline.cli.tie_out_tables import named, plain_console
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.files import find_connection
+from st_deltek_pipeline.connections.kinds import chosen_kinds
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.reconciliation import OutsideSum, outside_sums
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.posting.planner import DayPlan
 from st_deltek_pipeline.services.preview import pin_plan, preview_day
-from st_deltek_pipeline.services.staging import stage_invoices
+from st_deltek_pipeline.services.staging import stage_day
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 
 _RUN = "preview"
 
 
-def compute_plan(settings: Settings, name: str, day: date, *, pinned_by: str | None) -> DayPlan:
+def compute_plans(
+    settings: Settings, name: str, day: date, kinds: Sequence[Kind], *, pinned_by: str | None
+) -> list[DayPlan]:
     """Stage, align and plan a business day from what was taken in last; nothing is sent.
 
     Args:
         settings: The installation.
         name: The connection.
         day: The business day.
-        pinned_by: Who pins the plan; ``None`` pins nothing.
+        kinds: Kinds of document; all that the connection moves when empty.
+        pinned_by: Who pins the plan, which must be that of one kind; ``None`` pins nothing.
+
+    Returns:
+        A plan for each kind, in the order of posting.
 
     Raises:
-        ConfigurationError: No such connection, or the day is no business day of it.
+        ConfigurationError: No such connection, the day is no business day of it, or the kinds do not fit.
         BrokenError: Nothing was taken in yet.
     """
     connection = find_connection(settings, name)
@@ -40,29 +47,33 @@ def compute_plan(settings: Settings, name: str, day: date, *, pinned_by: str | N
     if not calendar.is_business_day(day):
         message = f"{day} is not a business day of {name}."
         raise ConfigurationError(message, advice=f"What is dated then belongs to {calendar.business_day(day)}.")
+    chosen = chosen_kinds(connection, kinds, one=pinned_by is not None)
     engine = ready_database(settings)
+    plans: list[DayPlan] = []
     try:
-        stage_invoices(engine, connection, calendar, day, run_id=_RUN)
-        align_day(engine, connection, Kind.INVOICE, day, run_id=_RUN)
-        plan = preview_day(engine, connection, Kind.INVOICE, day)
-        if pinned_by is not None:
-            pin_plan(engine, connection, Kind.INVOICE, day, plan.plan_hash, actor=pinned_by)
+        for kind in chosen:
+            stage_day(engine, connection, calendar, kind, day, run_id=_RUN)
+            align_day(engine, connection, kind, day, run_id=_RUN)
+            plan = preview_day(engine, connection, kind, day)
+            if pinned_by is not None:
+                pin_plan(engine, connection, kind, day, plan.plan_hash, actor=pinned_by)
+            plans.append(plan)
     finally:
         engine.dispose()
-    return plan
+    return plans
 
 
 def plan_as_data(plan: DayPlan) -> dict[str, Any]:
     """Return a plan as plain data for JSON.
 
     Args:
-        plan: From ``compute_plan``.
+        plan: From ``compute_plans``.
 
     Returns:
         With each file's exact body, as the text that will be sent.
     """
     return {
-        "day": plan.business_day,
+        "kind": plan.kind.value,
         "plan_hash": plan.plan_hash,
         "documents": plan.documents,
         "held": plan.held,
@@ -72,6 +83,7 @@ def plan_as_data(plan: DayPlan) -> dict[str, Any]:
         "files": [
             {
                 "batch": file.batch,
+                "entry": file.entry.value,
                 "period": file.period,
                 "documents": len({posting.document for posting in file.postings}),
                 "amount": file.amount,
@@ -109,10 +121,11 @@ def show_plan(plan: DayPlan) -> None:
     """Print a plan on standard output.
 
     Args:
-        plan: From ``compute_plan``.
+        plan: From ``compute_plans``.
     """
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
-    table = Table(title=f"Transaction files for {plan.business_day}", title_justify="left")
+    console = plain_console()
+    what = named(plan.kind)
+    table = Table(title=f"Transaction files of {plan.business_day}'s {what}", title_justify="left")
     for heading in ("batch", "period", "documents", "amount"):
         table.add_column(heading, justify="left" if heading == "batch" else "right")
     for file in plan.files:
@@ -122,7 +135,7 @@ def show_plan(plan: DayPlan) -> None:
         table.add_row(f"{file.batch} ({file.state})", str(file.period), f"{file.documents:,}", f"{file.amount:,.2f}")
     console.print(table)
     console.print(
-        f"{plan.documents:,} documents: {plan.unchanged:,} posted already, {plan.held:,} held, {plan.ignored:,} ignored."
+        f"{plan.documents:,} {what}: {plan.unchanged:,} posted already, {plan.held:,} held, {plan.ignored:,} ignored."
     )
     for each in _outside(plan):
         console.print(

@@ -79,8 +79,23 @@ class SandboxProcess:
         Args:
             what: For example ``totals``.
         """
-        answer = requests.get(f"{self.admin_url}/{what}", timeout=_READ_SECONDS)
-        answer.raise_for_status()
+        return self.act("GET", what)
+
+    def act(self, method: str, what: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """Call one of the sandbox's own endpoints, such as those that do what its users would.
+
+        Args:
+            method: Of the call.
+            what: For example ``servicetitan/payments/7/void``.
+            body: JSON, where the call has any.
+
+        Raises:
+            BrokenError: The sandbox does not do that; the message has its own words.
+        """
+        answer = requests.request(method, f"{self.admin_url}/{what}", json=body, timeout=_READ_SECONDS)
+        if not answer.ok:
+            message = f"The sandbox answered {method} {what} with status {answer.status_code}: {answer.text[:500]}"
+            raise BrokenError(message, advice=f"Its log is {self._log}.")
         return json.loads(answer.text, parse_float=Decimal)
 
     def stop(self) -> None:

@@ -5,7 +5,9 @@ from datetime import date, datetime
 import click
 
 from st_deltek_pipeline.cli.exit_codes import ExitCode
+from st_deltek_pipeline.cli.kind_option import kinds_option
 from st_deltek_pipeline.cli.output import json_option, print_json
+from st_deltek_pipeline.domain.documents import Kind
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -13,7 +15,8 @@ _EXAMPLE = """\b
 Examples:
   st-deltek sync acme
   st-deltek sync acme --from 2026-10-05 --to 2026-10-09
-  st-deltek sync acme --from 2026-10-05 --to 2026-10-05 --plan-hash 3f9c...
+  st-deltek sync acme --kind invoice --kind credit_memo
+  st-deltek sync acme --from 2026-10-05 --to 2026-10-05 --kind invoice --plan-hash 3f9c...
 
 \b
 Exit code: 0 when every document is accounted for (posted, held or ignored with a reason),
@@ -25,9 +28,22 @@ Exit code: 0 when every document is accounted for (posted, held or ignored with 
 @click.argument("name")
 @click.option("--from", "first", type=DAY, help="First business day to post; with --to. Default: every day with work.")
 @click.option("--to", "last", type=DAY, help="Last business day to post.")
-@click.option("--plan-hash", help="Send only if the day's plan still has this hash (st-deltek preview prints it).")
+@kinds_option("Kind of document to post and tie out.")
+@click.option(
+    "--plan-hash", help="Send only if the plan of the day and kind still has this hash (st-deltek preview prints it)."
+)
+@click.option("--by-project", is_flag=True, help="Show a row per project in the tie-out; --json always has them.")
 @json_option
-def sync(*, name: str, first: datetime | None, last: datetime | None, plan_hash: str | None, as_json: bool) -> ExitCode:
+def sync(
+    *,
+    name: str,
+    first: datetime | None,
+    last: datetime | None,
+    kinds: tuple[Kind, ...],
+    plan_hash: str | None,
+    by_project: bool,
+    as_json: bool,
+) -> ExitCode:
     """Take in, post and tie out connection NAME.
 
     Days that were posted before are looked at again only when something in them is new or on hold; posting a day
@@ -45,13 +61,13 @@ def sync(*, name: str, first: datetime | None, last: datetime | None, plan_hash:
     if plan_hash and first is None:
         message = "--plan-hash needs --from and --to with the day it is for"
         raise click.UsageError(message)
-    request = SyncRequest(name, _day(first), _day(last), plan_hash)
+    request = SyncRequest(name, _day(first), _day(last), plan_hash, kinds=kinds)
     with SilentProgress() if as_json else LineProgress() as progress:
         report = synchronise(load_settings(), request, progress)
     if as_json:
         print_json(report_as_data(report))
     else:
-        show_report(report)
+        show_report(report, by_project=by_project)
     return ExitCode.OK if report.accounted_for else ExitCode.BROKEN
 
 

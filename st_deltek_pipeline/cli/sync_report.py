@@ -1,63 +1,17 @@
 """What a synchronisation reports, to people and to machines. In JSON money is text with two decimals."""
 
-import itertools
-import sys
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from st_deltek_pipeline.domain.money import total
-from st_deltek_pipeline.domain.reconciliation import OutsideSum, TieOut, TieOutRow
-from st_deltek_pipeline.orchestration.syncing import SyncReport
+from st_deltek_pipeline.cli.tie_out_tables import held_table, named, plain_console, tie_out_table
+from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.reconciliation import Amounts, Area, OutsideSum, TieOut, TieOutRow
+from st_deltek_pipeline.orchestration.syncing import KindReport, SyncReport
 
 _AMOUNTS = ("servicetitan_total", "posted", "held", "ignored", "difference")
-_HEADINGS = ("ServiceTitan total", "posted", "held", "ignored", "difference")
-
-
-def tie_out_table(result: TieOut) -> Table:
-    """Lay the tie-out out: a row per day and project, a total per day where it has several, and a grand total.
-
-    Args:
-        result: The tie-out.
-    """
-    table = Table(title="Tie-out: ServiceTitan = posted + held + ignored", title_justify="left")
-    table.add_column("day")
-    table.add_column("project")
-    table.add_column("documents", justify="right")
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="right")
-    for day, rows in itertools.groupby(result.rows, key=lambda row: row.business_day):
-        for row in rows:
-            table.add_row(_day(day), row.project, f"{row.documents:,}", *_amounts([row]))
-        table.add_section()
-    documents = sum(row.documents for row in result.rows)
-    table.add_row("total", "", f"{documents:,}", *_amounts(result.rows), style="bold")
-    return table
-
-
-def held_table(result: TieOut) -> Table:
-    """Lay out why documents are held, and what would release them.
-
-    Args:
-        result: The tie-out; its column ``held`` is the sum of this table.
-    """
-    table = Table(title="Held: what is not in Vantagepoint yet, and what would release it", title_justify="left")
-    table.add_column("reason", no_wrap=True)
-    table.add_column("documents", justify="right")
-    table.add_column("amount", justify="right")
-    table.add_column("what to do")
-    for each in result.waiting:
-        table.add_row(each.reason, f"{each.documents:,}", f"{each.amount:,.2f}", each.advice)
-    documents = sum(each.documents for each in result.waiting)
-    amount = total(each.amount for each in result.waiting)
-    table.add_section()
-    table.add_row("total", f"{documents:,}", f"{amount:,.2f}", style="bold")
-    return table
 
 
 def report_as_data(report: SyncReport) -> dict[str, Any]:
@@ -71,7 +25,10 @@ def report_as_data(report: SyncReport) -> dict[str, Any]:
         "connection": report.connection,
         "accounted_for": report.accounted_for,
         "posted_now": report.posted_now,
-        "posted_now_total": _text(total(day.posted_now_total for day in report.days)),
+        "posted": [
+            {"kind": kind.value, "documents": documents, "amount": _text(amount)}
+            for kind, (documents, amount) in report.posted_now_by_kind.items()
+        ],
         "new_versions": dict(report.new_versions),
         "take_in_run": report.take_in_run,
         "rule_problems": [
@@ -83,53 +40,94 @@ def report_as_data(report: SyncReport) -> dict[str, Any]:
                 "run": day.run_id,
                 "documents": day.documents,
                 "posted_now": day.posted_now,
-                "posted_now_total": _text(day.posted_now_total),
                 "posted_before": day.posted_before,
                 "held": day.held,
                 "ignored": day.ignored,
-                "plan_hash": day.plan_hash,
+                "kinds": [_kind(each) for each in day.kinds],
             }
             for day in report.days
         ],
         "tie_out": [_row(row) for row in result.rows] if result else [],
+        "totals": [_total(area, amounts) for area, amounts in result.by_area.items()] if result else [],
         "held": [_outside(each) for each in result.waiting] if result else [],
         "ignored": [_outside(each) for each in result.ignored] if result else [],
         "unaccounted": list(result.unaccounted) if result else [],
     }
 
 
-def show_report(report: SyncReport) -> None:
+def show_report(report: SyncReport, *, by_project: bool = False) -> None:
     """Print the tie-out and what was new on standard output.
 
     Args:
         report: A finished synchronisation.
+        by_project: A row per project in the tie-out.
     """
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140)
-    if report.tie_out is not None:
-        console.print(tie_out_table(report.tie_out))
-        for document in report.tie_out.unaccounted:
-            console.print(f"unaccounted for: {document}", style="bold red")
-    if report.posted_now:
-        documents = "document" if report.posted_now == 1 else "documents"
-        amount = total(day.posted_now_total for day in report.days)
-        console.print(f"Posted {report.posted_now:,} {documents}, {amount:,.2f}.")
-    else:
-        console.print("Posted nothing new.")
-    if report.tie_out is not None and report.tie_out.waiting:
-        console.print(held_table(report.tie_out))
+    console = plain_console()
+    result = report.tie_out
+    if result is not None:
+        console.print(tie_out_table(result, by_project=by_project))
+    show_findings(console, report.connection, result, report.posted_now_by_kind)
+
+
+def show_findings(
+    console: Console, connection: str, result: TieOut | None, posted: Mapping[Kind, tuple[int, Decimal]]
+) -> None:
+    """Print what is unaccounted for, what was posted and what is held.
+
+    Args:
+        console: Where to print.
+        connection: The connection's name.
+        result: The tie-out, where there is one.
+        posted: Number and amount of what was posted now, by kind.
+    """
+    for document in result.unaccounted if result else ():
+        console.print(f"unaccounted for: {document}", style="bold red")
+    parts = [f"{documents:,} {named(kind)} {amount:,.2f}" for kind, (documents, amount) in posted.items()]
+    console.print(f"Posted {'; '.join(parts)}." if parts else "Posted nothing new.")
+    if result is not None and result.waiting:
+        console.print(held_table(result))
         console.print(
-            f"Which documents: st-deltek holds list {report.connection}, or the day's partition of "
-            f"{report.connection}/posted_invoices in Dagster."
+            f"Which documents: st-deltek holds list {connection}, or the day's partitions of {connection}/posted_* in "
+            "Dagster."
         )
+
+
+def _kind(each: KindReport) -> dict[str, object]:
+    return {
+        "kind": each.kind.value,
+        "documents": each.documents,
+        "posted_now": each.posted_now,
+        "posted_now_total": _text(each.posted_now_total),
+        "posted_before": each.posted_before,
+        "held": each.held,
+        "ignored": each.ignored,
+        "plan_hash": each.plan_hash,
+    }
 
 
 def _row(row: TieOutRow) -> dict[str, object]:
     amounts = {name: _text(getattr(row, name)) for name in _AMOUNTS}
-    return {"day": _day(row.business_day), "project": row.project, "documents": row.documents, **amounts}
+    return {
+        "day": "no date" if row.business_day is None else row.business_day.isoformat(),
+        "area": row.area.value,
+        "kind": row.kind.value,
+        "project": row.project,
+        "documents": row.documents,
+        **amounts,
+    }
+
+
+def _total(area: Area, amounts: Amounts) -> dict[str, object]:
+    return {
+        "area": area.value,
+        "documents": amounts.documents,
+        **{name: _text(getattr(amounts, name)) for name in _AMOUNTS},
+    }
 
 
 def _outside(each: OutsideSum) -> dict[str, object]:
     return {
+        "kind": each.kind.value,
         "outcome": each.outcome,
         "reason": each.reason,
         "documents": each.documents,
@@ -137,18 +135,6 @@ def _outside(each: OutsideSum) -> dict[str, object]:
         "advice": each.advice,
         "document_ids": list(each.document_ids),
     }
-
-
-def _amounts(rows: Iterable[TieOutRow]) -> list[Text]:
-    rows = list(rows)
-    cells = [Text(f"{total(getattr(row, name) for row in rows):,.2f}") for name in _AMOUNTS]
-    if cells[-1].plain != "0.00":
-        cells[-1].stylize("bold red")
-    return cells
-
-
-def _day(day: date | None) -> str:
-    return "no date" if day is None else day.isoformat()
 
 
 def _text(amount: Decimal) -> str:

@@ -7,12 +7,13 @@ import dagster as dg
 
 from st_deltek_pipeline.orchestration.external_assets import external_assets
 from st_deltek_pipeline.orchestration.firm_assets import firm_mappings
-from st_deltek_pipeline.orchestration.intake_assets import raw_assets, reference_assets
+from st_deltek_pipeline.orchestration.intake_assets import raw_asset, reference_assets
 from st_deltek_pipeline.orchestration.jobs import AssetJob, post_days_job, take_in_job
-from st_deltek_pipeline.orchestration.posting_assets import posted_invoices
-from st_deltek_pipeline.orchestration.staging_assets import aligned_invoices, staged_invoices
-from st_deltek_pipeline.orchestration.tie_out_assets import invoice_tie_out
+from st_deltek_pipeline.orchestration.posting_assets import posted_documents
+from st_deltek_pipeline.orchestration.staging_assets import aligned_documents, staged_documents
+from st_deltek_pipeline.orchestration.tie_out_assets import daily_tie_out
 from st_deltek_pipeline.orchestration.wiring import Wiring
+from st_deltek_pipeline.services.feeds import feeds_of
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,24 @@ def connection_assets(wiring: Wiring) -> ConnectionAssets:
     Args:
         wiring: The connection.
     """
-    raw = raw_assets(wiring)
+    feeds = feeds_of(wiring.connection)
+    raw = [raw_asset(wiring, feed) for feed in feeds]
     reference = reference_assets(wiring)
+    master_data = sorted(reference.keys)
     # Reads customers and vendors, the documents that name them, and Vantagepoint's firms.
     firms = firm_mappings(wiring, [*(asset.key for asset in raw), wiring.key("reference_firms")])
-    staged = staged_invoices(wiring, [asset.key for asset in raw])
-    aligned = aligned_invoices(wiring, sorted(reference.keys))
-    by_day = [staged, aligned, posted_invoices(wiring), invoice_tie_out(wiring)]
+    by_day: list[dg.AssetsDefinition] = []
+    for kind in wiring.kinds:
+        by_day += [
+            staged_documents(wiring, kind, feeds),
+            aligned_documents(wiring, kind, [*master_data, firms.key]),
+            posted_documents(wiring, kind),
+        ]
+    by_day.append(daily_tie_out(wiring))
     return ConnectionAssets(
         assets=[*external_assets(wiring), *raw, reference, firms, *by_day],
         jobs=[
-            take_in_job(wiring, [*(asset.key for asset in raw), *sorted(reference.keys), firms.key]),
+            take_in_job(wiring, [*(asset.key for asset in raw), *master_data, firms.key]),
             post_days_job(wiring, [asset.key for asset in by_day]),
         ],
     )

@@ -4,7 +4,7 @@ A resident ``execute_in_process`` starts a run in under a second; a run worker o
 section 3). The price is that such a run cannot be re-executed from the UI; materializing its assets there can.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import (
     AlreadyExistsError,
     BrokenError,
@@ -24,9 +25,11 @@ from st_deltek_pipeline.domain.errors import (
     RefusedError,
     TransientError,
 )
+from st_deltek_pipeline.orchestration.document_kinds import aligned_asset, posted_asset, staged_asset
 from st_deltek_pipeline.orchestration.interrupts import own_handlers_afterwards
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
-from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP, POSTED_ASSET
+from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP
+from st_deltek_pipeline.orchestration.tie_out_assets import TIE_OUT_ASSET
 from st_deltek_pipeline.orchestration.wiring import CONNECTION_TAG, servicetitan_pool, vantagepoint_pool
 
 STARTED_BY_TAG = "st_deltek/started_by"
@@ -136,29 +139,45 @@ class InProcessRunner:
         """
         return self._run(take_in_job_name(self._connection))
 
-    def post_day(self, day: date, *, pinned_plan_hash: str | None = None) -> FinishedRun:
+    def post_day(
+        self, day: date, *, kinds: Collection[Kind] | None = None, pinned_plan_hash: str | None = None
+    ) -> FinishedRun:
         """Run the connection's posting job for one business day.
 
         Args:
             day: The business day.
-            pinned_plan_hash: Send only if the plan still has this hash.
+            kinds: Kinds of document to run; all of them by default. The tie-out is always of all.
+            pinned_plan_hash: Send only if the plan of each of these kinds still has this hash.
 
         Raises:
             PipelineError: A step failed; the class says what kind of trouble it is.
         """
-        plan: dict[str, Any] = {"config": {"pinned_plan_hash": pinned_plan_hash}}
-        graph = f"{self._connection}__{POSTED_ASSET}"
-        config: dict[str, Any] = {"ops": {graph: {"ops": {PLAN_OP: plan}}}} if pinned_plan_hash else {}
-        return self._run(post_days_job_name(self._connection), partition_key=day.isoformat(), config=config)
+        assets = None
+        if kinds is not None:
+            names = [name for kind in kinds for name in (staged_asset(kind), aligned_asset(kind), posted_asset(kind))]
+            assets = [dg.AssetKey([self._connection, name]) for name in (*names, TIE_OUT_ASSET)]
+        config: dict[str, Any] = {}
+        if pinned_plan_hash is not None:
+            plan = {"ops": {PLAN_OP: {"config": {"pinned_plan_hash": pinned_plan_hash}}}}
+            config = {"ops": {f"{self._connection}__{posted_asset(kind)}": plan for kind in kinds or ()}}
+        return self._run(
+            post_days_job_name(self._connection), partition_key=day.isoformat(), config=config, assets=assets
+        )
 
     def _run(
-        self, job_name: str, *, partition_key: str | None = None, config: Mapping[str, Any] | None = None
+        self,
+        job_name: str,
+        *,
+        partition_key: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        assets: Sequence[dg.AssetKey] | None = None,
     ) -> FinishedRun:
         with own_handlers_afterwards():
             result = self._definitions.resolve_job_def(job_name).execute_in_process(
                 instance=self._instance,
                 run_config={**_QUIET, **(config or {})},
                 partition_key=partition_key,
+                asset_selection=assets,
                 tags={STARTED_BY_TAG: STARTED_BY},
                 raise_on_error=False,
             )

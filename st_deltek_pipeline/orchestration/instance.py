@@ -9,6 +9,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import yaml
@@ -72,17 +73,28 @@ def prepare_home(settings: Settings) -> Path:
         return home
     home = settings.data_dir / "dagster"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sections: dict[str, object] = {
+    sections: dict[str, Any] = {
         name: value
         for name, value in yaml.safe_load(instance_file().read_text()).items()
         if name not in _FOLDER_SECTIONS
     }
     _write_whole(home / INSTANCE_FILE, sections)
-    _write_whole(home / _COMMAND_FILE, {**sections, "compute_logs": _NO_CAPTURE})
+    _write_whole(home / _COMMAND_FILE, {**sections, **_of_commands(sections)})
     return home
 
 
-def _write_whole(target: Path, sections: Mapping[str, object]) -> None:
+def _of_commands(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what differs for a command's own runs.
+
+    Their steps take no pool slots: a slot costs fourteen statements, and a command does one thing at a time anyhow. Beside
+    a run of the daemon, the poster's lock and the shared rate limits keep the two apart.
+    """
+    concurrency = sections.get("concurrency", {})
+    pools = {**concurrency.get("pools", {}), "granularity": "run"}
+    return {"compute_logs": _NO_CAPTURE, "concurrency": {**concurrency, "pools": pools}}
+
+
+def _write_whole(target: Path, sections: Mapping[str, Any]) -> None:
     wanted = yaml.safe_dump(dict(sections))
     if target.exists() and target.read_text() == wanted:
         return

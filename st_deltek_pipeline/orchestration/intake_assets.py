@@ -1,6 +1,6 @@
 """``raw_*`` and ``reference_*``: what both systems say, taken in unchanged. None of these is partitioned by day."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -11,7 +11,7 @@ from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_tabl
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.coding_check import rule_problems
-from st_deltek_pipeline.services.feeds import Feed, Reading, feeds_of
+from st_deltek_pipeline.services.feeds import Feed, Reading
 from st_deltek_pipeline.services.intake import take_in_feed
 from st_deltek_pipeline.services.reference_data import REFERENCE_KINDS, poll_reference
 from st_deltek_pipeline.store import raw
@@ -45,15 +45,6 @@ class ReferenceConfig(dg.Config):
     """
 
     accept_empty: bool = False
-
-
-def raw_assets(wiring: Wiring) -> Sequence[dg.AssetsDefinition]:
-    """Build one asset per ServiceTitan feed or list.
-
-    Args:
-        wiring: The connection.
-    """
-    return [_raw_asset(wiring, feed) for feed in feeds_of(wiring.connection)]
 
 
 def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
@@ -135,7 +126,14 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
     return assets
 
 
-def _raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
+def raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
+    """Build the asset of one ServiceTitan feed or list.
+
+    Args:
+        wiring: The connection.
+        feed: The feed.
+    """
+
     @dg.asset(
         key=wiring.key(f"raw_{feed.name}"),
         deps=[wiring.key(SERVICETITAN_ASSET), *([wiring.key(f"raw_{feed.after}")] if feed.after else [])],

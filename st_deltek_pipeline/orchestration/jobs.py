@@ -27,7 +27,7 @@ def take_in_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
 
 
 def post_days_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
-    """Build the job that brings one business day from raw records to posted invoices and ties it out.
+    """Build the job that brings one business day from raw records to the ledger and ties it out.
 
     Args:
         wiring: The connection.
@@ -36,7 +36,10 @@ def post_days_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
     return dg.define_asset_job(
         name=post_days_job_name(wiring.name),
         selection=dg.AssetSelection.assets(*assets),
-        description="Stage, align, post and tie out one business day. Running a day again posts only what is new.",
+        description=(
+            "Stage, align, post and tie out one business day, all kinds of document. Running a day again posts only "
+            "what is new."
+        ),
         tags=wiring.tags,
     )
 

@@ -1,4 +1,4 @@
-"""``posted_invoices``: the posting protocol as a graph-backed asset of named ops over transaction files.
+"""``posted_*``: the posting protocol as a graph-backed asset of named ops over transaction files, one per kind.
 
 ``plan`` freezes the day's transaction files in the journal, ``check`` looks for what Vantagepoint already has,
 ``enter`` sends, ``post`` posts, ``confirm`` reads the ledger back. Only batch names and counts pass between ops:
@@ -16,7 +16,8 @@ import dagster as dg
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.journal import STANDING_STATES, FileState
 from st_deltek_pipeline.domain.money import total
-from st_deltek_pipeline.orchestration.external_assets import LEDGER_ASSET
+from st_deltek_pipeline.domain.reconciliation import area_of
+from st_deltek_pipeline.orchestration.document_kinds import LEDGERS, WORDS, aligned_asset, posted_asset
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.presenting import (
     ROW_COUNT,
@@ -26,7 +27,7 @@ from st_deltek_pipeline.orchestration.presenting import (
     table_metadata,
 )
 from st_deltek_pipeline.orchestration.resources import Pipeline
-from st_deltek_pipeline.orchestration.wiring import STAGED_KINDS, Wiring, partition_day
+from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.posting.check import check_file
 from st_deltek_pipeline.services.posting.confirm import FileOutcome, confirm_file
 from st_deltek_pipeline.services.posting.enter import enter_file
@@ -35,7 +36,6 @@ from st_deltek_pipeline.services.posting.post import post_file
 from st_deltek_pipeline.services.reconciliation import tie_out
 from st_deltek_pipeline.store.journal_rows import StoredFile
 
-POSTED_ASSET = "posted_invoices"
 PLAN_OP = "plan"
 
 Summary = dict[str, str]
@@ -51,26 +51,28 @@ class PlanConfig(dg.Config):
     pinned_plan_hash: str | None = None
 
 
-def posted_invoices(wiring: Wiring) -> dg.AssetsDefinition:
-    """Build the asset of one connection.
+def posted_documents(wiring: Wiring, kind: Kind) -> dg.AssetsDefinition:
+    """Build the posting asset of one kind of document.
 
     Args:
         wiring: The connection.
+        kind: The kind of document.
 
     Returns:
         A graph-backed asset with one partition per business day.
     """
-    plan, check, enter, post, confirm = _ops(wiring)
+    plan, check, enter, post, confirm = _ops(wiring, kind)
+    words = WORDS[kind]
 
     # The name keeps graphs of several connections apart; people see the asset's key.
     @dg.graph_asset(
-        name=POSTED_ASSET,
+        name=posted_asset(kind),
         key_prefix=[wiring.name],
-        ins={"aligned": dg.AssetIn(key=wiring.key("aligned_invoices"), dagster_type=dg.Nothing)},  # pyright: ignore[reportArgumentType]
+        ins={"aligned": dg.AssetIn(key=wiring.key(aligned_asset(kind)), dagster_type=dg.Nothing)},  # pyright: ignore[reportArgumentType]
         partitions_def=wiring.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         description=(
-            "The business day's invoices as posted AR in Vantagepoint, every revision exactly once. "
+            f"The business day's {words.called} as {words.posted} in Vantagepoint, every revision exactly once. "
             "Materializing a day again posts only what is new in it."
         ),
         kinds={"postgres", "vantagepoint"},
@@ -89,13 +91,14 @@ def posted_invoices(wiring: Wiring) -> dg.AssetsDefinition:
     return asset
 
 
-def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
+def _ops(wiring: Wiring, kind: Kind) -> tuple[dg.OpDefinition, ...]:
+    named = f"{wiring.name}_{kind.value}"
     pool = wiring.vantagepoint_pool
     tags = wiring.tags
 
-    # Op definitions share one name space over all connections; aliases give them their short names back.
+    # Op definitions share one name space over all connections and kinds; aliases give them their short names back.
     @dg.op(
-        name=f"{wiring.name}_plan",
+        name=f"{named}_plan",
         ins={"aligned": dg.In(dg.Nothing)},
         out={"batches": dg.DynamicOut(str), "summary": dg.Out(dict)},
         description="Freeze the day's transaction files in the journal.",
@@ -109,7 +112,7 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
             pipeline.refresh_statistics()
             result = plan_day(
                 pipeline.posting_context(wiring, context.run_id),
-                Kind.INVOICE,
+                kind,
                 partition_day(context.partition_key),
                 pinned_hash=config.pinned_plan_hash,
             )
@@ -138,8 +141,8 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
         )
 
     @dg.op(
-        name=f"{wiring.name}_check",
-        description="Look for the file and its invoices in Vantagepoint before anything is sent.",
+        name=f"{named}_check",
+        description="Look for the file and its documents in Vantagepoint before anything is sent.",
         pool=pool,
         tags=tags,
     )
@@ -148,7 +151,7 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
             return list(check_file(pipeline.posting_context(wiring, context.run_id), batch))
 
     @dg.op(
-        name=f"{wiring.name}_enter",
+        name=f"{named}_enter",
         description="Send the file; a refused one is split until the document at fault stands alone.",
         pool=pool,
         tags=tags,
@@ -159,7 +162,7 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
             return list(chain.from_iterable(enter_file(posting, batch) for batch in batches))
 
     @dg.op(
-        name=f"{wiring.name}_post",
+        name=f"{named}_post",
         description="Have Vantagepoint post the entered files.",
         pool=pool,
         tags=tags,
@@ -170,7 +173,7 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
             return list(chain.from_iterable(post_file(posting, batch) for batch in batches))
 
     @dg.op(
-        name=f"{wiring.name}_confirm",
+        name=f"{named}_confirm",
         description="Read the ledger back and compare it with what was sent.",
         pool=pool,
         tags=tags,
@@ -186,8 +189,8 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
             posting = pipeline.posting_context(wiring, context.run_id)
             outcomes = [confirm_file(posting, batch) for batch in chain.from_iterable(batches)]
             day = partition_day(context.partition_key)
-            files = posting.journal.files_of_day(Kind.INVOICE, day)
-            result = tie_out(pipeline.engine, wiring.connection, day, day, kinds=STAGED_KINDS)
+            files = posting.journal.files_of_day(kind, day)
+            result = tie_out(pipeline.engine, wiring.connection, day, day, kinds=(kind,))
         for outcome in outcomes:
             if outcome.message:
                 context.log.warning("File %s is %s: %s", outcome.batch, outcome.state, outcome.message)
@@ -200,7 +203,7 @@ def _ops(wiring: Wiring) -> tuple[dg.OpDefinition, ...]:
         }
         context.log_event(
             dg.AssetObservation(
-                asset_key=wiring.key(LEDGER_ASSET),
+                asset_key=wiring.key(LEDGERS[area_of(kind)]),
                 partition=context.partition_key,
                 metadata={name: metadata[name] for name in ("posted_now", "posted_now_total", "transaction_files")},
             )

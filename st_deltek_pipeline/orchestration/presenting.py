@@ -41,8 +41,8 @@ def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) ->
 def outside_table(sums: Iterable[OutsideSum]) -> dg.MetadataValue:
     """Show what is held, under way or ignored, by reason, with what an accountant can do about it."""
     return markdown_table(
-        ("reason", "documents", "amount", "what to do"),
-        [(each.reason, each.documents, each.amount, each.advice) for each in sums],
+        ("kind", "reason", "documents", "amount", "what to do"),
+        [(each.kind.value, each.reason, each.documents, each.amount, each.advice) for each in sums],
     )
 
 

@@ -5,6 +5,7 @@ snapshot or the event log (dagster.md section 5); credentials are read from the 
 """
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
@@ -21,6 +22,8 @@ from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 
 RESOURCE_KEY = "pipeline"
 
+_MOMENT_SECONDS = 0.5
+
 
 @dataclass
 class _Opened:
@@ -28,6 +31,7 @@ class _Opened:
 
     engine: Engine | None = None
     servicetitan: dict[str, ServiceTitanClient] = field(default_factory=dict[str, ServiceTitanClient])
+    usernames: dict[str, str] = field(default_factory=dict[str, str])
     vantagepoint: dict[str, VantagepointClient] = field(default_factory=dict[str, VantagepointClient])
 
 
@@ -42,6 +46,7 @@ class Pipeline:
         self._settings = settings
         self._lock = threading.RLock()
         self._opened = _Opened()
+        self._statistics_at = -_MOMENT_SECONDS
 
     @property
     def engine(self) -> Engine:
@@ -52,8 +57,14 @@ class Pipeline:
             return self._opened.engine
 
     def refresh_statistics(self) -> None:
-        """Tell the database's planner about tables that have just grown; call it before work on many rows."""
+        """Tell the database's planner about tables that have just grown; call it before work on many rows.
+
+        Looking costs little, but a day has dozens of small steps, and no table grows much in a moment.
+        """
+        if time.monotonic() - self._statistics_at < _MOMENT_SECONDS:
+            return
         refresh_statistics(self.engine)
+        self._statistics_at = time.monotonic()
 
     def servicetitan(self, wiring: Wiring) -> ServiceTitanClient:
         """Return the client of the connection's ServiceTitan tenant.
@@ -79,6 +90,7 @@ class Pipeline:
                 secrets = self._secrets(wiring, "vantagepoint")
                 client = vantagepoint_client(self._settings, wiring.connection, secrets)
                 self._opened.vantagepoint[wiring.name] = client
+                self._opened.usernames[wiring.name] = secrets.get("username", "")
             return self._opened.vantagepoint[wiring.name]
 
     def posting_context(self, wiring: Wiring, run_id: str) -> PostingContext:
@@ -87,13 +99,13 @@ class Pipeline:
         Raises:
             CredentialsError: The vault has no credentials for Vantagepoint.
         """
-        username = self._secrets(wiring, "vantagepoint").get("username", "")
+        client = self.vantagepoint(wiring)
         return PostingContext(
             engine=self.engine,
             settings=wiring.connection,
             calendar=wiring.calendar,
-            client=self.vantagepoint(wiring),
-            username=username,
+            client=client,
+            username=self._opened.usernames[wiring.name],
             run_id=run_id,
         )
 

@@ -1,47 +1,65 @@
-"""``staged_invoices`` and ``aligned_invoices``: typed rows of a business day, then coded for Vantagepoint."""
+"""``staged_*`` and ``aligned_*``: typed rows of a business day, then coded for Vantagepoint; one pair per kind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
 
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.holds import advice_for
+from st_deltek_pipeline.orchestration.document_kinds import WORDS, aligned_asset, posted_asset, staged_asset
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, table_metadata
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.alignment import align_day
+from st_deltek_pipeline.services.feeds import Feed
 from st_deltek_pipeline.services.staging import stage_day
 from st_deltek_pipeline.store.staged_set_aside import SetAside, set_aside_of_day, set_aside_undated
+from st_deltek_pipeline.store.staged_tables import TABLES
 
-STAGED_ASSET = "staged_invoices"
-ALIGNED_ASSET = "aligned_invoices"
 ALL_MAPPED_CHECK = "all_documents_mapped"
 
 _SHOWN_SET_ASIDE = 50
 
 
-def staged_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
-    """Build the staging asset of one connection.
+def feeds_behind(kind: Kind, feeds: Iterable[Feed]) -> Sequence[Feed]:
+    """Return the feeds whose records make the staged rows of a kind: its own, and those whose words it copies.
+
+    Args:
+        kind: The kind of document.
+        feeds: What the connection reads.
+    """
+    table = TABLES[kind]
+    named = {kind.value, *table.named_by}.union(*(part.named_by for part in table.parts))
+    if "job" in named:
+        # A job's type is known by its own list.
+        named.add("job_type")
+    return [feed for feed in feeds if feed.kind.value in named]
+
+
+def staged_documents(wiring: Wiring, kind: Kind, feeds: Iterable[Feed]) -> dg.AssetsDefinition:
+    """Build the staging asset of one kind of document.
 
     Args:
         wiring: The connection.
-        upstream: Keys of the raw assets it reads.
+        kind: The kind of document.
+        feeds: What the connection reads.
     """
+    words = WORDS[kind]
 
     @dg.asset(
-        key=wiring.key(STAGED_ASSET),
-        deps=list(upstream),
+        key=wiring.key(staged_asset(kind)),
+        deps=[wiring.key(f"raw_{feed.name}") for feed in feeds_behind(kind, feeds)],
         partitions_def=wiring.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         description=(
-            "The business day's invoices, typed, with revision numbers. A weekend's and a holiday's invoices belong "
-            "to the next business day. What does not fit is set aside with the reason and stops nothing."
+            f"The business day's {words.called}, typed, with revision numbers. What is dated on a weekend or holiday "
+            "belongs to the next business day. What does not fit is set aside with the reason and stops nothing."
         ),
         kinds={"postgres", "table"},
         code_version="1",
-        metadata=table_metadata("staged.invoices"),
+        metadata=table_metadata(TABLES[kind].table),
         group_name=wiring.name,
         owners=wiring.owners,
         tags=wiring.tags,
@@ -53,12 +71,12 @@ def staged_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asset
                 pipeline.engine,
                 wiring.connection,
                 wiring.calendar,
-                Kind.INVOICE,
+                kind,
                 partition_day(context.partition_key),
                 run_id=context.run.run_id,
             )
-            set_aside = set_aside_of_day(pipeline.engine, wiring.name, Kind.INVOICE, result.business_day)
-            undated = set_aside_undated(pipeline.engine, wiring.name, Kind.INVOICE)
+            set_aside = set_aside_of_day(pipeline.engine, wiring.name, kind, result.business_day)
+            undated = set_aside_undated(pipeline.engine, wiring.name, kind)
         dates = wiring.calendar.document_dates(result.business_day)
         return dg.MaterializeResult(
             metadata={
@@ -76,24 +94,24 @@ def staged_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asset
     return asset
 
 
-def aligned_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
-    """Build the alignment asset of one connection, with its check that every document found its place.
+def aligned_documents(wiring: Wiring, kind: Kind, master_data: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+    """Build the alignment asset of one kind of document, with its check that every document found its place.
 
     Args:
         wiring: The connection.
-        upstream: Keys of the Vantagepoint reference assets it reads.
+        kind: The kind of document.
+        master_data: Keys of the Vantagepoint reference assets, and of what else documents are matched with.
     """
-    key = wiring.key(ALIGNED_ASSET)
+    key = wiring.key(aligned_asset(kind))
+    words = WORDS[kind]
+    posted_before = [wiring.key(posted_asset(each)) for each in words.waits_for if each in wiring.kinds]
 
     @dg.asset(
         key=key,
-        deps=[wiring.key(STAGED_ASSET), *upstream],
+        deps=[wiring.key(staged_asset(kind)), *master_data, *posted_before],
         partitions_def=wiring.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
-        description=(
-            "Each invoice's firm, project, organization, account, section and tax code in Vantagepoint, by the "
-            "connection's ordered rules; or the hold that says what is missing."
-        ),
+        description=f"{words.aligned}, by the connection's ordered rules; or the hold that says what is missing.",
         kinds={"postgres", "table"},
         # Another rule is another outcome, although no code changed.
         code_version=f"1-{wiring.coding_version}",
@@ -102,7 +120,7 @@ def aligned_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asse
             dg.AssetCheckSpec(
                 ALL_MAPPED_CHECK,
                 asset=key,
-                description="Every document found its firm, project and account. A hold is a warning: it is explained.",
+                description="Every document found its place in Vantagepoint. A hold is a warning: it is explained.",
                 partitions_def=wiring.partitions,
             )
         ],
@@ -116,7 +134,7 @@ def aligned_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asse
             result = align_day(
                 pipeline.engine,
                 wiring.connection,
-                Kind.INVOICE,
+                kind,
                 partition_day(context.partition_key),
                 run_id=context.run.run_id,
             )
@@ -151,5 +169,5 @@ def aligned_invoices(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.Asse
 
 def _reasons(records: Sequence[SetAside]) -> dg.MetadataValue:
     return markdown_table(
-        ("invoice", "reason"), [(record.record_id, record.reason) for record in records[:_SHOWN_SET_ASIDE]]
+        ("document", "reason"), [(record.record_id, record.reason) for record in records[:_SHOWN_SET_ASIDE]]
     )

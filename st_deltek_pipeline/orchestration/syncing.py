@@ -1,4 +1,8 @@
-"""The main job without a UI: take in, post every day that needs it, tie out. Each part is a Dagster run."""
+"""The main job without a UI: take in, post every day that needs it, tie out. Each part is a Dagster run.
+
+A day's run only has the kinds of document that need it. What waited for something that a later day brought is run again
+in the same synchronisation, a few times at most.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,23 +11,31 @@ from decimal import Decimal
 from typing import Protocol
 
 from st_deltek_pipeline.connections.files import find_connection
-from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.connections.kinds import chosen_kinds
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.reconciliation import TieOut
 from st_deltek_pipeline.orchestration.build import definitions_of, wiring_of
-from st_deltek_pipeline.orchestration.in_process import InProcessRunner
+from st_deltek_pipeline.orchestration.document_kinds import WORDS, posted_asset
+from st_deltek_pipeline.orchestration.in_process import FinishedRun, InProcessRunner
 from st_deltek_pipeline.orchestration.instance import open_instance
-from st_deltek_pipeline.orchestration.posting_assets import POSTED_ASSET
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT
 from st_deltek_pipeline.orchestration.resources import Pipeline
-from st_deltek_pipeline.orchestration.wiring import STAGED_KINDS, Wiring
+from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.coding_check import Finding, rule_problems
 from st_deltek_pipeline.services.reconciliation import tie_out, tie_out_days
 from st_deltek_pipeline.services.staging import pending_days
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.command_lock import command_lock
-from st_deltek_pipeline.store.days import undecided_days
+from st_deltek_pipeline.store.days import days_held_for, days_with_posted_targets, undecided_days
 from st_deltek_pipeline.store.journal import Journal
+
+# A payment waits for its invoice, and a deposit's payments for each other; a longer chain is for the next run.
+_MOST_PASSES = 3
+_RELEASED_BY_OTHERS = (HoldReason.OVER_APPLIED, HoldReason.DEPOSIT_INCOMPLETE)
+_RECEIVABLES = (Kind.INVOICE, Kind.CREDIT_MEMO, Kind.PAYMENT)
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,8 @@ class SyncRequest:
         first, last: Business days to post, whatever is pending; both or neither.
         days: Single business days to post instead; those that cannot be posted (ahead, or a day off by now) are left
             out.
-        pinned_plan_hash: Send only if the (single) day's plan has this hash.
+        kinds: Kinds of document to post and tie out; all that the connection moves when empty.
+        pinned_plan_hash: Send only if the plan of the (single) day and kind has this hash.
     """
 
     connection: str
@@ -43,19 +56,19 @@ class SyncRequest:
     last: date | None = None
     pinned_plan_hash: str | None = None
     days: tuple[date, ...] = ()
+    kinds: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True)
-class DayReport:
-    """What posting one business day did.
+class KindReport:
+    """What posting one kind of document of a business day did.
 
     Attributes:
         posted_now, posted_now_total: What this run added to Vantagepoint's ledger.
         posted_before: Documents that stood there already, unchanged.
     """
 
-    day: date
-    run_id: str
+    kind: Kind
     documents: int
     posted_now: int
     posted_now_total: Decimal
@@ -66,12 +79,51 @@ class DayReport:
 
 
 @dataclass(frozen=True)
+class DayReport:
+    """What one run of a business day did.
+
+    Attributes:
+        kinds: Those that were run, in the order of posting.
+    """
+
+    day: date
+    run_id: str
+    kinds: tuple[KindReport, ...]
+
+    @property
+    def documents(self) -> int:
+        """Documents of the day, of the kinds that were run."""
+        return sum(each.documents for each in self.kinds)
+
+    @property
+    def posted_now(self) -> int:
+        """Documents this run added to Vantagepoint's ledger."""
+        return sum(each.posted_now for each in self.kinds)
+
+    @property
+    def posted_before(self) -> int:
+        """Documents that stood there already, unchanged."""
+        return sum(each.posted_before for each in self.kinds)
+
+    @property
+    def held(self) -> int:
+        """Documents that are held."""
+        return sum(each.held for each in self.kinds)
+
+    @property
+    def ignored(self) -> int:
+        """Documents that are ignored."""
+        return sum(each.ignored for each in self.kinds)
+
+
+@dataclass(frozen=True)
 class SyncReport:
     """What one synchronisation did, and whether every document is accounted for.
 
     Attributes:
         new_versions: By raw asset, record versions that were not known before.
         rule_problems: Coding rules that name what is missing or closed in Vantagepoint.
+        days: In the order of the runs. A day is in it again when what it waited for was posted in the meantime.
         tie_out: Of the days posted now, or of the requested ones; ``None`` when no day was.
     """
 
@@ -86,6 +138,19 @@ class SyncReport:
     def posted_now(self) -> int:
         """Documents added to Vantagepoint's ledger."""
         return sum(day.posted_now for day in self.days)
+
+    @property
+    def posted_now_by_kind(self) -> Mapping[Kind, tuple[int, Decimal]]:
+        """Number and amount of the documents added to Vantagepoint's ledger, for each kind of which there are any."""
+        runs = [each for day in self.days for each in day.kinds if each.posted_now]
+        return {
+            kind: (
+                sum(each.posted_now for each in runs if each.kind is kind),
+                total(each.posted_now_total for each in runs if each.kind is kind),
+            )
+            for kind in POSTING_ORDER
+            if any(each.kind is kind for each in runs)
+        }
 
     @property
     def accounted_for(self) -> bool:
@@ -123,6 +188,7 @@ def synchronise(settings: Settings, request: SyncRequest, progress: Progress) ->
     """
     connection = find_connection(settings, request.connection)
     wiring = wiring_of(connection)
+    kinds = chosen_kinds(connection, request.kinds, one=request.pinned_plan_hash is not None)
     wanted = _wanted_days(wiring, request)
     pipeline = Pipeline(settings)
     progress.doing("opening the database and Dagster's instance")
@@ -132,7 +198,7 @@ def synchronise(settings: Settings, request: SyncRequest, progress: Progress) ->
             runner.bury_dead_runs()
             for run_id in runner.free_pools():
                 progress.done(f"waiting for run {run_id[:8]} of Dagster, which is using the same systems")
-            return _Synchronisation(pipeline, wiring, runner, progress).run(request, wanted)
+            return _Synchronisation(pipeline, wiring, runner, progress, kinds).run(request, wanted)
     finally:
         pipeline.close()
 
@@ -143,6 +209,7 @@ class _Synchronisation:
     wiring: Wiring
     runner: InProcessRunner
     progress: Progress
+    kinds: tuple[Kind, ...]
 
     def run(self, request: SyncRequest, wanted: Sequence[date] | None) -> SyncReport:
         self.progress.doing("taking in ServiceTitan's records and Vantagepoint's master data")
@@ -156,54 +223,103 @@ class _Synchronisation:
         misfits = rule_problems(self.pipeline.engine, self.wiring.connection)
         for found in misfits:
             self.progress.done(f"warning: {found.subject}: {found.message} {found.advice}")
-        days = self._days_with_work(taken_in.run_id) if wanted is None else wanted
-        reports = [self._post(day, request.pinned_plan_hash) for day in days]
+        work = self._days_with_work(taken_in.run_id) if wanted is None else dict.fromkeys(wanted, self.kinds)
+        reports = [self._post(day, kinds, request.pinned_plan_hash) for day, kinds in work.items()]
+        reports += self._post_released(reports, wanted)
         result = None
-        if days:
+        if reports:
             self.progress.doing("tying out")
-            result = self._tie_out(days, request, undated=wanted is None)
+            result = self._tie_out([report.day for report in reports], request, undated=wanted is None)
         return SyncReport(self.wiring.name, taken_in.run_id, new_versions, misfits, reports, result)
 
     def _tie_out(self, days: Sequence[date], request: SyncRequest, *, undated: bool) -> TieOut:
         engine, connection = self.pipeline.engine, self.wiring.connection
+        self.pipeline.refresh_statistics()
         if request.days:
-            return tie_out_days(engine, connection, days, kinds=STAGED_KINDS)
-        return tie_out(engine, connection, min(days), max(days), kinds=STAGED_KINDS, undated=undated)
+            return tie_out_days(engine, connection, sorted(set(days)), kinds=self.kinds)
+        return tie_out(engine, connection, min(days), max(days), kinds=self.kinds, undated=undated)
 
-    def _days_with_work(self, run_id: str) -> Sequence[date]:
-        """Days with something to stage, to decide, to go on with, or held that may be released by now."""
+    def _days_with_work(self, run_id: str) -> Mapping[date, Sequence[Kind]]:
+        """Days with something to stage, to decide, to go on with, or held that may be released by now; oldest first."""
         engine, connection, calendar = self.pipeline.engine, self.wiring.connection, self.wiring.calendar
         journal = Journal(engine, connection.name, run_id=run_id)
-        days = {
-            *pending_days(engine, connection, calendar, STAGED_KINDS),
-            *undecided_days(engine, connection.name, Kind.INVOICE),
-            *journal.days_with_work(Kind.INVOICE),
-        }
+        found: dict[date, list[Kind]] = {}
+        for kind in self.kinds:
+            for day in {
+                *pending_days(engine, connection, calendar, (kind,)),
+                *undecided_days(engine, connection.name, kind),
+                *journal.days_with_work(kind),
+            }:
+                found.setdefault(day, []).append(kind)
         newest = _newest_day(self.wiring)
-        later = [day for day in days if day > newest]
+        later = [day for day in found if day > newest]
         if later:
             self.progress.done(f"documents dated ahead wait for their day: {len(later)} days after {newest}")
-        return _postable(days, self.wiring)
+        return {day: found[day] for day in _postable(found, self.wiring)}
 
-    def _post(self, day: date, pinned_plan_hash: str | None) -> DayReport:
+    def _post_released(self, before: Sequence[DayReport], wanted: Sequence[date] | None) -> list[DayReport]:
+        """Run days again whose documents waited for what has been posted since: a payment is often dated before its invoice."""
+        reports: list[DayReport] = []
+        for _ in range(_MOST_PASSES):
+            released = self._released([*before, *reports])
+            days = [day for day in _postable(released, self.wiring) if wanted is None or day in wanted]
+            again = [self._post(day, released[day], None) for day in days]
+            reports += again
+            if not any(report.posted_now for report in again):
+                break
+        return reports
+
+    def _released(self, reports: Sequence[DayReport]) -> Mapping[date, Sequence[Kind]]:
+        engine, name = self.pipeline.engine, self.wiring.name
+        found: dict[date, list[Kind]] = {}
+        for kind in self.kinds:
+            days = set(days_with_posted_targets(engine, name, kind))
+            if kind is Kind.PAYMENT:
+                days |= {day for day in days_held_for(engine, name, kind, _RELEASED_BY_OTHERS) if _since(reports, day)}
+            for day in days:
+                found.setdefault(day, []).append(kind)
+        return found
+
+    def _post(self, day: date, kinds: Sequence[Kind], pinned_plan_hash: str | None) -> DayReport:
         self.progress.doing(f"posting {day}")
-        run = self.runner.post_day(day, pinned_plan_hash=pinned_plan_hash)
-        report = DayReport(
-            day=day,
-            run_id=run.run_id,
-            documents=run.number(POSTED_ASSET, ROW_COUNT),
-            posted_now=run.number(POSTED_ASSET, "posted_now"),
-            posted_now_total=run.amount(POSTED_ASSET, "posted_now_total"),
-            posted_before=run.number(POSTED_ASSET, "posted_before"),
-            held=run.number(POSTED_ASSET, "held"),
-            ignored=run.number(POSTED_ASSET, "ignored"),
-            plan_hash=run.text(POSTED_ASSET, "plan_hash"),
-        )
-        self.progress.done(
-            f"{day}  {report.documents} documents: {report.posted_now} posted now ({report.posted_now_total:,.2f}), "
-            f"{report.posted_before} before, {report.held} held, {report.ignored} ignored"
-        )
+        chosen = None if tuple(kinds) == self.wiring.kinds and pinned_plan_hash is None else kinds
+        run = self.runner.post_day(day, kinds=chosen, pinned_plan_hash=pinned_plan_hash)
+        report = DayReport(day, run.run_id, tuple(_kind_report(run, kind) for kind in kinds))
+        self.progress.done(_day_line(report))
         return report
+
+
+def _kind_report(run: FinishedRun, kind: Kind) -> KindReport:
+    asset = posted_asset(kind)
+    return KindReport(
+        kind=kind,
+        documents=run.number(asset, ROW_COUNT),
+        posted_now=run.number(asset, "posted_now"),
+        posted_now_total=run.amount(asset, "posted_now_total"),
+        posted_before=run.number(asset, "posted_before"),
+        held=run.number(asset, "held"),
+        ignored=run.number(asset, "ignored"),
+        plan_hash=run.text(asset, "plan_hash"),
+    )
+
+
+def _since(reports: Sequence[DayReport], day: date) -> bool:
+    """Say whether receivables have changed since a day's payments were run."""
+    runs = [number for number, report in enumerate(reports) if report.day == day]
+    later = reports[runs[-1] + 1 :] if runs else reports
+    return any(each.posted_now for report in later for each in report.kinds if each.kind in _RECEIVABLES)
+
+
+def _day_line(report: DayReport) -> str:
+    posted = [
+        f"{each.posted_now:,} {WORDS[each.kind].plural.replace('_', ' ')} {each.posted_now_total:,.2f}"
+        for each in report.kinds
+        if each.posted_now
+    ]
+    return (
+        f"{report.day}  {report.documents:,} documents: posted now {'; '.join(posted) or 'nothing'}"
+        f"  ({report.posted_before:,} before, {report.held:,} held, {report.ignored:,} ignored)"
+    )
 
 
 def _newest_day(wiring: Wiring) -> date:

@@ -1,16 +1,19 @@
-"""``invoice_tie_out``: ServiceTitan against the journal for one business day, to the cent, with its checks."""
+"""``daily_tie_out``: ServiceTitan against the ledger for one business day, every kind to the cent, with its checks."""
+
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
 from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.domain.reconciliation import Amounts, TieOut
+from st_deltek_pipeline.orchestration.document_kinds import posted_asset
 from st_deltek_pipeline.orchestration.failures import explained
-from st_deltek_pipeline.orchestration.posting_assets import POSTED_ASSET
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, outside_table
 from st_deltek_pipeline.orchestration.resources import Pipeline
-from st_deltek_pipeline.orchestration.wiring import STAGED_KINDS, Wiring, partition_day
+from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.reconciliation import tie_out
 
-TIE_OUT_ASSET = "invoice_tie_out"
+TIE_OUT_ASSET = "daily_tie_out"
 TOTALS_CHECK = "totals_tie"
 ACCOUNTED_CHECK = "nothing_unaccounted"
 HELD_CHECK = "nothing_held"
@@ -18,7 +21,7 @@ HELD_CHECK = "nothing_held"
 _SHOWN_UNACCOUNTED = 50
 
 
-def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
+def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
     """Build the tie-out asset of one connection.
 
     Args:
@@ -28,10 +31,13 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
-        deps=[wiring.key(POSTED_ASSET)],
+        deps=[wiring.key(posted_asset(kind)) for kind in wiring.kinds],
         partitions_def=wiring.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
-        description="Per project: ServiceTitan's total = posted + held + ignored. A difference names its documents.",
+        description=(
+            "Per kind of document and project: ServiceTitan's total = posted + held + ignored, summed up for AR, cash "
+            "and AP. A difference names its documents."
+        ),
         kinds={"postgres", "report"},
         code_version="1",
         check_specs=[
@@ -62,35 +68,19 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
         day = partition_day(context.partition_key)
         with explained(context.retry_number):
             pipeline.refresh_statistics()
-            result = tie_out(pipeline.engine, wiring.connection, day, day, kinds=STAGED_KINDS)
-        difference = total(row.difference for row in result.rows)
-        headings = ("project", "documents", "ServiceTitan", "posted", "held", "ignored", "difference")
-        table = markdown_table(
-            headings,
-            [
-                (
-                    row.project or "-",
-                    row.documents,
-                    row.servicetitan_total,
-                    row.posted,
-                    row.held,
-                    row.ignored,
-                    row.difference,
-                )
-                for row in result.rows
-            ],
-        )
+            result = tie_out(pipeline.engine, wiring.connection, day, day)
+        difference = total(abs(row.difference) for row in result.rows)
+        table = _table(("kind",), [((kind.value,), amounts) for kind, amounts in result.by_kind.items()])
+        by_project = _table(("kind", "project"), [((row.kind.value, row.project or "-"), row) for row in result.rows])
         held = outside_table(result.waiting)
         unaccounted = markdown_table(("document",), [(name,) for name in result.unaccounted[:_SHOWN_UNACCOUNTED]])
         return dg.MaterializeResult(
             metadata={
-                ROW_COUNT: sum(row.documents for row in result.rows),
-                "servicetitan_total": money(total(row.servicetitan_total for row in result.rows)),
-                "posted": money(total(row.posted for row in result.rows)),
-                "held": money(total(row.held for row in result.rows)),
-                "ignored": money(total(row.ignored for row in result.rows)),
+                ROW_COUNT: result.documents,
                 "difference": money(difference),
+                **_areas(result),
                 "tie_out": table,
+                "by_project": by_project,
                 "held_by_reason": held,
                 "ignored_by_reason": outside_table(result.ignored),
             },
@@ -99,7 +89,7 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
                     check_name=TOTALS_CHECK,
                     passed=result.balanced,
                     severity=dg.AssetCheckSeverity.ERROR,
-                    metadata={"difference": money(difference), "tie_out": table},
+                    metadata={"difference": money(difference), "by_project": by_project},
                 ),
                 dg.AssetCheckResult(
                     check_name=ACCOUNTED_CHECK,
@@ -117,3 +107,34 @@ def invoice_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
         )
 
     return asset
+
+
+def _areas(result: TieOut) -> Mapping[str, dg.MetadataValue]:
+    return {
+        f"{area.value.lower()}_{name}": money(amount)
+        for area, amounts in result.by_area.items()
+        for name, amount in (
+            ("servicetitan_total", amounts.servicetitan_total),
+            ("posted", amounts.posted),
+            ("held", amounts.held),
+            ("ignored", amounts.ignored),
+        )
+    }
+
+
+def _table(headings: Sequence[str], rows: Iterable[tuple[Sequence[str], Amounts]]) -> dg.MetadataValue:
+    return markdown_table(
+        (*headings, "documents", "ServiceTitan", "posted", "held", "ignored", "difference"),
+        [
+            (
+                *key,
+                amounts.documents,
+                amounts.servicetitan_total,
+                amounts.posted,
+                amounts.held,
+                amounts.ignored,
+                amounts.difference,
+            )
+            for key, amounts in rows
+        ],
+    )

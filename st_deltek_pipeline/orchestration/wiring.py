@@ -12,9 +12,6 @@ from st_deltek_pipeline.orchestration.partitions import business_day_partitions
 
 CONNECTION_TAG = "connection"
 
-STAGED_KINDS = (Kind.INVOICE,)
-"""The kinds of document whose days have assets."""
-
 
 @dataclass(frozen=True)
 class Wiring:
@@ -39,6 +36,11 @@ class Wiring:
     def name(self) -> str:
         """The connection's name: key prefix, group and tag."""
         return self.connection.name
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of document that are moved, in the order of posting."""
+        return self.connection.posting.documents
 
     @property
     def servicetitan_pool(self) -> str:

@@ -118,6 +118,10 @@ def test_credits_take_away_although_servicetitan_states_them_as_positive_amounts
     assert str(effect_of(Kind.CREDIT_MEMO, Decimal("0.00"))) == "0.00"
 
 
+def test_a_total_with_a_fraction_of_a_cent_counts_exactly_as_the_outcome_records_it() -> None:
+    assert effect_of(Kind.AP_CREDIT, Decimal("349.015")) == Decimal("-349.015")
+
+
 def test_kinds_are_kept_apart_and_an_area_adds_its_own_up() -> None:
     credit = replace(
         POSTED,

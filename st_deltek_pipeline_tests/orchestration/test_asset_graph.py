@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.orchestration.build import build_definitions
 from st_deltek_pipeline.sandbox.contractor.generate import generate
 from st_deltek_pipeline.settings import Settings
@@ -20,13 +21,18 @@ GOLDEN = Path(__file__).parent / "asset_graph.json"
 
 
 @pytest.fixture(scope="module")
-def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
-    folder = tmp_path_factory.mktemp("graph")
-    ready = {
+def ready() -> dict[str, Any]:
+    """A sandbox's ready line as far as connection files need it; nothing listens there."""
+    return {
         "servicetitan": {"api_url": "http://127.0.0.1:9", "auth_url": "http://127.0.0.1:9", "tenant_id": 1},
         "vantagepoint": {"base_url": "http://127.0.0.1:9/api", "database": "D", "company": "01"},
         "connection": generate(7, "2026-10", invoices=20).connection,
     }
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory, ready: dict[str, Any]) -> dg.Definitions:
+    folder = tmp_path_factory.mktemp("graph")
     write_connection_file(folder / "connections", ready)
     return build_definitions(Settings(folder / "data", None, folder / "connections", None))
 
@@ -67,16 +73,39 @@ def test_the_asset_graph_is_the_golden_one(definitions: dg.Definitions) -> None:
     assert found == GOLDEN.read_text(), "run with UPDATE_GOLDEN=1 and look at the difference"
 
 
-def test_posting_is_a_graph_of_the_named_steps(definitions: dg.Definitions) -> None:
+@pytest.mark.parametrize("kind", Kind)
+def test_posting_is_a_graph_of_the_named_steps_in_vantagepoints_pool(definitions: dg.Definitions, kind: Kind) -> None:
     job = definitions.resolve_job_def("acme_post_days")
-    graph = next(node for node in job.graph.nodes if node.name == "acme__posted_invoices")
+    graph = next(node for node in job.graph.nodes if node.name == f"acme__posted_{kind.value}s")
     assert {node.name for node in graph.definition.nodes} == {"plan", "check", "enter", "post", "confirm"}
-
-
-def test_every_posting_step_is_in_vantagepoints_pool(definitions: dg.Definitions) -> None:
-    job = definitions.resolve_job_def("acme_post_days")
-    graph = next(node for node in job.graph.nodes if node.name == "acme__posted_invoices")
     assert {node.definition.pool for node in graph.definition.nodes} == {"vantagepoint_acme"}
+
+
+def test_what_is_applied_to_invoices_is_aligned_after_they_are_posted(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+
+    def before(asset: str) -> set[str]:
+        return {key.path[-1] for key in graph.get(dg.AssetKey(["acme", asset])).parent_keys}
+
+    assert {"posted_invoices", "posted_credit_memos"} <= before("aligned_payments")
+    assert "posted_invoices" in before("aligned_credit_memos")
+    assert not any(name.startswith("posted_") for name in before("aligned_bills"))
+
+
+def test_a_connection_that_moves_invoices_only_has_no_other_assets(tmp_path: Path, ready: dict[str, Any]) -> None:
+    write_connection_file(tmp_path / "connections", ready, posting={"documents": ["invoice"]})
+    found = build_definitions(Settings(tmp_path / "data", None, tmp_path / "connections", None))
+    names = {spec.key.path[-1] for spec in found.resolve_all_asset_specs()}
+    assert {
+        "staged_invoices",
+        "aligned_invoices",
+        "posted_invoices",
+        "daily_tie_out",
+        "vantagepoint_ar_ledger",
+    } <= names
+    others = ("payments", "credits", "memo", "bill", "deposits", "orders")
+    assert not [name for name in names if any(other in name for other in others)]
+    assert not names & {"vantagepoint_cash_ledger", "vantagepoint_ap_ledger"}
 
 
 def test_replaying_many_days_is_one_run_per_day(definitions: dg.Definitions) -> None:

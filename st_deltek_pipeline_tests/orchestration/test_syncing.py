@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import text
 
-from st_deltek_pipeline.cli.preview_report import compute_plan
+from st_deltek_pipeline.cli.preview_report import compute_plans
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, CredentialsError, TransientError
 from st_deltek_pipeline.orchestration.build import wiring_of
@@ -100,7 +100,7 @@ class TestAnAwkwardMonth:
         assert report.accounted_for
 
     def test_every_materialization_reports_rows_and_its_money_as_text(self, shared_acme: Installation) -> None:
-        for asset in ("raw_invoices", "staged_invoices", "aligned_invoices", "posted_invoices", "invoice_tie_out"):
+        for asset in ("raw_invoices", "staged_invoices", "aligned_invoices", "posted_invoices", "daily_tie_out"):
             for event in events_of(shared_acme, asset):
                 reported = values(event)
                 assert reported["dagster/row_count"] >= 0, asset
@@ -123,7 +123,7 @@ class TestAnAwkwardMonth:
         event = next(event for event in events_of(shared_acme, "posted_invoices") if values(event)["held"])
         assert "| reason | documents | amount | what to do |" in values(event)["held_by_reason"]
         with open_instance(shared_acme.settings) as instance:
-            key = dg.AssetCheckKey(dg.AssetKey([CONNECTION, "invoice_tie_out"]), "nothing_held")
+            key = dg.AssetCheckKey(dg.AssetKey([CONNECTION, "daily_tie_out"]), "nothing_held")
             checks = instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
         evaluations = [check.event.dagster_event.asset_check_evaluation_data for check in checks]
         of_the_day = next(each for each in evaluations if each.partition == event.partition)
@@ -187,7 +187,7 @@ def test_a_plan_that_changed_after_it_was_pinned_is_not_sent(acme: Installation)
 def test_a_pinned_plan_is_sent_exactly(acme: Installation) -> None:
     first, day = date(2026, 10, 6), date(2026, 10, 7)
     sync(acme, first=first, last=first)
-    shown = compute_plan(acme.settings, CONNECTION, day, pinned_by="accountant")
+    (shown,) = compute_plans(acme.settings, CONNECTION, day, [Kind.INVOICE], pinned_by="accountant")
     assert preview_day(acme.engine, acme.connection, Kind.INVOICE, day).plan_hash == shown.plan_hash
     report = sync(acme, first=day, last=day, pinned_plan_hash=shown.plan_hash)
     assert report.days[0].plan_hash == shown.plan_hash
@@ -197,7 +197,7 @@ def test_a_pinned_plan_is_sent_exactly(acme: Installation) -> None:
 def test_a_stored_pin_refuses_a_day_that_changed_since(acme: Installation) -> None:
     day = date(2026, 10, 7)
     sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
-    plan = compute_plan(acme.settings, CONNECTION, day, pinned_by=None)
+    (plan,) = compute_plans(acme.settings, CONNECTION, day, [Kind.INVOICE], pinned_by=None)
     pin_plan(acme.engine, acme.connection, Kind.INVOICE, day, plan.plan_hash, actor="accountant")
     acme.sandbox.add_invoice(date=str(day), total="55.00")
     with pytest.raises(BrokenError, match="Look at the preview again"):
