@@ -22,7 +22,7 @@ WHY = "Paid in cash, booked by hand."
 
 
 def key(invoice: dict[str, Any]) -> DocumentKey:
-    return DocumentKey("acme", [Kind.INVOICE], invoice["id"])
+    return DocumentKey("acme", Kind.INVOICE, invoice["id"])
 
 
 def held(acme: Bench, **parts: str) -> dict[str, Any]:
@@ -328,4 +328,4 @@ def test_a_documents_history_has_everything_from_its_lines_to_its_events(quiet: 
 
 def test_nothing_is_known_of_a_wrong_id(quiet: Bench) -> None:
     with pytest.raises(ConfigurationError, match="Nothing is known"):
-        document_history(quiet.engine, DocumentKey("acme", [Kind.INVOICE], 1))
+        document_history(quiet.engine, DocumentKey("acme", Kind.INVOICE, 1))
