@@ -6,6 +6,7 @@ numbers: ``123 North Main Street`` is ``123 N. Main St``, and ``125 N Main St`` 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -103,7 +104,7 @@ def plain_address(address: Address) -> PlainAddress:
         street=" ".join(words[1:] if number else words),
         unit="".join(word for word in unit if word not in _UNIT_WORDS),
         place=zip_code[:_US_ZIP_LENGTH] if _US_ZIP.fullmatch(zip_code) else zip_code,
-        city=" ".join(name_words(exact_name(address.city))),
+        city=_plain_city(address.city),
     )
 
 
@@ -136,6 +137,11 @@ def _same_place(one: PlainAddress, other: PlainAddress) -> bool | None:
     if one.city and other.city:
         return one.city == other.city
     return None
+
+
+@lru_cache(maxsize=4096)
+def _plain_city(city: str) -> str:
+    return " ".join(name_words(exact_name(city)))
 
 
 def _words(text: str) -> list[str]:

@@ -363,18 +363,26 @@ class _Matching:
     def _by_name(self, party: Party, named: Sequence[_Scored]) -> FirmMatch:
         """Decide about firms of a party's exact name, none of which has its address for certain."""
         usable = [each for each in named if _is_usable(party, each.firm)]
-        because = self._doubt_by_name(party, named, usable)
+        # Somebody else's name may stand at the party's own address, with an error in it.
+        others = [each for each in self._near(party) if each not in named]
+        because = self._doubt_by_name(party, named, usable, others)
         if because:
-            return _ambiguous(party, named, because)
+            return _ambiguous(party, [*named, *others], because)
         (one,) = usable
         return match_to(party, one.firm, DecidedBy.NAME, one.score.points)
 
-    def _doubt_by_name(self, party: Party, named: Sequence[_Scored], usable: Sequence[_Scored]) -> str:
+    def _doubt_by_name(
+        self, party: Party, named: Sequence[_Scored], usable: Sequence[_Scored], others: Sequence[_Scored]
+    ) -> str:
         """Say why an exact name alone does not decide, or nothing when it does."""
         refused = [each for each in named if self._is_not(party, each.firm.client_id)]
         shared = self._names[party.key.kind, self._faces[party.key].exact] > 1
         doubts = (
             (bool(refused), "has the name of a firm that a person said it is not"),
+            (
+                any(each.score.address.agree for each in others),
+                "has the name of a firm, and a similar one is at its address",
+            ),
             (
                 any(each.score.address.likeness is not None for each in named),
                 "has the name of a firm at another address",
@@ -387,24 +395,32 @@ class _Matching:
         return next((because for applies, because in doubts if applies), "")
 
     def _by_score(self, party: Party) -> FirmMatch:
-        face, rules = self._faces[party.key], self._rules
+        rules = self._rules
         cut = self._search.named(exact_name(clean_name(party.name)[: rules.longest_name]))
         if cut and stored_length(clean_name(party.name)) > rules.longest_name:
             return _ambiguous(party, [self._score(party, firm) for firm in cut], "may be a firm whose name was cut off")
-        like = self._search.like(
-            face, at_least=max(rules.ask_from - _NAME_SLACK, 0), most=_MOST_SCORED, taken=self.taken[party.key.kind]
-        )
-        scored = [each for firm in like if not self._is_somebody_else(party, each := self._score(party, firm))]
-        scored = [each for each in scored if each.score.points >= rules.ask_from or each.score.looks_alike]
+        scored = self._near(party)
         if not scored:
             return self._missing(party, "")
-        scored.sort(key=_by_points)
         best = scored[0]
         ahead = best.score.points - max((each.score.points for each in scored[1:]), default=0)
         certain = best.score.points >= rules.link_from and ahead >= rules.lead and not best.score.looks_alike
         if certain and _is_usable(party, best.firm) and not self._is_not(party, best.firm.client_id):
             return match_to(party, best.firm, DecidedBy.SCORE, best.score.points)
         return _ambiguous(party, scored, "may be a firm that is spelled or placed differently")
+
+    def _near(self, party: Party) -> list[_Scored]:
+        """Find the firms worth asking a person about, the likeliest first."""
+        rules = self._rules
+        like = self._search.like(
+            self._faces[party.key],
+            at_least=max(rules.ask_from - _NAME_SLACK, 0),
+            most=_MOST_SCORED,
+            taken=self.taken[party.key.kind],
+        )
+        scored = [each for firm in like if not self._is_somebody_else(party, each := self._score(party, firm))]
+        near = [each for each in scored if each.score.points >= rules.ask_from or each.score.looks_alike]
+        return sorted(near, key=_by_points)
 
     def _score(self, party: Party, firm: KnownFirm) -> _Scored:
         key = (party.key, firm.client_id)

@@ -37,6 +37,7 @@ class FirmSearch:
         self._faces = [face_of(firm) for firm in self._firms]
         self._places = [_place_key(face) for face in self._faces]
         self._words = [face.sorted_words for face in self._faces]
+        self._keys = [firm.client_id for firm in self._firms]
         self._by_key = {firm.client_id: at for at, firm in enumerate(self._firms)}
         self._by_name: defaultdict[str, list[int]] = defaultdict(list)
         self._by_reference: defaultdict[tuple[PartyKind, str], list[int]] = defaultdict(list)
@@ -88,7 +89,8 @@ class FirmSearch:
             if drawer is not None and len(drawer) <= fullest:
                 near.update(drawer)
         if place is not None and taken:
-            near = {at for at in near if self._places[at] in {None, place} or self._firms[at].client_id not in taken}
+            places, keys = self._places, self._keys
+            near = {at for at in near if places[at] == place or places[at] is None or keys[at] not in taken}
         in_order = sorted(near)
         found = process.extract(
             face.sorted_words,

@@ -168,6 +168,18 @@ def test_the_same_name_elsewhere_is_asked_about() -> None:
     assert "another address" in match.message
 
 
+def test_a_similar_name_at_the_partys_own_address_is_shown_beside_the_same_name_elsewhere() -> None:
+    firms = [firm("F1", "John Smith", ELSEWHERE), firm("F2", "Jon Smith")]
+    assert [candidate.firm_id for candidate in one(customer(1, "John Smith"), *firms).candidates] == ["F2", "F1"]
+
+
+def test_a_name_alone_is_not_enough_while_a_similar_one_is_at_the_address() -> None:
+    bare, there = firm("F1", "John Smith", NOWHERE), firm("F2", "Jon Smith")
+    match = one(customer(1, "John Smith"), bare, there)
+    assert match.state is LinkState.AMBIGUOUS
+    assert {candidate.firm_id for candidate in match.candidates} == {"F1", "F2"}
+
+
 def test_two_firms_of_the_same_name_and_address_are_asked_about() -> None:
     match = one(customer(1, "Twofold"), firm("F1", "Twofold"), firm("F2", "TWOFOLD "))
     assert [candidate.firm_id for candidate in match.candidates] == ["F1", "F2"]
