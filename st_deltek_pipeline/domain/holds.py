@@ -87,9 +87,10 @@ _ADVICE: dict[HoldReason, str] = {
     HoldReason.NO_BUSINESS_UNIT: "Give the document a business unit in ServiceTitan.",
     HoldReason.NO_CUSTOMER: "Give the document a customer in ServiceTitan.",
     HoldReason.CUSTOMER_WITHOUT_FIRM: (
-        "Create an active client firm with this name in Vantagepoint, or set posting.customer_firm to optional."
+        "Create an active client firm with this name in Vantagepoint, link one (st-deltek firms link), set firms.create "
+        "to yes, or set posting.customer_firm to optional."
     ),
-    HoldReason.CUSTOMER_FIRM_AMBIGUOUS: "Keep one active client firm of this name in Vantagepoint, or rename one.",
+    HoldReason.CUSTOMER_FIRM_AMBIGUOUS: "Say which firm it is: st-deltek firms review.",
     HoldReason.NO_RULE: "Add a coding rule to the connection's file that gives what is missing.",
     HoldReason.PROJECT_MISSING: "Create the project in Vantagepoint, or correct the coding rule that names it.",
     HoldReason.PROJECT_INACTIVE: "Activate the project in Vantagepoint, or code the business unit to another one.",
