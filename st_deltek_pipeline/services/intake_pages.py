@@ -41,7 +41,8 @@ class Tally:
     """What an intake has done so far.
 
     Attributes:
-        read_ids: Records that were read, where the feed reads open ones again.
+        read_ids: Records whose present state was read, where the feed reads open ones again. A row that a feed repeats
+            may be an old one.
     """
 
     new_versions: int = 0
@@ -139,6 +140,7 @@ class PageStore:
             raw.lock_kind(db, self.connection, self.feed.kind)
             unknown = raw.unknown_versions(db, self.connection, self.feed.kind, page.versions)
             self._keep(db, page, unknown, tally)
+            self._remember(unknown, tally)
             if before != after:
                 raw_cursors.move_cursor(db, self.connection, self.feed.name, after)
         return True
@@ -161,7 +163,8 @@ class PageStore:
                 if mark is not None and _is_ahead(mark, cursor):
                     raw_cursors.move_cursor(db, self.connection, self.feed.name, Cursor(mark, caught_up=True))
             else:
-                self._count(page, tally, [])
+                tally.unchanged += len(page.versions)
+        self._remember(page.versions, tally)
 
     def _locked(self, db: Connection) -> Cursor:
         return raw_cursors.lock_cursor(db, self.connection, self.feed.name)
@@ -172,13 +175,12 @@ class PageStore:
         raw.store_unreadable(db, self.connection, kind, [*page.unreadable, *stored.refused], run_id=self.run_id)
         tally.new_versions += stored.new_versions
         tally.unreadable += len(page.unreadable) + len(stored.refused)
-        tally.touched_dates |= stored.touched_dates
-        self._count(page, tally, news)
-
-    def _count(self, page: Page, tally: Tally, news: Sequence[raw.Version]) -> None:
         tally.unchanged += len(page.versions) - len(news)
+        tally.touched_dates |= stored.touched_dates
+
+    def _remember(self, versions: Sequence[raw.Version], tally: Tally) -> None:
         if self.feed.reread_from is not None:
-            tally.read_ids.update(version.record_id for version in page.versions)
+            tally.read_ids.update(version.record_id for version in versions)
 
 
 def _is_ahead(mark: str, cursor: Cursor) -> bool:
