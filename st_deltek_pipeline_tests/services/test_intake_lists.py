@@ -294,5 +294,4 @@ def test_a_connection_that_moves_invoices_only_reads_no_payments_and_no_bills() 
         "gl_accounts",
         "tax_zones",
         "payment_types",
-        "vendors",
     }
