@@ -7,8 +7,8 @@ import click
 from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.output import print_json, print_table, working
 from st_deltek_pipeline.connections.files import find_connection
-from st_deltek_pipeline.services.coding_check import Cause, Finding, Level
 from st_deltek_pipeline.services.connection_check import check_connection
+from st_deltek_pipeline.services.findings import Cause, Finding, Level
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.vault import open_vault

@@ -33,8 +33,8 @@ from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.domain.reconciliation import TieOut
 from st_deltek_pipeline.orchestration.build import wiring_of
 from st_deltek_pipeline.orchestration.syncing import SyncRequest, synchronise
-from st_deltek_pipeline.services.coding_check import Level
 from st_deltek_pipeline.services.connection_check import check_connection
+from st_deltek_pipeline.services.findings import Level
 from st_deltek_pipeline.services.reconciliation import tie_out_days
 from st_deltek_pipeline.settings import (
     CONNECTIONS_VARIABLE,

@@ -96,7 +96,9 @@ class Coding:
 
 
 _PLACE = frozenset({"wbs1", "wbs2", "wbs3", "organization"})
-_BOOKING = frozenset({"account", "section", "tax_code"})
+BOOKING_FIELDS = frozenset({"account", "section", "tax_code"})
+"""What an amount is booked on: a rule gives it to bills, AP credits and payments only if it names its documents."""
+
 _RECEIVABLES = frozenset({Kind.INVOICE, Kind.CREDIT_MEMO})
 
 _USED_BY_LINE: Mapping[LineKind, frozenset[str]] = {
@@ -105,9 +107,9 @@ _USED_BY_LINE: Mapping[LineKind, frozenset[str]] = {
     LineKind.PAYABLE: frozenset({"bank", "liability", "terms"}),
 }
 _USED_BY_KIND: Mapping[Kind, frozenset[str]] = {
-    Kind.INVOICE: _PLACE | _BOOKING,
+    Kind.INVOICE: _PLACE | BOOKING_FIELDS,
     # Its project is that of the invoice it credits.
-    Kind.CREDIT_MEMO: _BOOKING,
+    Kind.CREDIT_MEMO: BOOKING_FIELDS,
     Kind.PAYMENT: _PLACE | {"account", "bank"},
     Kind.BILL: _PLACE | {"account"},
     Kind.AP_CREDIT: _PLACE | {"account"},
@@ -133,7 +135,7 @@ class Rule:
 
     def gives(self, name: str, kind: Kind) -> bool:
         """Say whether it decides a field for a kind of document, if it matches."""
-        return name in self.give and (name not in _BOOKING or kind in _RECEIVABLES or "document" in self.when)
+        return name in self.give and (name not in BOOKING_FIELDS or kind in _RECEIVABLES or "document" in self.when)
 
 
 @dataclass(frozen=True)

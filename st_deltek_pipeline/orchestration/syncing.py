@@ -24,7 +24,8 @@ from st_deltek_pipeline.orchestration.instance import open_instance
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
-from st_deltek_pipeline.services.coding_check import Finding, rule_problems
+from st_deltek_pipeline.services.coding_check import rule_problems
+from st_deltek_pipeline.services.findings import Finding
 from st_deltek_pipeline.services.reconciliation import tie_out, tie_out_days
 from st_deltek_pipeline.services.staging import pending_days
 from st_deltek_pipeline.settings import Settings

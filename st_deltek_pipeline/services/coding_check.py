@@ -4,84 +4,42 @@ A document is judged by ``domain.alignment``; this is the same question asked be
 only lead to holds is found on the first day and not at month end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import date
-from enum import StrEnum
 
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.coding import Rule, fold
+from st_deltek_pipeline.domain.coding import BOOKING_FIELDS, LineKind, Rule
+from st_deltek_pipeline.domain.coding_reach import gives_at, reach, useless_fields
+from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.entry_types import DATED, PAY_TERMS
 from st_deltek_pipeline.domain.invoice_alignment import INVOICE_SECTIONS
 from st_deltek_pipeline.domain.reference import Account, Organization, ProjectKey, ReferenceData, TaxCode
+from st_deltek_pipeline.services.findings import Cause, Finding, Level
 from st_deltek_pipeline.store.reference import load_reference
 
-_BUSINESS_UNIT_FACTS = frozenset({"business_unit", "business_unit_id"})
 
-
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-class Cause(StrEnum):
-    """What kind of problem it is; decides the exit code of ``st-deltek connection check``."""
-
-    CONFIGURATION = "configuration"
-    CREDENTIALS = "credentials"
-    PERMISSION = "permission"
-    UNREACHABLE = "unreachable"
-    MAPPING = "mapping"
-    BROKEN = "broken"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that fits, or does not.
-
-    Attributes:
-        subject: What was looked at: a login, a feed, a rule, an account.
-        message: What was found.
-        advice: What a person should do; empty when nothing is to be done.
-        cause: The kind of problem; ``None`` when there is none.
-    """
-
-    level: Level
-    subject: str
-    message: str
-    advice: str = ""
-    cause: Cause | None = None
-
-
-@dataclass(frozen=True, order=True)
-class BusinessUnit:
-    """A business unit of ServiceTitan, as far as rules see it."""
-
-    name: str
-    unit_id: int
-
-
-def check_rules(rules: Sequence[Rule], reference: ReferenceData) -> list[Finding]:
-    """Check everything the rules name in Vantagepoint.
+def check_rules(settings: ConnectionSettings, reference: ReferenceData) -> list[Finding]:
+    """Check what the rules match on and everything they name in Vantagepoint.
 
     Args:
-        rules: The connection's coding rules.
+        settings: The connection.
         reference: What exists.
 
     Returns:
-        One finding per rule that names something missing or closed, or a single good one.
+        A finding for each thing that is wrong with a rule, or a single good one.
     """
     findings: list[Finding] = []
-    for rule in rules:
+    for rule in settings.rules:
         subject = f"coding rule {rule.name!r}"
-        findings.extend(_problem(subject, *words) for words in _wrong_with(rule, reference))
+        findings.extend(_problem(subject, *words) for words in _wrong_values(rule))
+        findings.extend(_problem(subject, *words) for words in _wrong_with(rule, settings, reference))
+        findings.extend(Finding(Level.WARNING, subject, *words) for words in _of_no_use(rule))
     if findings:
         return findings
-    return [Finding(Level.OK, "coding rules", f"All {len(rules)} name only what exists and is open in Vantagepoint.")]
+    message = f"All {len(settings.rules)} name only what exists and is open in Vantagepoint."
+    return [Finding(Level.OK, "coding rules", message)]
 
 
 def rule_problems(engine: Engine, settings: ConnectionSettings) -> list[Finding]:
@@ -92,82 +50,31 @@ def rule_problems(engine: Engine, settings: ConnectionSettings) -> list[Finding]
         settings: The connection.
 
     Returns:
-        One finding per rule that names something missing or closed; empty when all of them fit.
+        A finding for each thing that is wrong with a rule; empty when all of them fit.
 
     Raises:
         BrokenError: Vantagepoint's reference data has not been polled yet.
     """
-    found = check_rules(settings.rules, load_reference(engine, settings.name))
+    found = check_rules(settings, load_reference(engine, settings.name))
     return [finding for finding in found if finding.level is not Level.OK]
 
 
-def check_business_units(rules: Sequence[Rule], units: Iterable[BusinessUnit]) -> list[Finding]:
-    """Check that some rule can give every active business unit a project, an account and a section.
-
-    A rule that asks for more than the unit (a job type, say) counts, too: only documents can tell how far it reaches.
+def check_receivables(reference: ReferenceData) -> Finding:
+    """Check that receipts can name the account they pay into.
 
     Args:
-        rules: The connection's coding rules.
-        units: ServiceTitan's active business units.
-
-    Returns:
-        A warning per unit whose invoices would be held, or a single good finding.
+        reference: What exists in Vantagepoint.
     """
-    known = sorted(units)
-    findings: list[Finding] = []
-    for unit in known:
-        # Accounts and sections commonly follow from the item; a project must follow from the unit itself.
-        given = {
-            name
-            for rule in rules
-            if _can_match(rule, unit)
-            for name in rule.give
-            if name != "wbs1" or _is_for_the_whole_unit(rule)
-        }
-        missing = [name for name in ("wbs1", "account", "section") if name not in given]
-        if missing:
-            findings.append(
-                Finding(
-                    Level.WARNING,
-                    f"business unit {unit.name!r} ({unit.unit_id})",
-                    f"No coding rule gives {', '.join(missing)} for it: its invoices will be held.",
-                    "Add a rule for it to the connection's file, unless it never invoices.",
-                )
-            )
-    if known and len(findings) == len(known):
-        message = "No business unit is covered by the coding rules: every invoice will be held."
-        return [*findings, _problem("business units", message, "Correct coding in the connection's file.")]
-    if findings:
-        return findings
-    return [Finding(Level.OK, "business units", f"All {len(known)} are covered by coding rules.")]
-
-
-def check_unit_names(rules: Sequence[Rule], units: Iterable[BusinessUnit]) -> list[Finding]:
-    """Find rules for business units that do not exist, which are mostly misspelt.
-
-    Args:
-        rules: The connection's coding rules.
-        units: ServiceTitan's business units, inactive ones too.
-
-    Returns:
-        A warning per name.
-    """
-    known = list(units)
-    existing = {
-        "business_unit": {fold(unit.name) for unit in known},
-        "business_unit_id": {str(u.unit_id) for u in known},
-    }
-    return [
-        Finding(
-            Level.WARNING,
-            f"coding rule {rule.name!r}",
-            f"It matches on the business unit {value!r}, which ServiceTitan does not have.",
-            "Correct its spelling in the connection's file, or remove it.",
-        )
-        for rule in rules
-        for fact in sorted(_BUSINESS_UNIT_FACTS & rule.when.keys())
-        for value in sorted(rule.when[fact] - existing[fact])
-    ]
+    subject, account = "receivables account", reference.receivables_account
+    company = f"company {reference.company}" if reference.company else "the company"
+    found = reference.accounts.get(account or "")
+    if not account:
+        message = f"Vantagepoint names no receivables account for {company}: every payment will be held."
+        return _problem(subject, message, "Set it up for automatic posting, and let the role see it.")
+    if found is None or not found.active:
+        message = f"Account {account}, the receivables account of {company}, does not exist or is not active."
+        return _problem(subject, message, "Correct the accounts for automatic posting in Vantagepoint.")
+    return Finding(Level.OK, subject, f"{account} {found.name}".rstrip() + f" of {company}.")
 
 
 def check_period(reference: ReferenceData, today: date, *, first_open_allowed: bool) -> Finding:
@@ -180,34 +87,28 @@ def check_period(reference: ReferenceData, today: date, *, first_open_allowed: b
     """
     period = reference.period_of(today)
     if period is None:
-        message = f"No accounting period covers {today}: invoices of today will be held."
+        message = f"No accounting period covers {today}: documents of today will be held."
         return _problem("accounting period", message, "Set up the period in Vantagepoint.")
     if not period.closed:
         return Finding(Level.OK, "accounting period", f"{period.period} is open for {today}.")
     if first_open_allowed and any(not later.closed and later.start > today for later in reference.periods.values()):
-        message = f"{period.period} is closed; invoices of {today} go into the first open period after it."
+        message = f"{period.period} is closed; documents of {today} go into the first open period after it."
         return Finding(Level.WARNING, "accounting period", message)
-    message = f"{period.period} is closed: invoices of {today} will be held."
+    message = f"{period.period} is closed: documents of {today} will be held."
     return _problem("accounting period", message, "Open the period in Vantagepoint, or set posting.closed_period.")
 
 
-def _is_for_the_whole_unit(rule: Rule) -> bool:
-    return bool(_BUSINESS_UNIT_FACTS & rule.when.keys()) or not rule.when.keys() - {"line"}
-
-
-def _can_match(rule: Rule, unit: BusinessUnit) -> bool:
-    facts = {"business_unit": fold(unit.name), "business_unit_id": str(unit.unit_id)}
-    # A rule for taxes alone does not help the items of a unit.
-    if "line" in rule.when and "item" not in rule.when["line"]:
-        return False
-    return all(facts[fact] in accepted for fact, accepted in rule.when.items() if fact in _BUSINESS_UNIT_FACTS)
-
+_FIXED_VALUES = {
+    "document": frozenset(kind.value for kind in Kind),
+    "line": frozenset(line.value for line in LineKind),
+    "purpose": frozenset({"job", "stock"}),
+}
 
 # What is wrong, and what to do about it.
 _Complaint = tuple[str, str]
 
 
-def _wrong_with(rule: Rule, reference: ReferenceData) -> Iterable[_Complaint]:
+def _wrong_with(rule: Rule, settings: ConnectionSettings, reference: ReferenceData) -> Iterable[_Complaint]:
     yield from _wrong_project(rule, reference)
     give = rule.give
     yield from _missing_or_closed("Account", give.get("account"), reference.accounts)
@@ -217,6 +118,38 @@ def _wrong_with(rule: Rule, reference: ReferenceData) -> Iterable[_Complaint]:
     if give.get("section", "F") not in INVOICE_SECTIONS:
         known = ", ".join(sorted(INVOICE_SECTIONS))
         yield f"{give['section']!r} is not an invoice section of Vantagepoint.", f"Use one of {known}."
+    if give.get("terms", DATED) not in PAY_TERMS:
+        yield f"Vantagepoint has no payment terms {give['terms']!r}.", f"Use one of {', '.join(PAY_TERMS)}."
+    bank = give.get("bank")
+    if bank is not None and bank not in reference.banks:
+        yield f"Bank {bank!r} does not exist in Vantagepoint.", "Correct the rule, or create the bank in Vantagepoint."
+    liability = give.get("liability")
+    if liability is not None and settings.posting.bills_as == "journal_entry":
+        yield from _missing_or_closed("Account", liability, reference.accounts)
+    elif liability == "":
+        yield "It gives an empty liability code.", "Name one, or leave it out: the vendor's own is used then."
+
+
+def _wrong_values(rule: Rule) -> Iterable[_Complaint]:
+    """Find facts with values that no line ever has."""
+    for fact, known in _FIXED_VALUES.items():
+        for value in sorted(rule.when.get(fact, frozenset[str]()) - known):
+            yield f"It matches on {fact}: {value}, which no line has.", f"Use one of {', '.join(sorted(known))}."
+
+
+def _of_no_use(rule: Rule) -> Iterable[_Complaint]:
+    """Find what a rule gives to nobody."""
+    if list(_wrong_values(rule)):
+        return
+    if not reach(rule):
+        yield "No line of any document states all that it matches on.", "Correct or remove the rule."
+        return
+    for name in useless_fields(rule):
+        if "document" not in rule.when and name in BOOKING_FIELDS:
+            message = f"It gives {name} to nobody: only a rule that names its documents gives it to other kinds."
+            yield message, "Add document to what the rule matches on, such as document: bill."
+        else:
+            yield f"It gives {name}, which none of the lines it matches has a use for.", "Take it out of the rule."
 
 
 def _missing_or_closed(
@@ -234,7 +167,9 @@ def _missing_or_closed(
 def _wrong_project(rule: Rule, reference: ReferenceData) -> Iterable[_Complaint]:
     wbs1, wbs2, wbs3 = (rule.give.get(name) or "" for name in ("wbs1", "wbs2", "wbs3"))
     if wbs1:
-        complaint = _wrong_level(rule, reference, (wbs1, wbs2, wbs3)) or _wrong_billing_client(wbs1, reference)
+        complaint = _wrong_level(rule, reference, (wbs1, wbs2, wbs3))
+        if complaint is None and _makes_receivables(rule):
+            complaint = _wrong_billing_client(wbs1, reference)
         if complaint is not None:
             yield complaint
     # A phase without a project: another rule gives the project, and any could be meant.
@@ -242,6 +177,11 @@ def _wrong_project(rule: Rule, reference: ReferenceData) -> Iterable[_Complaint]
         yield f"No project has a phase {wbs2!r}.", "Correct wbs2 of the rule."
     if rule.give.get("wbs1") == "":
         yield "It gives an empty wbs1, and no amount can be posted without a project.", "Name a project."
+
+
+def _makes_receivables(rule: Rule) -> bool:
+    """Say whether somebody may owe money on the project it gives; what a bill is booked on needs no client."""
+    return any(gives_at(rule, "wbs1", place) for place in reach(rule) if place[0] in {Kind.INVOICE, Kind.PAYMENT})
 
 
 def _wrong_level(rule: Rule, reference: ReferenceData, wanted: ProjectKey) -> _Complaint | None:

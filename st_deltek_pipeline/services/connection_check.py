@@ -1,49 +1,34 @@
 """Asks both real systems whether a connection fits them. Nothing is written to either.
 
 What is asked are the very calls a run makes: every feed, every list, and Vantagepoint's master data, which is kept
-like a run's own. What rules name is held against it by ``coding_check``.
+like a run's own. ServiceTitan is asked in ``servicetitan_check``; what rules name is held against both by
+``coding_check`` and ``coding_coverage``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.errors import (
-    ConfigurationError,
-    CredentialsError,
-    PermissionMissingError,
-    PipelineError,
-    TransientError,
-)
+from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.entry_types import EntryType
+from st_deltek_pipeline.domain.firm_links import LinkState, PartyKind
 from st_deltek_pipeline.domain.reference import ReferenceData
-from st_deltek_pipeline.services.clients import servicetitan_client, vantagepoint_client
-from st_deltek_pipeline.services.coding_check import (
-    BusinessUnit,
-    Cause,
-    Finding,
-    Level,
-    check_business_units,
-    check_period,
-    check_rules,
-    check_unit_names,
-)
-from st_deltek_pipeline.services.feeds import Feed, Reading, feeds_of
+from st_deltek_pipeline.services.clients import vantagepoint_client
+from st_deltek_pipeline.services.coding_check import check_period, check_receivables, check_rules
+from st_deltek_pipeline.services.findings import Cause, Finding, Level, tried
 from st_deltek_pipeline.services.reference_data import poll_reference
-from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
-from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
-from st_deltek_pipeline.servicetitan.records import BusinessUnitRecord, read_record
+from st_deltek_pipeline.services.servicetitan_check import check_coverage, check_servicetitan
 from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.firm_mappings import count_states
 from st_deltek_pipeline.store.reference import load_reference
 from st_deltek_pipeline.store.vault import Vault
 from st_deltek_pipeline.transport.options import RetryPolicy, TransportOptions
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
-
-_T = TypeVar("_T")
 
 # A person is waiting: a host that cannot be reached is told after two tries, not after five minutes.
 _IMPATIENT = TransportOptions(
@@ -76,15 +61,23 @@ class _List:
 
 
 _LISTS = (
-    _List("firm", "firms", ("ClientID", "Name", "Status", "ClientInd")),
     _List("project", "projects", ("WBS1", "Status", "Org", "BillingClientID"), {"wbstype": "wbs1"}),
     _List("organization", "organizations", ("Org", "Status"), may_be_empty=True),
     _List("Accounts", "accounts", ("Account", "Status")),
     _List("Settings/Period", "accounting periods", ("Period", "AccountPdStart", "AccountPdEnd")),
     _List("TaxCodeEntity", "tax codes", ("Code", "Status"), may_be_empty=True),
-    _List("BankCode/CFGBANKS", "bank codes", ("Code",), may_be_empty=True),
     _List("AccountConfiguration/CFGAutoPosting", "auto-posting accounts", ("AcctsReceivable",)),
 )
+_FIRM_FIELDS = ("ClientID", "Name", "Status", "ClientInd")
+_VENDOR_FIELDS = ("VendorInd", "Vendor")
+_BILLS = frozenset({Kind.BILL, Kind.AP_CREDIT})
+
+
+def _lists_of(connection: ConnectionSettings) -> tuple[_List, ...]:
+    moved = frozenset(connection.posting.documents)
+    fields = _FIRM_FIELDS + (_VENDOR_FIELDS if moved & _BILLS else ())
+    banks = _List("BankCode/CFGBANKS", "bank codes", ("Code",), may_be_empty=Kind.PAYMENT not in moved)
+    return (_List("firm", "firms", fields), *_LISTS, banks)
 
 
 def check_connection(
@@ -107,82 +100,19 @@ def check_connection(
     Returns:
         What was found, in the order of looking. Expected errors become findings.
     """
-    findings, units = _check_servicetitan(settings, connection, vault, now)
+    findings, lists = check_servicetitan(settings, connection, vault, now, _IMPATIENT)
     seen, reference = _check_vantagepoint(settings, connection, vault, engine)
-    findings += seen
-    if units is not None:
-        active = [BusinessUnit(unit.name, unit.unit_id) for unit in units if unit.active]
-        findings += check_business_units(connection.rules, active)
-        findings += check_unit_names(connection.rules, [BusinessUnit(unit.name, unit.unit_id) for unit in units])
+    findings += [*seen, *check_coverage(connection, lists)]
     if reference is None:
         message = "What the rules name was not looked up, since Vantagepoint could not be read."
         return [*findings, Finding(Level.WARNING, "coding rules", message)]
     today = now.astimezone(ZoneInfo(connection.calendar.time_zone)).date()
-    findings += check_rules(connection.rules, reference)
+    findings += check_rules(connection, reference)
+    if Kind.PAYMENT in connection.posting.documents:
+        findings.append(check_receivables(reference))
     first_open_allowed = connection.posting.closed_period == "first_open"
     findings.append(check_period(reference, today, first_open_allowed=first_open_allowed))
-    return findings
-
-
-@dataclass(frozen=True)
-class _Unit:
-    name: str
-    unit_id: int
-    active: bool
-
-
-def _check_servicetitan(
-    settings: Settings, connection: ConnectionSettings, vault: Vault, now: datetime
-) -> tuple[list[Finding], list[_Unit] | None]:
-    subject = "ServiceTitan login"
-    client = _tried(
-        subject,
-        lambda: servicetitan_client(
-            settings, connection, vault.get(connection.name, "servicetitan"), options=_IMPATIENT
-        ),
-    )
-    if isinstance(client, Finding):
-        return [client], None
-    with client:
-        login = _tried(subject, client.ping)
-        # A refused resource means that the login itself worked.
-        if isinstance(login, Finding) and login.cause is not Cause.PERMISSION:
-            return [login], None
-        tenant = connection.servicetitan.tenant_id
-        feeds = feeds_of(connection)
-        missing = [
-            found
-            for feed in feeds
-            if isinstance(found := _tried(f"ServiceTitan {feed.name}", _reader(client, feed, now)), Finding)
-        ]
-        if len(missing) == len(feeds) and all(finding.cause is Cause.PERMISSION for finding in missing):
-            message = f"The credentials are good, but the app may read nothing of tenant {tenant}."
-            advice = "Check servicetitan.tenant_id, and that the tenant's administrator has connected the app."
-            return [Finding(Level.PROBLEM, subject, message, advice, Cause.PERMISSION)], None
-        findings = [Finding(Level.OK, subject, f"Tenant {tenant} at {connection.servicetitan.api_url} lets us in.")]
-        if not missing:
-            findings.append(Finding(Level.OK, "ServiceTitan scopes", f"All {len(feeds)} feeds and lists can be read."))
-        units = _tried("ServiceTitan business units", lambda: _business_units(client))
-        if isinstance(units, Finding):
-            return [*findings, *missing], None
-        return [*findings, *missing], units
-
-
-def _reader(client: ServiceTitanClient, feed: Feed, now: datetime) -> Callable[[], object]:
-    if feed.reading is Reading.EXPORT:
-        # From today on, so that the answer is short.
-        return lambda: client.export_feed(feed.resource, now.astimezone(UTC).date().isoformat())
-    return lambda: client.ping(feed.resource)
-
-
-def _business_units(client: ServiceTitanClient) -> list[_Unit]:
-    units: list[_Unit] = []
-    for page in client.list_pages("settings/business-units", active="Any"):
-        for payload in page:
-            record = read_record(RecordKind.BUSINESS_UNIT, payload)
-            if isinstance(record, BusinessUnitRecord):
-                units.append(_Unit(str(record.name or ""), record.id, record.active is not False))
-    return units
+    return [*findings, *_check_firms(engine, connection, reference)]
 
 
 def _check_vantagepoint(
@@ -190,7 +120,7 @@ def _check_vantagepoint(
 ) -> tuple[list[Finding], ReferenceData | None]:
     """Return what was found, and the master data as just read where all of it could be."""
     subject = "Vantagepoint login"
-    client = _tried(
+    client = tried(
         subject,
         lambda: vantagepoint_client(
             settings, connection, vault.get(connection.name, "vantagepoint"), options=_IMPATIENT
@@ -199,20 +129,21 @@ def _check_vantagepoint(
     if isinstance(client, Finding):
         return [client], None
     with client:
-        login = _tried(subject, client.ping)
+        login = tried(subject, client.ping)
         if isinstance(login, Finding):
             return [login], None
         target = connection.vantagepoint
         findings = [Finding(Level.OK, subject, f"Database {target.database} at {target.base_url} lets us in.")]
         findings += _check_company(client, target.company)
-        lists = [finding for item in _LISTS for finding in _check_list(client, item)]
+        needed = _lists_of(connection)
+        lists = [finding for item in needed for finding in _check_list(client, item)]
         readable = not any(finding.level is Level.PROBLEM for finding in lists)
         if not lists:
-            lists = [Finding(Level.OK, "Vantagepoint role", f"It sees all {len(_LISTS)} lists that are needed.")]
-        findings += [*lists, *_check_transactions(client)]
+            lists = [Finding(Level.OK, "Vantagepoint role", f"It sees all {len(needed)} lists that are needed.")]
+        findings += [*lists, *(_check_transactions(client, entry) for entry in _entry_types(connection))]
         if not readable:
             return findings, None
-        reference = _tried("Vantagepoint master data", lambda: _master_data(engine, client, connection))
+        reference = tried("Vantagepoint master data", lambda: _master_data(engine, client, connection))
         if isinstance(reference, Finding):
             return [*findings, reference], None
         return findings, reference
@@ -225,7 +156,7 @@ def _master_data(engine: Engine, client: VantagepointClient, connection: Connect
 
 def _check_company(client: VantagepointClient, company: str) -> list[Finding]:
     subject = "Vantagepoint company"
-    found = _tried(subject, lambda: [row for page in client.rows("Settings/Company") for row in page])
+    found = tried(subject, lambda: [row for page in client.rows("Settings/Company") for row in page])
     if isinstance(found, Finding):
         return [found]
     codes = sorted(str(row.get("Company") or "").strip() for row in found)
@@ -241,7 +172,7 @@ def _check_company(client: VantagepointClient, company: str) -> list[Finding]:
 
 def _check_list(client: VantagepointClient, item: _List) -> Iterable[Finding]:
     subject = f"Vantagepoint {item.title}"
-    rows = _tried(subject, lambda: next(client.rows(item.path, parameters=item.parameters), list[dict[str, Any]]()))
+    rows = tried(subject, lambda: next(client.rows(item.path, parameters=item.parameters), list[dict[str, Any]]()))
     if isinstance(rows, Finding):
         yield rows
     elif not rows:
@@ -261,32 +192,55 @@ def _has(row: Mapping[str, Any], name: str) -> bool:
     return row.get(name) is not None
 
 
-def _check_transactions(client: VantagepointClient) -> list[Finding]:
-    subject = "Vantagepoint AR invoices"
+def _entry_types(connection: ConnectionSettings) -> list[EntryType]:
+    """Return the types of transaction that the connection enters."""
+    moved = frozenset(connection.posting.documents)
+    payables = EntryType.JOURNAL_ENTRIES if connection.posting.bills_as == "journal_entry" else EntryType.VOUCHERS
+    return [
+        *([EntryType.INVOICES] if moved & {Kind.INVOICE, Kind.CREDIT_MEMO} else []),
+        *([EntryType.RECEIPTS] if Kind.PAYMENT in moved else []),
+        *([payables] if moved & _BILLS else []),
+    ]
+
+
+def _check_transactions(client: VantagepointClient, entry: EntryType) -> Finding:
+    subject = f"Vantagepoint {entry.plural}"
     for action in (
-        lambda: client.read_control("in", _NO_BATCH),
-        lambda: client.ledger_rows("IN", batches=[_NO_BATCH]),
+        lambda: client.read_control(entry.value, _NO_BATCH),
+        lambda: client.ledger_rows(entry.ledger_type, batches=[_NO_BATCH]),
     ):
-        found = _tried(subject, action)
+        found = tried(subject, action)
         if isinstance(found, Finding):
-            return [found]
-    return [Finding(Level.OK, subject, "Transaction files and the ledger can be read.")]
+            return found
+    return Finding(Level.OK, subject, "Transaction files and the ledger can be read.")
 
 
-def _tried(subject: str, action: Callable[[], _T]) -> _T | Finding:
-    try:
-        return action()
-    except PipelineError as error:
-        return Finding(Level.PROBLEM, subject, error.message, error.advice, _cause(error))
-
-
-def _cause(error: PipelineError) -> Cause:
-    for kind, cause in (
-        (PermissionMissingError, Cause.PERMISSION),
-        (CredentialsError, Cause.CREDENTIALS),
-        (ConfigurationError, Cause.CONFIGURATION),
-        (TransientError, Cause.UNREACHABLE),
+def _check_firms(engine: Engine, connection: ConnectionSettings, reference: ReferenceData) -> list[Finding]:
+    """Say how many customers and vendors have their firm, by the last matching; nothing before the first one."""
+    moved = frozenset(connection.posting.documents)
+    findings: list[Finding] = []
+    vouchers = bool(moved & _BILLS) and connection.posting.bills_as == "voucher"
+    if vouchers and not any(firm.is_vendor and firm.active for firm in reference.firms.values()):
+        message = "No active firm is a vendor: every bill will be held."
+        advice = "Let the role see vendors, or leave bills out (posting.documents)."
+        findings.append(Finding(Level.PROBLEM, "vendors", message, advice, Cause.MAPPING))
+    counts = count_states(engine, connection.name)
+    for kind, words, wanted in (
+        (PartyKind.CUSTOMER, "customers", connection.posting.customer_firm == "required"),
+        (PartyKind.VENDOR, "vendors", vouchers),
     ):
-        if isinstance(error, kind):
-            return cause
-    return Cause.BROKEN
+        linked = sum(
+            n for (party, state, needed), n in counts.items() if party is kind and state is LinkState.LINKED and needed
+        )
+        waiting = sum(
+            n
+            for (party, state, needed), n in counts.items()
+            if party is kind and state is not LinkState.LINKED and needed
+        )
+        if wanted and waiting:
+            message = f"{waiting} of {linked + waiting} {words} that documents name have no firm to post to."
+            advice = f"See which: st-deltek firms review {connection.name}"
+            findings.append(Finding(Level.WARNING, words, message, advice))
+        elif wanted and linked:
+            findings.append(Finding(Level.OK, words, f"All {linked} that documents name have their firm."))
+    return findings

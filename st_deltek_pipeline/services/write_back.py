@@ -70,6 +70,15 @@ class WriteBackResult:
         )
 
 
+def write_back_resources(settings: ConnectionSettings) -> list[str]:
+    """Return the resources of ServiceTitan that are written to where ``write_back`` says so.
+
+    Args:
+        settings: The connection: the kinds of document it moves, and which view of bills it reads.
+    """
+    return [_resource(settings, kind) for kind in settings.posting.documents]
+
+
 def write_back_days(engine: Engine, settings: ConnectionSettings) -> list[date]:
     """Return the business days about which ServiceTitan has to be told yet, oldest first; none where it is not told.
 
@@ -124,7 +133,7 @@ def _tell_kind(
     holder = f"{settings.name} run {run_id}"
     with poster_lock(engine, f"write-back|{settings.name}", holder=holder) as lock:
         due = write_backs.due_exports(engine, settings.name, kind, day)
-        resource = _BILLS[settings.posting.bills_source] if kind is Kind.BILL else _RESOURCES[kind]
+        resource = _resource(settings, kind)
         teller = _Teller(Journal(engine, settings.name, run_id=run_id), lock, client, resource)
         result = WriteBackResult()
         try:
@@ -237,3 +246,7 @@ class _Teller:
                 Event(EventType.EXPORT_IN_DOUBT, {}, document=each.document, revision=each.revision) for each in exports
             )
         return WriteBackResult(unclear=tuple(each.document for each in exports))
+
+
+def _resource(settings: ConnectionSettings, kind: Kind) -> str:
+    return _BILLS[settings.posting.bills_source] if kind is Kind.BILL else _RESOURCES[kind]

@@ -107,9 +107,10 @@ class ServiceTitanClient:
             asked_wait=seconds_in_title,
             request_log=request_log,
         )
+        self._tokens = TokenCache(self._fetch_token, chosen.timing)
         self._calls = SignedSession(
             self._http,
-            TokenCache(self._fetch_token, chosen.timing),
+            self._tokens,
             self._sign,
             # The sign-in does not look at the app key, so a wrong one is noticed here first.
             refused_advice="Check the app key, and that the tenant's admin has accepted the app: "
@@ -141,6 +142,14 @@ class ServiceTitanClient:
             PipelineError: What does not fit, in words.
         """
         self._calls.call(self._request(resource, [("page", "1"), ("pageSize", "1")]), _list_page)
+
+    def granted_scopes(self) -> frozenset[str] | None:
+        """Say what the app was granted for this tenant; ``None`` where the sign-in does not tell (section 1).
+
+        Raises:
+            PipelineError: The sign-in is refused or cannot be reached.
+        """
+        return self._tokens.scopes()
 
     def export_feed(self, feed: str, continue_from: str | None, *, include_recent_changes: bool = False) -> FeedPage:
         """Read one page of an export feed (section 4).

@@ -24,11 +24,13 @@ class Token:
         value: What goes into the ``Authorization`` header.
         seconds: How long it lives.
         refresh: What it can be renewed with, where the system gives one.
+        scopes: What it allows, where the system says so.
     """
 
     value: str = field(repr=False)
     seconds: float
     refresh: str | None = field(default=None, repr=False)
+    scopes: frozenset[str] | None = None
 
 
 def token_of(answer: Answer, body: object) -> Token:
@@ -59,7 +61,9 @@ def token_of(answer: Answer, body: object) -> Token:
         message = f"{answer.system} answered the sign-in with a token that has no lifetime (expires_in)."
         raise BrokenError(message)
     answer.redactor.learn(value, *([refresh] if isinstance(refresh, str) else []))
-    return Token(value, seconds, refresh if isinstance(refresh, str) and refresh else None)
+    scope = members.get("scope")
+    scopes = frozenset(scope.split()) if isinstance(scope, str) and scope.strip() else None
+    return Token(value, seconds, refresh if isinstance(refresh, str) and refresh else None, scopes)
 
 
 class TokenCache:
@@ -105,6 +109,16 @@ class TokenCache:
             # Counted from before asking, since the token's life began somewhere in between.
             self._renew_at = asked_at + max(token.seconds - _EARLY_SECONDS, token.seconds / 2)
             return token.value
+
+    def scopes(self) -> frozenset[str] | None:
+        """Say what the current token allows; ``None`` where the system does not tell.
+
+        Raises:
+            CredentialsError, TransientError: As ``current``.
+        """
+        self.current()
+        with self._lock:
+            return self._token.scopes if self._token is not None else None
 
     def forget(self, value: str) -> None:
         """Drop a token that was refused, unless another thread has replaced it already."""

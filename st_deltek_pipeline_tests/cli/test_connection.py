@@ -18,7 +18,7 @@ from st_deltek_pipeline.cli.main import run
 from st_deltek_pipeline.connections.example import starting_file
 from st_deltek_pipeline.connections.files import load_connection
 from st_deltek_pipeline.sandbox.server import RunningSandbox, Sandbox, SandboxSettings
-from st_deltek_pipeline.services.coding_check import Cause, Finding, Level
+from st_deltek_pipeline.services.findings import Cause, Finding, Level
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.vault import open_vault
 

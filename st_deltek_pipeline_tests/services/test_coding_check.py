@@ -5,10 +5,9 @@ from datetime import date
 
 import pytest
 
-from st_deltek_pipeline.connections.settings import RuleSettings
-from st_deltek_pipeline.domain.coding import Rule
 from st_deltek_pipeline.domain.reference import (
     Account,
+    Bank,
     Firm,
     FiscalPeriod,
     Organization,
@@ -16,15 +15,9 @@ from st_deltek_pipeline.domain.reference import (
     ReferenceData,
     TaxCode,
 )
-from st_deltek_pipeline.services.coding_check import (
-    BusinessUnit,
-    Cause,
-    Level,
-    check_business_units,
-    check_period,
-    check_rules,
-    check_unit_names,
-)
+from st_deltek_pipeline.services.coding_check import check_period, check_receivables, check_rules
+from st_deltek_pipeline.services.findings import Cause, Finding, Level
+from st_deltek_pipeline_tests.services.rule_settings import rule, settings
 
 
 def _level(*key: str, active: bool = True, sublevels: bool = False, client: str = "F1") -> ProjectLevel:
@@ -53,8 +46,15 @@ _REFERENCE = ReferenceData(
         )
     },
     organizations={"A0": Organization("A0", "", active=True), "B0": Organization("B0", "", active=False)},
-    accounts={"401.00": _account("401.00", active=True), "402.00": _account("402.00", active=False)},
+    accounts={
+        "401.00": _account("401.00", active=True),
+        "402.00": _account("402.00", active=False),
+        "110.00": _account("110.00", active=True),
+    },
     tax_codes={"CO": TaxCode("CO", active=True, rate=None), "OLD": TaxCode("OLD", active=False, rate=None)},
+    banks={"OPER": Bank("OPER", "Operating")},
+    receivables_account="110.00",
+    company="01",
     periods={
         202610: FiscalPeriod(202610, date(2026, 10, 1), date(2026, 10, 31), closed=True),
         202611: FiscalPeriod(202611, date(2026, 11, 1), date(2026, 11, 30), closed=False),
@@ -63,18 +63,21 @@ _REFERENCE = ReferenceData(
 )
 
 
-def _rule(when: dict[str, object] | None = None, **give: str) -> Rule:
-    return RuleSettings.model_validate({"name": "r", "when": when or {}, "give": give}).to_rule(1)
+def check(*rules: dict[str, object], **posting: object) -> list[Finding]:
+    return check_rules(settings(*rules, **posting), _REFERENCE)
 
 
 def test_rules_that_name_only_what_is_there_are_good() -> None:
-    rules = [
-        _rule(wbs1="P1", wbs2="", wbs3="", organization="A0", account="401.00", section="L", tax_code="CO"),
-        _rule(wbs1="P2"),
-        _rule(wbs2="A"),
-        _rule(organization="", tax_code=""),
-    ]
-    assert [finding.level for finding in check_rules(rules, _REFERENCE)] == [Level.OK]
+    found = check(
+        rule(wbs1="P1", wbs2="", wbs3="", organization="A0", account="401.00", section="L", tax_code="CO"),
+        rule(wbs1="P2"),
+        rule(wbs2="A"),
+        rule(organization="", tax_code=""),
+        rule({"payment_type": "Check"}, bank="OPER"),
+        rule({"line": "payable"}, liability="AP", terms="PWP"),
+        rule({"document": ["bill", "ap_credit"], "purpose": "job"}, account="401.00"),
+    )
+    assert [finding.level for finding in found] == [Level.OK]
 
 
 @pytest.mark.parametrize(
@@ -96,10 +99,13 @@ def test_rules_that_name_only_what_is_there_are_good() -> None:
         ({"tax_code": "X"}, "Tax code 'X' does not exist"),
         ({"tax_code": "OLD"}, "Tax code 'OLD' is not active"),
         ({"section": "Z"}, "'Z' is not an invoice section"),
+        ({"bank": "OPRE"}, "Bank 'OPRE' does not exist in Vantagepoint."),
+        ({"terms": "Net 30"}, "Vantagepoint has no payment terms 'Net 30'."),
+        ({"liability": ""}, "It gives an empty liability code."),
     ],
 )
 def test_a_rule_that_names_something_missing_or_closed_is_a_problem(give: dict[str, str], expected: str) -> None:
-    [finding] = check_rules([_rule(**give)], _REFERENCE)
+    [finding] = check(rule(**give))
     assert finding.level is Level.PROBLEM
     assert finding.cause is Cause.MAPPING
     assert finding.subject == "coding rule 'r'"
@@ -107,39 +113,57 @@ def test_a_rule_that_names_something_missing_or_closed_is_a_problem(give: dict[s
     assert finding.advice
 
 
-def test_a_unit_without_a_project_is_named_and_the_others_are_not() -> None:
-    rules = [
-        _rule({"business_unit": "Plumbing"}, wbs1="P1"),
-        _rule({"project": "77"}, wbs1="P1"),
-        _rule({"line": "tax"}, wbs1="P1"),
-        _rule(account="401.00", section="L"),
-    ]
-    [finding] = check_business_units(rules, [BusinessUnit("plumbing ", 1), BusinessUnit("Solar", 2)])
+def test_a_liability_is_a_code_of_a_voucher_and_an_account_of_a_journal_entry() -> None:
+    payables = rule({"line": "payable"}, liability="AP")
+    assert [finding.level for finding in check(payables)] == [Level.OK]
+    [finding] = check(payables, bills_as="journal_entry")
+    assert finding.message == "Account 'AP' does not exist in Vantagepoint."
+
+
+def test_what_a_bill_is_booked_on_needs_no_billing_client() -> None:
+    assert [each.level for each in check(rule({"document": "bill"}, wbs1="P5"))] == [Level.OK]
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ({"document": "bils"}, "It matches on document: bils, which no line has."),
+        ({"line": "items"}, "It matches on line: items, which no line has."),
+        ({"purpose": "truck"}, "It matches on purpose: truck, which no line has."),
+    ],
+)
+def test_a_value_that_no_line_ever_has_is_a_problem(when: dict[str, object], expected: str) -> None:
+    [finding] = check(rule(when, wbs1="P1"))
+    assert (finding.level, finding.message) == (Level.PROBLEM, expected)
+    assert "Use one of" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("when", "give", "expected"),
+    [
+        ({"vendor": "Front Range"}, {"account": "401.00"}, "It gives account to nobody"),
+        ({"line": "shipping"}, {"account": "401.00"}, "It gives account to nobody"),
+        ({"document": "bill"}, {"section": "L", "account": "401.00"}, "It gives section, which none of the lines"),
+        ({"line": "item"}, {"bank": "OPER"}, "It gives bank, which none of the lines"),
+        ({"payment_type": "Check", "sku": "X"}, {"wbs1": "P1"}, "No line of any document states all"),
+        ({"document": "payment", "vendor": "X"}, {"wbs1": "P1"}, "No line of any document states all"),
+    ],
+)
+def test_a_rule_that_can_do_nothing_is_pointed_out(
+    when: dict[str, object], give: dict[str, str], expected: str
+) -> None:
+    [finding] = check(rule(when, **give))
     assert finding.level is Level.WARNING
-    assert finding.subject == "business unit 'Solar' (2)"
-    assert finding.message.startswith("No coding rule gives wbs1 for it")
+    assert finding.message.startswith(expected)
+    assert finding.advice
 
 
-def test_units_can_be_covered_by_id_or_by_a_rule_for_all() -> None:
-    accounts = _rule({"item_type": "Service"}, account="401.00", section="L")
-    assert check_business_units([_rule({"business_unit_id": 5}, wbs1="P1"), accounts], [BusinessUnit("X", 5)])[
-        0
-    ].level is (Level.OK)
-    assert check_business_units([_rule(wbs1="P1"), accounts], [BusinessUnit("X", 5)])[0].level is Level.OK
-
-
-def test_covering_no_unit_at_all_is_a_problem() -> None:
-    findings = check_business_units([_rule(account="1")], [BusinessUnit("X", 5)])
-    assert [finding.level for finding in findings] == [Level.WARNING, Level.PROBLEM]
-
-
-def test_a_rule_for_a_unit_that_does_not_exist_is_pointed_out() -> None:
-    rules = [_rule({"business_unit": ["Plumbing", "Plumming"]}, wbs1="P1"), _rule({"business_unit_id": 9}, wbs1="P1")]
-    findings = check_unit_names(rules, [BusinessUnit("Plumbing", 1)])
-    assert [finding.message.split(",")[0] for finding in findings] == [
-        "It matches on the business unit 'plumming'",
-        "It matches on the business unit '9'",
-    ]
+def test_receipts_need_a_receivables_account_that_is_open() -> None:
+    assert check_receivables(_REFERENCE).level is Level.OK
+    for account in (None, "999.00", "402.00"):
+        finding = check_receivables(replace(_REFERENCE, receivables_account=account))
+        assert (finding.level, finding.cause) == (Level.PROBLEM, Cause.MAPPING)
+        assert finding.advice
 
 
 @pytest.mark.parametrize(

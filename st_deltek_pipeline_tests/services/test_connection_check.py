@@ -9,10 +9,13 @@ import pytest
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.firm_links import LinkState, PartyKey, PartyKind
 from st_deltek_pipeline.sandbox.server import RunningSandbox, Sandbox, SandboxSettings
-from st_deltek_pipeline.services.coding_check import Cause, Finding, Level
+from st_deltek_pipeline.sandbox.servicetitan.switches import DEFAULT_SCOPES
 from st_deltek_pipeline.services.connection_check import check_connection
+from st_deltek_pipeline.services.findings import Cause, Finding, Level
 from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.firm_mappings import FirmMapping, write_mappings
 from st_deltek_pipeline.store.vault import open_vault
 
 _NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
@@ -61,20 +64,113 @@ def _bench(settings: Settings, engine: Engine, running: RunningSandbox) -> Bench
     return Bench(settings, engine, running, document, running.credentials)
 
 
+def grant(bench: Bench, *more: str) -> None:
+    """Let the app read everything, and write only what is named."""
+    reading = [scope for scope in DEFAULT_SCOPES if scope.endswith(":r")]
+    bench.sandbox.sandbox.servicetitan.set_switches({"scopes": [*reading, *more]})
+
+
 def test_a_connection_that_fits_has_no_problem_and_no_warning(bench: Bench) -> None:
+    grant(bench)
     findings = bench.check()
-    assert {finding.level for finding in findings} == {Level.OK}
+    assert [finding for finding in findings if finding.level is not Level.OK] == []
     assert [finding.subject for finding in findings] == [
         "ServiceTitan login",
         "ServiceTitan scopes",
+        "ServiceTitan write scopes",
         "Vantagepoint login",
         "Vantagepoint company",
         "Vantagepoint role",
         "Vantagepoint AR invoices",
+        "Vantagepoint cash receipts",
+        "Vantagepoint AP vouchers",
         "business units",
+        "payment types",
         "coding rules",
+        "receivables account",
         "accounting period",
     ]
+
+
+def test_an_app_that_may_write_without_need_is_pointed_out(bench: Bench) -> None:
+    grant(bench, "tn.acc.invoices:w", "tn.inv.receipts:w")
+    [finding] = [finding for finding in bench.check() if finding.level is not Level.OK]
+    assert (finding.level, finding.subject) == (Level.WARNING, "ServiceTitan write scopes")
+    assert finding.message.endswith("tn.acc.invoices:w, tn.inv.receipts:w.")
+
+
+def test_writing_back_needs_the_scopes_of_the_kinds_that_are_moved_and_no_others(bench: Bench) -> None:
+    bench.document["posting"] = {
+        **bench.document["posting"],
+        "write_back": "exported",
+        "documents": ["invoice", "bill"],
+    }
+    grant(bench, "tn.acc.invoices:w")
+    [problem] = bench.problems()
+    assert (problem.cause, problem.subject) == (Cause.PERMISSION, "ServiceTitan write scopes")
+    assert problem.message == "The app may not write tn.acc.inventorybills:w, which posting.write_back: exported needs."
+    grant(bench, "tn.acc.invoices:w", "tn.acc.inventorybills:w")
+    assert {finding.level for finding in bench.check()} == {Level.OK}
+
+
+def test_only_what_the_moved_kinds_need_is_asked_for(bench: Bench) -> None:
+    bench.document["posting"] = {**bench.document["posting"], "documents": ["invoice"]}
+    bench.sandbox.sandbox.servicetitan.set_switches(
+        {"scopes": [scope for scope in DEFAULT_SCOPES if scope.endswith(":r") and ".inv." not in scope]}
+    )
+    assert {finding.level for finding in bench.check()} == {Level.OK}
+
+
+def test_bills_as_journal_entries_are_looked_for_among_journal_entries(bench: Bench) -> None:
+    grant(bench)
+    bench.document["posting"] = {**bench.document["posting"], "bills_as": "journal_entry"}
+    findings = {finding.subject: finding for finding in bench.check()}
+    assert findings["Vantagepoint journal entries"].level is Level.OK
+    assert findings["journal entries"].level is Level.PROBLEM
+    assert "Vantagepoint AP vouchers" not in findings
+
+
+def test_a_payment_type_without_a_bank_is_a_warning(bench: Bench) -> None:
+    grant(bench)
+    bench.document["coding"] = [
+        rule for rule in bench.document["coding"] if "Check" not in rule.get("when", {}).get("payment_type", [])
+    ]
+    subjects = [finding.subject for finding in bench.check() if finding.level is Level.WARNING]
+    assert "payment type 'Check'" in subjects
+
+
+def test_customers_without_a_firm_are_counted_once_they_were_matched(bench: Bench) -> None:
+    grant(bench)
+    rows = [
+        FirmMapping(
+            key=PartyKey(PartyKind.CUSTOMER, number),
+            name=f"Customer {number}",
+            active=True,
+            merged_into=None,
+            state=state,
+            firm_id="",
+            firm_number="",
+            firm_name="",
+            vendor="",
+            decided_by=None,
+            score=0,
+            candidates="[]",
+            message="",
+            words="",
+            person="",
+        )
+        for number, state in enumerate((LinkState.LINKED, LinkState.AMBIGUOUS, LinkState.MISSING), start=1)
+    ]
+    with bench.engine.begin() as db:
+        write_mappings(db, "acme", rows, run_id="test")
+        # The third is named by no document.
+        db.exec_driver_sql("UPDATE mapping.firm_mappings SET needed = true WHERE party_id < 3")
+    [finding] = [finding for finding in bench.check() if finding.subject == "customers"]
+    assert (finding.level, finding.message) == (
+        Level.WARNING,
+        "1 of 2 customers that documents name have no firm to post to.",
+    )
+    assert "firms review acme" in finding.advice
 
 
 def test_the_check_writes_nothing_to_either_system(bench: Bench) -> None:
@@ -187,6 +283,7 @@ def test_one_unreachable_system_does_not_hide_what_is_wrong_with_the_other(bench
 
 
 def test_a_field_that_the_role_hides_is_a_warning(bench: Bench) -> None:
+    grant(bench)
     bench.sandbox.sandbox.vantagepoint.set_switches({"hidden_fields": ["project.BillingClientID", "firm.Status"]})
     warnings = [finding for finding in bench.check() if finding.level is Level.WARNING]
     assert [(finding.subject, "BillingClientID" in finding.message) for finding in warnings] == [
@@ -196,6 +293,7 @@ def test_a_field_that_the_role_hides_is_a_warning(bench: Bench) -> None:
 
 
 def test_rules_are_held_against_what_exists(bench: Bench) -> None:
+    grant(bench)
     bench.document["coding"] = [
         {"name": "typo", "when": {"business_unit": "Nobody"}, "give": {"wbs1": "NOPE"}},
         *bench.document["coding"],

@@ -8,6 +8,7 @@ from st_deltek_pipeline.sandbox.contractor.business_units import BUSINESS_UNITS,
 from st_deltek_pipeline.sandbox.contractor.contract_work import Contract
 from st_deltek_pipeline.sandbox.contractor.ledger_accounts import SOURCE_ACCOUNTS
 from st_deltek_pipeline.sandbox.contractor.money_rules import Rule, bank_rules, overhead_rules, purchase_rules
+from st_deltek_pipeline.sandbox.contractor.payment_types import JOURNAL_ENTRY, WRITE_OFF
 from st_deltek_pipeline.sandbox.contractor.pricebook import Kind
 from st_deltek_pipeline.sandbox.contractor.taxes import TAX_ZONES
 from st_deltek_pipeline.sandbox.contractor.working_days import COUNTRY, STATE, TIME_ZONE
@@ -51,6 +52,7 @@ def connection_settings(first: date, contracts: list[Contract]) -> dict[str, Any
             "invoice_lines": "summary",
             "zero_documents": "ignore",
             "closed_period": "hold",
+            "journal_entry_payment_types": [JOURNAL_ENTRY, WRITE_OFF],
         },
         "coding": coding_rules(contracts),
     }
