@@ -17,6 +17,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.orchestration.connection_assets import ConnectionAssets, connection_assets
 from st_deltek_pipeline.orchestration.resources import RESOURCE_KEY, Pipeline
+from st_deltek_pipeline.orchestration.step_values import IO_MANAGER_KEY, step_values
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.settings import Settings
 
@@ -86,7 +87,7 @@ def _definitions(built: Sequence[ConnectionAssets], resources: Mapping[str, Any]
     return dg.Definitions(
         assets=[asset for found in built for asset in found.assets],
         jobs=[job for found in built for job in found.jobs],
-        resources=resources,
+        resources={IO_MANAGER_KEY: step_values, **resources},
         # A step in a process of its own costs two seconds (dagster.md section 3).
         executor=dg.in_process_executor,
     )

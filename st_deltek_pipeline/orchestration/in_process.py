@@ -140,13 +140,19 @@ class InProcessRunner:
         return self._run(take_in_job_name(self._connection))
 
     def post_day(
-        self, day: date, *, kinds: Collection[Kind] | None = None, pinned_plan_hash: str | None = None
+        self,
+        day: date,
+        *,
+        kinds: Collection[Kind] | None = None,
+        tie_out: bool = True,
+        pinned_plan_hash: str | None = None,
     ) -> FinishedRun:
         """Run the connection's posting job for one business day.
 
         Args:
             day: The business day.
-            kinds: Kinds of document to run; all of them by default. The tie-out is always of all.
+            kinds: Kinds of document to run; the whole job by default.
+            tie_out: With the tie-out, which is always of all kinds; leave it out where another run of the day follows.
             pinned_plan_hash: Send only if the plan of each of these kinds still has this hash.
 
         Raises:
@@ -155,7 +161,8 @@ class InProcessRunner:
         assets = None
         if kinds is not None:
             names = [name for kind in kinds for name in (staged_asset(kind), aligned_asset(kind), posted_asset(kind))]
-            assets = [dg.AssetKey([self._connection, name]) for name in (*names, TIE_OUT_ASSET)]
+            names += [TIE_OUT_ASSET] if tie_out else []
+            assets = [dg.AssetKey([self._connection, name]) for name in names]
         config: dict[str, Any] = {}
         if pinned_plan_hash is not None:
             plan = {"ops": {PLAN_OP: {"config": {"pinned_plan_hash": pinned_plan_hash}}}}

@@ -1,8 +1,8 @@
 """``posted_*``: the posting protocol as a graph-backed asset of named ops over transaction files, one per kind.
 
 ``plan`` freezes the day's transaction files in the journal, ``check`` looks for what Vantagepoint already has,
-``enter`` sends, ``post`` posts, ``confirm`` reads the ledger back. Only batch names and counts pass between ops:
-Dagster pickles what passes, and customer data stays in Postgres. Running it again is the replay: what stands in
+``enter`` sends, ``post`` posts, ``confirm`` reads the ledger back. Only batch names and counts pass between ops
+(``step_values``); customer data stays in Postgres. Running it again is the replay: what stands in
 Vantagepoint is found by the journal and never sent twice.
 """
 

@@ -1,7 +1,7 @@
 """The main job without a UI: take in, post every day that needs it, tie out. Each part is a Dagster run.
 
-A day's run only has the kinds of document that need it. What waited for something that a later day brought is run again
-in the same synchronisation, a few times at most.
+A day's run only has the kinds of document that need it. Of several days the receivables come first, and what still
+waited for something that another day brought is run again in the same synchronisation, a few times at most.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.money import total
-from st_deltek_pipeline.domain.reconciliation import TieOut
+from st_deltek_pipeline.domain.reconciliation import AREAS, Area, TieOut
 from st_deltek_pipeline.orchestration.build import definitions_of, wiring_of
 from st_deltek_pipeline.orchestration.document_kinds import WORDS, posted_asset
 from st_deltek_pipeline.orchestration.in_process import FinishedRun, InProcessRunner
@@ -37,6 +37,7 @@ from st_deltek_pipeline.store.journal import Journal
 _MOST_PASSES = 3
 _RELEASED_BY_OTHERS = (HoldReason.OVER_APPLIED, HoldReason.DEPOSIT_INCOMPLETE)
 _RECEIVABLES = (Kind.INVOICE, Kind.CREDIT_MEMO, Kind.PAYMENT)
+_APPLIED_TO = AREAS[Area.AR]
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class SyncReport:
     Attributes:
         new_versions: By raw asset, record versions that were not known before.
         rule_problems: Coding rules that name what is missing or closed in Vantagepoint.
-        days: In the order of the runs. A day is in it again when what it waited for was posted in the meantime.
+        days: In the order of the runs; a day may have several.
         tie_out: Of the days posted now, or of the requested ones; ``None`` when no day was.
     """
 
@@ -225,7 +226,7 @@ class _Synchronisation:
         for found in misfits:
             self.progress.done(f"warning: {found.subject}: {found.message} {found.advice}")
         work = self._days_with_work(taken_in.run_id) if wanted is None else dict.fromkeys(wanted, self.kinds)
-        reports = [self._post(day, kinds, request.pinned_plan_hash) for day, kinds in work.items()]
+        reports = [self._post(part, request.pinned_plan_hash) for part in _in_order(work)]
         reports += self._post_released(reports, wanted)
         result = None
         if reports:
@@ -264,7 +265,7 @@ class _Synchronisation:
         for _ in range(_MOST_PASSES):
             released = self._released([*before, *reports])
             days = [day for day in _postable(released, self.wiring) if wanted is None or day in wanted]
-            again = [self._post(day, released[day], None) for day in days]
+            again = [self._post(_Part(day, released[day]), None) for day in days]
             reports += again
             if not any(report.posted_now for report in again):
                 break
@@ -281,13 +282,43 @@ class _Synchronisation:
                 found.setdefault(day, []).append(kind)
         return found
 
-    def _post(self, day: date, kinds: Sequence[Kind], pinned_plan_hash: str | None) -> DayReport:
+    def _post(self, part: "_Part", pinned_plan_hash: str | None) -> DayReport:
+        day, kinds = part.day, part.kinds
         self.progress.doing(f"posting {day}")
         chosen = None if tuple(kinds) == self.wiring.kinds and pinned_plan_hash is None else kinds
-        run = self.runner.post_day(day, kinds=chosen, pinned_plan_hash=pinned_plan_hash)
+        run = self.runner.post_day(day, kinds=chosen, tie_out=part.last, pinned_plan_hash=pinned_plan_hash)
         report = DayReport(day, run.run_id, tuple(_kind_report(run, kind) for kind in kinds))
         self.progress.done(_day_line(report))
         return report
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one run does of a day.
+
+    Attributes:
+        last: No other run of the day is to follow, so that it is tied out.
+    """
+
+    day: date
+    kinds: Sequence[Kind]
+    last: bool = True
+
+
+def _in_order(work: Mapping[date, Sequence[Kind]]) -> Sequence[_Part]:
+    """Put the work into runs: a day each, but of several days first what others are applied to.
+
+    Payments are often dated before their invoice. With every day's invoices posted first, they go with their own day's
+    file and need not be run again.
+    """
+    if len(work) == 1:
+        return [_Part(day, kinds) for day, kinds in work.items()]
+    first = {day: [kind for kind in kinds if kind in _APPLIED_TO] for day, kinds in work.items()}
+    second = {day: [kind for kind in kinds if kind not in _APPLIED_TO] for day, kinds in work.items()}
+    return [
+        *(_Part(day, kinds, last=not second[day]) for day, kinds in first.items() if kinds),
+        *(_Part(day, kinds) for day, kinds in second.items() if kinds),
+    ]
 
 
 def _kind_report(run: FinishedRun, kind: Kind) -> KindReport:
