@@ -26,6 +26,7 @@ from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.coding_check import rule_problems
 from st_deltek_pipeline.services.findings import Finding
+from st_deltek_pipeline.services.following import days_left_behind
 from st_deltek_pipeline.services.reconciliation import tie_out, tie_out_days
 from st_deltek_pipeline.services.staging import pending_days
 from st_deltek_pipeline.settings import Settings
@@ -275,7 +276,10 @@ class _Synchronisation:
         engine, name = self.pipeline.engine, self.wiring.name
         found: dict[date, list[Kind]] = {}
         for kind in self.kinds:
-            days = set(days_with_posted_targets(engine, name, kind))
+            days = {
+                *days_with_posted_targets(engine, name, kind),
+                *days_left_behind(engine, self.wiring.connection, kind),
+            }
             if kind is Kind.PAYMENT:
                 days |= {day for day in days_held_for(engine, name, kind, _RELEASED_BY_OTHERS) if _since(reports, day)}
             for day in days:

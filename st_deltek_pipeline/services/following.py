@@ -13,8 +13,10 @@ from st_deltek_pipeline.store.journal import Journal
 from st_deltek_pipeline.store.journal_rows import NOT_STANDING
 from st_deltek_pipeline.store.staged_documents import documents_by_id
 
+_READER = "following"
 
-def days_left_behind(engine: Engine, settings: ConnectionSettings, kind: Kind, *, run_id: str) -> list[date]:
+
+def days_left_behind(engine: Engine, settings: ConnectionSettings, kind: Kind) -> list[date]:
     """Return the business days with a settled document whose invoices are not any more where it stands.
 
     Such a document did not change, so nothing else says that its day has work. Aligning, planning and posting the day
@@ -24,7 +26,6 @@ def days_left_behind(engine: Engine, settings: ConnectionSettings, kind: Kind, *
         engine: The database; only read.
         settings: The connection.
         kind: The kind of document; one that follows no invoices has no such days.
-        run_id: Who asks.
 
     Raises:
         BrokenError: Vantagepoint's reference data has not been polled yet.
@@ -36,7 +37,7 @@ def days_left_behind(engine: Engine, settings: ConnectionSettings, kind: Kind, *
     if not documents:
         return []
     align = aligner(engine, settings, documents)
-    standings = Journal(engine, settings.name, run_id=run_id).standings(kind, ids)
+    standings = Journal(engine, settings.name, run_id=_READER).standings(kind, ids)
     days: set[date] = set()
     for document in documents:
         found = align(document)

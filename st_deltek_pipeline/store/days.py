@@ -42,7 +42,8 @@ def undecided_days(engine: Engine, connection: str, kind: Kind) -> list[date]:
         return list(db.scalars(text(statement), {"connection": connection, "kind": kind.value}))
 
 
-_APPLIED_BY = {Kind.PAYMENT: "staged.payment_applications", Kind.CREDIT_MEMO: "staged.credit_memo_splits"}
+APPLIED_BY = {Kind.PAYMENT: "staged.payment_applications", Kind.CREDIT_MEMO: "staged.credit_memo_splits"}
+"""Where it is staged which invoices the documents of a kind are applied to."""
 
 
 def days_with_posted_targets(engine: Engine, connection: str, kind: Kind) -> list[date]:
@@ -53,7 +54,7 @@ def days_with_posted_targets(engine: Engine, connection: str, kind: Kind) -> lis
         connection: The connection's name.
         kind: The kind of document; one that is applied to no invoices waits for none.
     """
-    applied_by = _APPLIED_BY.get(kind)
+    applied_by = APPLIED_BY.get(kind)
     if applied_by is None:
         return []
     statement = f"""

@@ -3,9 +3,8 @@
 from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.store.days import APPLIED_BY
 from st_deltek_pipeline.store.file_states import STANDING
-
-APPLIED_BY = {Kind.PAYMENT: "staged.payment_applications", Kind.CREDIT_MEMO: "staged.credit_memo_splits"}
 
 
 def followers_of_moved_invoices(engine: Engine, connection: str, kind: Kind) -> list[int]:

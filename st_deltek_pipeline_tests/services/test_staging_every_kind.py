@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.services.staging import pending_days
 from st_deltek_pipeline.store import raw
+from st_deltek_pipeline.store.days import undecided_days
 from st_deltek_pipeline_tests.services.servicetitan_rows import (
     CALENDAR,
     CONNECTION,
@@ -167,6 +168,12 @@ def test_an_export_is_seen_but_is_no_revision(tenant: Tenant, sort: Sort) -> Non
     tenant.documents(sort.row(1, syncStatus="Exported"))
     assert tenant.stage().changed == 1
     assert (tenant.one().revision, tenant.one().sync_status) == (1, "Exported")
+
+
+def test_a_staged_day_that_nothing_was_decided_about_is_known(tenant: Tenant, sort: Sort) -> None:
+    tenant.documents(sort.row(1), sort.row(2, **{sort.amount: None, sort.date: "2026-10-07"}))
+    tenant.stage_all()
+    assert undecided_days(tenant.engine, CONNECTION, sort.kind) == [MONDAY, WEDNESDAY]
 
 
 def test_kinds_do_not_make_each_others_days_pending(engine: Engine) -> None:

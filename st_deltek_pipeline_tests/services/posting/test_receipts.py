@@ -105,11 +105,11 @@ def test_a_payment_moves_with_its_invoice_to_another_project(acme: Bench, invoic
         "CHS2026": Decimal("-60.00"),
         "RHS2026": Decimal("100.00"),
     }
-    assert days_left_behind(acme.engine, acme.settings, Kind.PAYMENT, run_id="test") == [QUIET_DAY]
+    assert days_left_behind(acme.engine, acme.settings, Kind.PAYMENT) == [QUIET_DAY]
     run_kinds(acme, [Kind.PAYMENT])
     assert receivables_of(acme, first["referenceNumber"]) == {"RHS2026": Decimal("40.00")}
     assert stands(acme, payment) == Decimal("60.00")
-    assert days_left_behind(acme.engine, acme.settings, Kind.PAYMENT, run_id="test") == []
+    assert days_left_behind(acme.engine, acme.settings, Kind.PAYMENT) == []
     before = acme.context.journal.last_sequence()
     run_kinds(acme, MONEY_IN)
     assert acme.context.journal.last_sequence() == before
