@@ -150,6 +150,9 @@ class PostingSettings(_Model):
         if not documents:
             message = "at least one kind of document must be moved"
             raise ValueError(message)
+        if not set(documents) <= set(POSTING_ORDER):
+            message = f"choose from {', '.join(POSTING_ORDER)}; bank deposits are settled by receipt_files"
+            raise ValueError(message)
         needed = Kind.INVOICE not in documents and {Kind.PAYMENT, Kind.CREDIT_MEMO} & set(documents)
         if needed:
             message = f"{', '.join(sorted(needed))} are applied to invoices, which must be moved too"
@@ -270,6 +273,13 @@ class ConnectionSettings(_Model):
     posting: PostingSettings = PostingSettings()
     firms: FirmSettings = FirmSettings()
     coding: tuple[RuleSettings, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _deposits_need_files(self) -> "ConnectionSettings":
+        if self.posting.receipt_files == "by_deposit" and self.vantagepoint.entry == "single":
+            message = "posting.receipt_files: by_deposit needs vantagepoint.entry: files"
+            raise ValueError(message)
+        return self
 
     @property
     def rules(self) -> tuple[Rule, ...]:

@@ -33,6 +33,7 @@ _LINE_WORDS = {
     LineKind.UNAPPLIED: "unapplied money (line: unapplied)",
     LineKind.PAYABLE: "the payable (line: payable)",
     LineKind.CREDIT: "the credit (line: credit)",
+    LineKind.FEE: "the bank's fee (line: fee)",
 }
 
 

@@ -35,6 +35,8 @@ class LineKind(StrEnum):
     """A bill or AP credit as a whole: what is owed to the vendor."""
     CREDIT = "credit"
     """What an AP credit gives back."""
+    FEE = "fee"
+    """What the bank kept of a deposit of payments."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ _USED_BY_LINE: Mapping[LineKind, frozenset[str]] = {
     LineKind.RECEIPT: frozenset({"bank"}),
     LineKind.UNAPPLIED: _PLACE | {"account"},
     LineKind.PAYABLE: frozenset({"bank", "liability", "terms"}),
+    LineKind.FEE: _PLACE | {"account"},
 }
 _USED_BY_KIND: Mapping[Kind, frozenset[str]] = {
     Kind.INVOICE: _PLACE | _BOOKING,

@@ -1,14 +1,8 @@
 """What to do with one document now: post, hold, ignore, or leave as it is.
 
-by_person = _decided_by_person(situation, rules, periods)
-if by_person is not None:
-return by_person
-lines = situation.lines
-if _is_settled(situation):
-if not _must_move(situation, rules):
-return LEAVE_AS_IS
-if situation.document.key.kind is Kind.PAYMENT:
-lines = in_the_same_bank(lines, situation.standing)
+The order of the questions is the rule: what is under way stays untouched, what a person reverses or ignores is reversed
+or ignored and stays so, what was posted and did not change is left alone unless the invoice under it moved
+(``following``), and only then do status, alignment and periods decide.
 """
 
 from collections.abc import Mapping

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     PAYMENT = "payment"
     BILL = "bill"
     AP_CREDIT = "ap_credit"
+    BANK_DEPOSIT = "bank_deposit"
+    """Never moved by itself: what the bank kept of it is posted with its payments (``deposits``)."""
 
 
 POSTING_ORDER: tuple[Kind, ...] = (Kind.INVOICE, Kind.CREDIT_MEMO, Kind.PAYMENT, Kind.BILL, Kind.AP_CREDIT)

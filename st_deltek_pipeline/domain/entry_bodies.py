@@ -43,7 +43,8 @@ def file_body(connection: str, company: str, batch: str, postings: Sequence[Post
     entry = first.heading.entry
     shape = _SHAPES[entry]
     day = min(posting.business_day for posting in postings)
-    description = f"ServiceTitan {connection} {first.document.kind.value}s {day}"
+    what = first.together or f"{first.document.kind.value}s"
+    description = f"ServiceTitan {connection} {what} {day}"
     masters = [
         {"Batch": batch, **shape.key(posting), **shape.master(posting), "Seq": number}
         for number, posting in enumerate(postings, start=1)

@@ -50,6 +50,7 @@ class HoldReason(StrEnum):
     RECEIVABLES_ACCOUNT_UNKNOWN = "receivables_account_unknown"
     WAITING_FOR_DEPOSIT = "waiting_for_deposit"
     DEPOSIT_INCOMPLETE = "deposit_incomplete"
+    DEPOSIT_DIFFERS = "deposit_differs"
     CREDIT_NOT_APPLIED = "credit_not_applied"
     CREDIT_WITHOUT_ITEMS = "credit_without_items"
     NO_VENDOR = "no_vendor"
@@ -155,6 +156,10 @@ _ADVICE: dict[HoldReason, str] = {
     ),
     HoldReason.DEPOSIT_INCOMPLETE: (
         "Another payment of the same bank deposit is held; the deposit is posted whole. Release that one first."
+    ),
+    HoldReason.DEPOSIT_DIFFERS: (
+        "Make payments, fees and amounts of the bank deposit agree in ServiceTitan, and the coding rules send its payments "
+        "to one bank."
     ),
     HoldReason.CREDIT_NOT_APPLIED: "Apply the whole credit memo to invoices in ServiceTitan.",
     HoldReason.CREDIT_WITHOUT_ITEMS: "Give the credit memo items in ServiceTitan; they say which account it is booked on.",

@@ -16,7 +16,14 @@ BATCH_LENGTH = 32
 LONGEST_REFERENCE = 12
 """Examples of RefNo have 11 and 12 characters (vantagepoint.md section 6)."""
 
-_LETTERS = {Kind.PAYMENT: "P", Kind.BILL: "B", Kind.AP_CREDIT: "A", Kind.CREDIT_MEMO: "C", Kind.INVOICE: "I"}
+_LETTERS = {
+    Kind.PAYMENT: "P",
+    Kind.BILL: "B",
+    Kind.AP_CREDIT: "A",
+    Kind.CREDIT_MEMO: "C",
+    Kind.INVOICE: "I",
+    Kind.BANK_DEPOSIT: "D",
+}
 _INVOICE_TYPES = frozenset({Kind.INVOICE, Kind.CREDIT_MEMO})
 
 
@@ -69,8 +76,10 @@ def invoice_natural_key(wbs1: str, invoice: str, credit_memo: str, *, padded_to:
 
 
 def posting_identity(posting: Posting) -> str:
-    """Name a posting within its connection and kind; sorts by document, then by number."""
-    return f"{posting.document.document_id:020d}:{posting.posting_no:06d}"
+    """Name a posting within its connection and the files of one kind; sorts by document, then by number."""
+    named = f"{posting.document.document_id:020d}:{posting.posting_no:06d}"
+    # A deposit is in the file of its payments, whose ids it may share.
+    return f"{posting.document.kind}:{named}" if posting.document.kind is Kind.BANK_DEPOSIT else named
 
 
 def entry_key(posting: Posting) -> tuple[str, ...]:

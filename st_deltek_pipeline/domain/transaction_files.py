@@ -62,7 +62,7 @@ def build_files(
     """
 
     def group(posting: Posting) -> tuple[str, str, int, str]:
-        return (posting.document.kind, posting.heading.entry, posting.master.period, posting.together)
+        return (_file_kind(posting), posting.heading.entry, posting.master.period, posting.together)
 
     ordered = sorted(postings, key=lambda posting: (*group(posting), posting_identity(posting)))
     files: list[TransactionFile] = []
@@ -79,7 +79,7 @@ def build_file(connection: str, company: str, postings: Sequence[Posting]) -> Tr
         ValueError: No postings, or postings of several kinds, entry types or periods, or one master key twice.
     """
     members = tuple(sorted(postings, key=posting_identity))
-    groups = {(posting.document.kind, posting.heading.entry, posting.master.period) for posting in members}
+    groups = {(_file_kind(posting), posting.heading.entry, posting.master.period) for posting in members}
     if len(groups) != 1:
         message = "a transaction file holds postings of exactly one kind, one entry type and one period"
         raise ValueError(message)
@@ -102,6 +102,11 @@ def build_file(connection: str, company: str, postings: Sequence[Posting]) -> Tr
         body_hash=sha256_hex(body),
         together=together.pop() if len(together) == 1 else "",
     )
+
+
+def _file_kind(posting: Posting) -> Kind:
+    """Return which kind's files a posting goes into: the fees of a bank deposit go with its payments."""
+    return Kind.PAYMENT if posting.document.kind is Kind.BANK_DEPOSIT else posting.document.kind
 
 
 def derive_batch(connection: str, kind: Kind, period: int, postings: Iterable[Posting]) -> str:

@@ -21,12 +21,12 @@ from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.payment_alignment import PostedInvoices, align_payment
 from st_deltek_pipeline.domain.payments import Payment
+from st_deltek_pipeline.services.day_documents import documents_of
 from st_deltek_pipeline.services.tax_zones import tax_zones_to_split_by
 from st_deltek_pipeline.store.firm_mappings import load_firm_links
 from st_deltek_pipeline.store.mapping import alignments_of, replace_alignments
 from st_deltek_pipeline.store.receivables import invoice_headers, open_items
 from st_deltek_pipeline.store.reference import load_reference
-from st_deltek_pipeline.store.staged_documents import documents_of_day
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def align_day(
     Raises:
         BrokenError: Vantagepoint's reference data has not been polled yet.
     """
-    documents = documents_of_day(engine, settings.name, kind, business_day)
+    documents = documents_of(engine, settings, kind, business_day).everything
     align = aligner(engine, settings, documents)
     alignments = [align(document) for document in documents]
     with engine.begin() as connection:

@@ -6,6 +6,7 @@ business, keeping them is the store's.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import msgspec
 
@@ -16,7 +17,7 @@ from st_deltek_pipeline.servicetitan.documents import FORMS
 from st_deltek_pipeline.servicetitan.invoices import InvoiceRecord
 from st_deltek_pipeline.servicetitan.payments import PaymentRecord
 from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
-from st_deltek_pipeline.servicetitan.shapes import Id, Record, Text, Unfit
+from st_deltek_pipeline.servicetitan.shapes import Id, LedgerAccount, Record, Text, Unfit
 
 
 class PostalAddress(msgspec.Struct, rename="camel", gc=False):
@@ -118,8 +119,13 @@ class PaymentTypeRecord(Record):
 class BankDepositRecord(Record):
     """A bank deposit (section 3.4); only a deposited one has its final date."""
 
+    name: Text = None
     deposit_status: Text = None
     deposit_date: str | None = None
+    gross_amount: Decimal | None = None
+    net_amount: Decimal | None = None
+    fees: Decimal | None = None
+    fee_account: LedgerAccount | None = None
 
 
 class PurchaseOrderRecord(Record):

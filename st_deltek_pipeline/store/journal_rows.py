@@ -244,23 +244,23 @@ def load_postings(connection: Connection, where: str, parameters: Mapping[str, A
     """
     rows = connection.execute(
         # The condition is written in this module; values only ever travel as parameters.
-        text(f"SELECT * FROM journal.postings WHERE {where} ORDER BY document_id, posting_no"),  # noqa: S608
+        text(f"SELECT * FROM journal.postings WHERE {where} ORDER BY kind, document_id, posting_no"),  # noqa: S608
         parameters,
     ).all()
-    lines: dict[tuple[int, int], list[Row[Any]]] = {}
+    lines: dict[tuple[str, int, int], list[Row[Any]]] = {}
     for line in connection.execute(
         text(
             f"""
             SELECT line.* FROM journal.posting_lines AS line
             JOIN (SELECT connection, kind, document_id, posting_no FROM journal.postings WHERE {where}) AS posting
             USING (connection, kind, document_id, posting_no)
-            ORDER BY line.document_id, line.posting_no, line.line_no
+            ORDER BY line.kind, line.document_id, line.posting_no, line.line_no
             """  # noqa: S608
         ),
         parameters,
     ):
-        lines.setdefault((line.document_id, line.posting_no), []).append(line)
-    return tuple(_posting(row, lines.get((row.document_id, row.posting_no), [])) for row in rows)
+        lines.setdefault((line.kind, line.document_id, line.posting_no), []).append(line)
+    return tuple(_posting(row, lines.get((row.kind, row.document_id, row.posting_no), [])) for row in rows)
 
 
 def heading_of(row: Row[Any]) -> Heading:

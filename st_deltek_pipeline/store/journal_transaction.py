@@ -213,15 +213,16 @@ class JournalTransaction:
                 text(
                     """
                     UPDATE journal.postings SET batch = :batch
-                    FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS int[])) AS moved (document_id, posting_no)
-                    WHERE postings.connection = :connection AND postings.kind = :kind
+                    FROM unnest(CAST(:kinds AS text[]), CAST(:ids AS bigint[]), CAST(:numbers AS int[]))
+                        AS moved (kind, document_id, posting_no)
+                    WHERE postings.connection = :connection AND postings.kind = moved.kind
                       AND postings.document_id = moved.document_id AND postings.posting_no = moved.posting_no
                     """
                 ),
                 {
                     "batch": file.batch,
                     "connection": self._name,
-                    "kind": file.kind.value,
+                    "kinds": [posting.document.kind.value for posting in file.postings],
                     "ids": [posting.document.document_id for posting in file.postings],
                     "numbers": [posting.posting_no for posting in file.postings],
                 },

@@ -95,9 +95,9 @@ def documents_by_id(engine: Engine, connection: str, kind: Kind, ids: Sequence[i
         engine: The application's database.
         connection: The connection's name.
         kind: The kind.
-        ids: ServiceTitan's ids; unknown ones are left out.
+        ids: ServiceTitan's ids; unknown ones are left out, and those of a kind that is never staged.
     """
-    return list(read_ids(engine, TABLES[kind], connection, ids))
+    return list(read_ids(engine, TABLES[kind], connection, ids)) if kind in TABLES else []
 
 
 def read_day(engine: Engine, table: StagedTable[D], connection: str, business_day: date) -> list[D]:

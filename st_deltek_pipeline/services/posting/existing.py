@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from st_deltek_pipeline.domain.coded_amounts import Heading
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.numbers import folded_number, pad_invoice_number
 from st_deltek_pipeline.domain.posting_keys import NaturalKey, invoice_natural_key, natural_key
@@ -17,8 +18,8 @@ def ledger_under_natural_keys(
 ) -> Mapping[NaturalKey, list[LedgerRow]]:
     """Read the ledger rows that stand under the postings' natural keys.
 
-    Keys a document of ours stands under already are left out: there a correction finds its own earlier rows, and
-    another phase of the same project its neighbour's.
+    Keys under which something of the document stands already are left out: there a correction finds its own earlier rows,
+    and another phase of the same project its neighbour's.
 
     Args:
         context: The run.
@@ -29,16 +30,21 @@ def ledger_under_natural_keys(
         TransientError, CredentialsError, PermissionMissingError, BrokenError: Nothing was changed.
     """
     padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
-    documents = sorted({posting.document.document_id for posting in postings})
+    documents: dict[Kind, set[int]] = {}
+    for posting in postings:
+        documents.setdefault(posting.document.kind, set()).add(posting.document.document_id)
     own = {
-        (document_id, natural_key(key.heading, padded_to=padded_to))
-        for document_id, standing in context.journal.standings(file.kind, documents).items()
-        for _, key in standing.lines
+        (kind, document_id, natural_key(key.heading, padded_to=padded_to))
+        for kind, ids in documents.items()
+        for document_id, standing in context.journal.standings(kind, sorted(ids)).items()
+        for (_, key), amount in standing.lines.items()
+        if amount
     }
+    asked = [(posting, natural_key(posting.heading, padded_to=padded_to)) for posting in postings]
     keys = {
-        natural_key(posting.heading, padded_to=padded_to): posting.heading
-        for posting in postings
-        if (posting.document.document_id, natural_key(posting.heading, padded_to=padded_to)) not in own
+        key: posting.heading
+        for posting, key in asked
+        if (posting.document.kind, posting.document.document_id, key) not in own
     }
     found: dict[NaturalKey, list[LedgerRow]] = {}
     for row in _rows(context, file.entry, list(keys.values()), padded_to):

@@ -12,26 +12,29 @@ from decimal import Decimal
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.decisions import PostingRules, Situation, decide
+from st_deltek_pipeline.domain.decisions import PostingRules, Situation, decide, unposted_amount
+from st_deltek_pipeline.domain.deposits import waits_for_deposit
 from st_deltek_pipeline.domain.documents import Document, DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
+from st_deltek_pipeline.domain.payments import Payment
 from st_deltek_pipeline.domain.reversals import PersonalReversal, left_to_reverse
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_files, plan_hash
 from st_deltek_pipeline.services.alignment import journal_entry_types
+from st_deltek_pipeline.services.day_documents import by_deposit, documents_of
 from st_deltek_pipeline.services.posting.applications import without_over_applications
 from st_deltek_pipeline.services.posting.claims import Decided, check_owners, claims_of, without_taken_keys
 from st_deltek_pipeline.services.posting.context import PostingContext
+from st_deltek_pipeline.services.posting.deposits import by_whole_deposits
 from st_deltek_pipeline.store.journal import Journal
-from st_deltek_pipeline.store.journal_rows import NOT_STANDING, StoredFile
+from st_deltek_pipeline.store.journal_rows import NOT_STANDING, DocumentStanding, StoredFile
 from st_deltek_pipeline.store.journal_transaction import JournalTransaction
 from st_deltek_pipeline.store.mapping import StoredAlignment, alignments_of
 from st_deltek_pipeline.store.reference import load_reference
-from st_deltek_pipeline.store.staged_documents import documents_of_day
-from st_deltek_pipeline.store.staged_set_aside import SetAside, set_aside_of_day
+from st_deltek_pipeline.store.staged_set_aside import SetAside, set_aside_by_id, set_aside_of_day
 from st_deltek_pipeline.store.tie_out import stated_totals
 
 _NOT_ALIGNED = "it changed after it was aligned; align the day again."
@@ -117,14 +120,32 @@ def decide_day(engine: Engine, settings: ConnectionSettings, kind: Kind, busines
         BrokenError: Vantagepoint's reference data has not been polled yet.
     """
     journal = Journal(engine, settings.name, run_id=run_id)
-    documents = documents_of_day(engine, settings.name, kind, business_day)
-    set_aside = {record.record_id: record for record in set_aside_of_day(engine, settings.name, kind, business_day)}
-    known = sorted({*(document.key.document_id for document in documents), *set_aside})
+    day = documents_of(engine, settings, kind, business_day)
+    ids = [document.key.document_id for document in day.here]
+    set_aside = {
+        record.record_id: record
+        for record in (
+            *set_aside_of_day(engine, settings.name, kind, business_day),
+            *set_aside_by_id(engine, settings.name, kind, ids),
+        )
+    }
+    known = sorted({*ids, *(payment.key.document_id for payment in day.elsewhere), *set_aside})
     standings = journal.standings(kind, known)
-    recorded = journal.outcomes(kind, known)
+    recorded = dict(journal.outcomes(kind, known))
     decisions = decide_documents(
-        engine, settings, journal, [each for each in documents if each.key.document_id not in set_aside]
+        engine, settings, journal, [each for each in day.here if each.key.document_id not in set_aside]
     )
+    decided = list(decisions.values())
+    if by_deposit(settings, kind):
+        decided = by_whole_deposits(
+            engine,
+            settings,
+            journal,
+            decided,
+            [each for each in day.here if isinstance(each, Payment) and each.key.document_id in set_aside],
+            reference=load_reference(engine, settings.name),
+            rules=posting_rules(settings),
+        )
     # The day that the newest version belongs to decides.
     unreadable = [record for record in set_aside.values() if record.business_day == business_day]
     unreadable_totals = stated_totals(engine, settings.name, kind, [record.record_id for record in unreadable])
@@ -137,21 +158,32 @@ def decide_day(engine: Engine, settings: ConnectionSettings, kind: Kind, busines
         )
         for record in unreadable
     ]
-    outcomes += [decision.outcome for _, decision in decisions.values() if decision.outcome is not None]
+    outcomes += [decision.outcome for _, decision in decided if decision.outcome is not None]
+    outcomes += [
+        elsewhere
+        for payment in day.elsewhere
+        if payment.key.document_id not in set_aside
+        and (elsewhere := _decided_elsewhere(payment, recorded, standings)) is not None
+    ]
     files = build_files(
         settings.name,
         settings.vantagepoint.company,
-        [posting for _, decision in decisions.values() for posting in decision.postings],
+        [posting for _, decision in decided for posting in decision.postings],
         documents_per_file=documents_per_file(settings),
     )
+    deposits = [document.key.document_id for document, _ in decided if document.key.kind is Kind.BANK_DEPOSIT]
+    before = {
+        outcome.document: outcome
+        for outcome in (*recorded.values(), *journal.outcomes(Kind.BANK_DEPOSIT, deposits).values())
+    }
     return DayPlan(
         kind=kind,
         business_day=business_day,
         files=files,
         resumed=tuple(journal.open_files(kind, business_day, known)),
-        outcomes=tuple(outcome for outcome in outcomes if outcome != recorded.get(outcome.document.document_id)),
+        outcomes=tuple(outcome for outcome in outcomes if outcome != before.get(outcome.document)),
         outside=tuple(each for each in outcomes if each.outcome in {OutcomeKind.HELD, OutcomeKind.IGNORED}),
-        documents=len(decisions) + len(unreadable),
+        documents=len(decisions) + len(unreadable) + len(day.elsewhere),
         unchanged=sum(decision.outcome is None for _, decision in decisions.values()),
         plan_hash=plan_hash(files),
     )
@@ -204,7 +236,7 @@ def decide_documents(
         situation = Situation(
             document=document,
             lines=alignment.lines if alignment else (),
-            hold=_hold_of(document, alignment),
+            hold=_hold_of(document, alignment) or _deposit_hold(document, standing, settings),
             standing=standing.lines,
             occupied=standing.occupied,
             previous=recorded.get(document_id),
@@ -289,6 +321,36 @@ def _hold_of(document: Document, alignment: StoredAlignment | None) -> Hold | No
     if alignment is None or alignment.revision_hash != document.revision_hash:
         return Hold(HoldReason.NOT_READY, f"{document.key}: {_NOT_ALIGNED}")
     return alignment.hold
+
+
+def _deposit_hold(document: Document, standing: DocumentStanding, settings: ConnectionSettings) -> Hold | None:
+    if not isinstance(document, Payment) or not by_deposit(settings, Kind.PAYMENT) or standing.lines:
+        return None
+    return waits_for_deposit(document)
+
+
+def _decided_elsewhere(
+    payment: Payment, recorded: Mapping[int, DocumentOutcome], standings: Mapping[int, DocumentStanding]
+) -> DocumentOutcome | None:
+    """Leave a payment to the day of its deposit; its outcome brings that day's run about."""
+    known = recorded.get(payment.key.document_id)
+    if known is not None and known.revision_hash == payment.revision_hash:
+        settled = known.outcome in {OutcomeKind.POSTED, OutcomeKind.IGNORED}
+        if settled or known.business_day == payment.business_day:
+            return None
+    standing = standings.get(payment.key.document_id, NOT_STANDING)
+    return DocumentOutcome(
+        document=payment.key,
+        revision=payment.revision,
+        revision_hash=payment.revision_hash,
+        business_day=payment.business_day,
+        outcome=OutcomeKind.HELD,
+        reason=HoldReason.WAITING_FOR_DEPOSIT.value,
+        message=f"{payment.key} is posted with deposit {payment.deposit_id} on business day {payment.business_day}.",
+        words="",
+        amount=unposted_amount(payment, standing.lines),
+        project=known.project if known else "",
+    )
 
 
 def _unreadable_outcome(
