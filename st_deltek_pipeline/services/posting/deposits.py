@@ -3,7 +3,7 @@
 The rules are ``domain.deposits``; which day decides about a deposit is ``services.day_documents``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -116,28 +116,25 @@ def by_whole_deposits(
         journal.outcomes(Kind.BANK_DEPOSIT, sorted(groups)),
     )
     blocked = {payment.key for payment in unreadable}
-    current = {document.key: (document, decision) for document, decision in decided}
+    over_applied: dict[DocumentKey, Decided] = {}
     while True:
-        going = _going(current)
+        current = {document.key: (document, decision) for document, decision in decided} | over_applied
         fees: list[Decided] = []
         for deposit_id, payments in sorted(groups.items()):
             fees += _decide_deposit(deposit_id, payments, current, blocked, known)
         # What a deposit keeps back may have made the room that another payment needs.
         checked = without_over_applications(engine, settings, journal, list(current.values()))
-        current = {document.key: (document, decision) for document, decision in checked}
-        if _going(current) == going:
-            return [*current.values(), *without_taken_keys(fees, journal, settings)]
-
-
-def _going(decided: Mapping[DocumentKey, Decided]) -> frozenset[DocumentKey]:
-    return frozenset(key for key, (_, decision) in decided.items() if decision.postings)
+        found = {each[0].key: each for each in checked if current[each[0].key][1].postings and not each[1].postings}
+        if not found:
+            return [*checked, *without_taken_keys(fees, journal, settings)]
+        over_applied |= found
 
 
 def _decide_deposit(
     deposit_id: int,
     payments: Sequence[Payment],
     current: dict[DocumentKey, Decided],
-    blocked: frozenset[DocumentKey] | set[DocumentKey],
+    blocked: Collection[DocumentKey],
     known: _Known,
 ) -> list[Decided]:
     """Hold or put together the new payments of one deposit in ``current``; returns what was decided about its fees."""

@@ -14,6 +14,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.reconciliation import TieOut
+from st_deltek_pipeline.sandbox.contractor.payment_types import TYPE_IDS
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME, feeds_of
 from st_deltek_pipeline.services.firm_alignment import align_firms
@@ -42,6 +43,11 @@ Entry = Literal["files", "single"]
 
 QUIET_DAY = date(2026, 10, 9)
 """A business day on which the small month has no documents, so that a test's own are the only ones."""
+
+MONEY_DAY = date(2026, 11, 18)
+"""A business day on which nothing happened yet, of whatever kind."""
+
+_MONEY_FEEDS = ("payments", "journal_entry_payments", "bank_deposits")
 
 PARTS = {
     "PART-A": {"wbs1": "CHS2026", "organization": "01:HV:CS"},
@@ -108,7 +114,44 @@ class Bench:
         self.take_in_invoices()
 
     def take_in_invoices(self) -> None:
-        take_in_feed(self.engine, self.servicetitan, self.settings.name, FEEDS_BY_NAME["invoices"], run_id="test")
+        self.take_in_feeds("invoices")
+
+    def take_in_feeds(self, *names: str) -> None:
+        for name in names:
+            take_in_feed(self.engine, self.servicetitan, self.settings.name, FEEDS_BY_NAME[name], run_id="test")
+
+    def pay(
+        self,
+        *splits: tuple[dict[str, Any], str],
+        day: date = MONEY_DAY,
+        by: str = "Check",
+        total: str | None = None,
+        **fields: Any,
+    ) -> dict[str, Any]:
+        """Take a payment for invoices, and take it in; ``total`` is more than the splits where some is not applied."""
+        wanted = {"splits": [{"invoiceId": invoice["id"], "amount": amount} for invoice, amount in splits], **fields}
+        if total is not None:
+            wanted["total"] = total
+        payment = self.sandbox.add_payment(date=day.isoformat(), typeId=TYPE_IDS[by], **wanted)
+        self.take_in_feeds(*_MONEY_FEEDS)
+        return payment
+
+    def change_payment(self, payment: dict[str, Any], action: str = "", **wanted: Any) -> dict[str, Any]:
+        """Edit a payment, or do something with it (``void``, ``move``, ``refund``), and take that in."""
+        sandbox, payment_id = self.sandbox, payment["id"]
+        changed = (
+            sandbox.payment(payment_id, action, **wanted) if action else sandbox.edit_payment(payment_id, **wanted)
+        )
+        self.take_in_feeds(*_MONEY_FEEDS)
+        return changed
+
+    def deposit(self, *payments: dict[str, Any], day: date, fees: str = "0.00") -> dict[str, Any]:
+        """Take payments to the bank, and take that in."""
+        ids = [payment["id"] for payment in payments]
+        wanted = {"paymentIds": ids, "date": day.isoformat(), "fees": fees}
+        deposit = self.sandbox.admin("POST", "servicetitan/bank-deposits", wanted)
+        self.take_in_feeds(*_MONEY_FEEDS)
+        return deposit
 
     def take_in(self, *, firms: bool = True) -> None:
         for feed in feeds_of(self.settings):
@@ -152,17 +195,50 @@ class Bench:
         """Stage, align, plan and post a day, kind by kind in the order of posting."""
         return {kind: self.run(day, kind) for kind in self.settings.posting.documents}
 
-    def tie_out(self, first: date, last: date | None = None) -> TieOut:
-        return tie_out(self.engine, self.settings, first, last or first, kinds=(Kind.INVOICE,))
+    def tie_out(self, first: date, last: date | None = None, *kinds: Kind) -> TieOut:
+        return tie_out(self.engine, self.settings, first, last or first, kinds=kinds or (Kind.INVOICE,))
 
     def rows(self, statement: str, **parameters: object) -> list[Any]:
         with self.engine.connect() as connection:
             return list(connection.execute(text(statement), parameters))
 
     def outcome(self, document_id: int) -> tuple[str, str, Decimal]:
-        """Outcome, reason and amount outside the ledger of one invoice."""
+        """Outcome, reason and amount outside the ledger of one document; no two kinds share an id here."""
         (row,) = self.rows("SELECT * FROM journal.outcomes WHERE document_id = :id", id=document_id)
         return row.outcome, row.reason, row.amount
+
+    def message(self, document_id: int) -> str:
+        (row,) = self.rows("SELECT message FROM journal.outcomes WHERE document_id = :id", id=document_id)
+        return row.message
+
+    def standing(self, document_id: int) -> Decimal:
+        """What Vantagepoint's ledger shows of a document by the keys of its lines, with the document's sign."""
+        ours = self.rows(
+            """
+            SELECT DISTINCT line.line_key, posting.entry FROM journal.posting_lines AS line
+            JOIN journal.postings AS posting USING (connection, kind, document_id, posting_no)
+            WHERE line.document_id = :id
+            """,
+            id=document_id,
+        )
+        signs = {row.line_key: -1 if row.entry in {"in", "cr"} else 1 for row in ours}
+        rows = [row for row in self.sandbox.ledger() if row["PKey"] in signs]
+        return sum((signs[row["PKey"]] * Decimal(row["Amount"]) for row in rows), start=Decimal("0.00"))
+
+    def received(self, invoice: dict[str, Any]) -> Decimal:
+        """What Vantagepoint's ledger says was received on an invoice number, over all projects."""
+        padded = invoice["referenceNumber"].rjust(7, "0")
+        rows = [row for row in self.sandbox.ledger() if row["TransType"] == "CR" and row["Invoice"] == padded]
+        return -sum((Decimal(row["Amount"]) for row in rows), start=Decimal("0.00"))
+
+    def banked(self, *batches: str) -> dict[tuple[str, str], Decimal]:
+        """What Vantagepoint's ledger shows at the banks, by bank code and date: of some files, or of all."""
+        found: dict[tuple[str, str], Decimal] = {}
+        for row in self.sandbox.ledger():
+            if row["TransType"] == "CR" and row["AutoEntry"] == "Y" and (not batches or row["Batch"] in batches):
+                key = (row["BankCode"], row["TransDate"][:10])
+                found[key] = found.get(key, Decimal("0.00")) + Decimal(row["Amount"])
+        return {key: amount for key, amount in found.items() if amount}
 
     def held_words(self, document_id: int) -> str:
         (row,) = self.rows("SELECT words FROM journal.outcomes WHERE document_id = :id", id=document_id)
