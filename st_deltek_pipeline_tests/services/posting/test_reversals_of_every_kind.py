@@ -8,6 +8,7 @@ import pytest
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.services.following import days_left_behind
 from st_deltek_pipeline.services.holds import release_document
 from st_deltek_pipeline.services.reconciliation import tie_out
 from st_deltek_pipeline.services.reversing import ReversalResult, ReversalState, RunSelection, Selection, reverse
@@ -187,4 +188,32 @@ def test_where_files_are_reviewed_a_reversal_waits_for_a_person_and_is_finished_
     assert answer.posted
     run_kinds(quiet)
     assert outcome_of(quiet, Kind.PAYMENT, payment["id"]) == ("ignored", "reversed_by_person", Decimal("60.00"))
+    assert ties_out(quiet)
+
+
+def test_a_reversed_invoices_receipt_is_shown_in_the_queue_until_the_invoice_stands_again(
+    quiet: Bench, documents: Documents
+) -> None:
+    payment, invoice = documents[Kind.PAYMENT], documents[Kind.INVOICE]
+    take_back(quiet, key(Kind.INVOICE, invoice))
+    assert receivables_of(quiet, invoice["referenceNumber"]) == {"CHS2026": Decimal("-75.00")}
+    assert days_left_behind(quiet.engine, quiet.settings, Kind.PAYMENT, run_id="test") == [QUIET_DAY]
+    run_kinds(quiet)
+    assert outcome_of(quiet, Kind.PAYMENT, payment["id"]) == ("held", "waiting_for_invoice", ZERO)
+    assert ties_out(quiet)
+    release_document(quiet.context, key(Kind.INVOICE, invoice), by="joe")
+    run_kinds(quiet)
+    run_kinds(quiet)
+    assert outcome_of(quiet, Kind.PAYMENT, payment["id"]) == ("posted", "", ZERO)
+    assert receivables_of(quiet, invoice["referenceNumber"]) == {"CHS2026": Decimal("25.00")}
+    assert ties_out(quiet)
+
+
+def test_a_reversed_receipt_does_not_follow_its_invoice(quiet: Bench, documents: Documents) -> None:
+    payment, invoice = documents[Kind.PAYMENT], documents[Kind.INVOICE]
+    take_back(quiet, key(Kind.PAYMENT, payment))
+    quiet.change(invoice, PART_B="100.00")
+    run_kinds(quiet)
+    assert outcome_of(quiet, Kind.PAYMENT, payment["id"]) == ("ignored", "reversed_by_person", Decimal("60.00"))
+    assert days_left_behind(quiet.engine, quiet.settings, Kind.PAYMENT, run_id="test") == []
     assert ties_out(quiet)
