@@ -236,24 +236,28 @@ def _wished(engine: Engine, name: str, selection: Selection) -> Wished:
                 found = numbers_of_document(connection, selection)
                 missing = f"Nothing of {selection} is posted."
             case RunSelection():
-                found = numbers_in_files(connection, name, _files_of_run(files_of_run(connection, name, selection.run)))
+                files = _files_of_run(selection.run, files_of_run(connection, name, selection.run))
+                found = numbers_in_files(connection, name, files)
                 missing = f"No run {selection.run} of {name} posted anything."
             case FileSelection():
                 found = numbers_in_files(connection, name, [selection.batch])
                 missing = f"No transaction file {selection.batch} of {name} is posted."
-    if isinstance(selection, RunSelection) and len(selection.run) < _SHORTEST_RUN:
-        message = f"{selection.run!r} is too short for a run's id."
-        raise ConfigurationError(message, advice=f"Give at least its first {_SHORTEST_RUN} characters.")
     if not found:
         advice = f"Only what stands in the ledger can be reversed. Of a document: st-deltek holds show {name} KIND:ID"
         raise ConfigurationError(missing, advice=advice)
     return found
 
 
-def _files_of_run(runs: Mapping[str, Sequence[str]]) -> Sequence[str]:
+def _files_of_run(run: str, runs: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Return the files of the one run that is meant: of that very id, else of the only id that begins like it."""
+    if run in runs:
+        return runs[run]
+    if len(run) < _SHORTEST_RUN:
+        message = f"{run!r} is too short for a run's id."
+        raise ConfigurationError(message, advice=f"Give at least its first {_SHORTEST_RUN} characters.")
     if len(runs) > 1:
         named = ", ".join(list(runs)[:_MOST_NAMED])
-        message = f"Several runs begin like this: {named}."
+        message = f"Several runs begin like {run}: {named}."
         raise ConfigurationError(message, advice="Give the whole id of one.")
     return next(iter(runs.values()), ())
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,18 +13,14 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.services import write_back
-from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.document_history import document_history
-from st_deltek_pipeline.services.feeds import feeds_of
-from st_deltek_pipeline.services.intake import take_in_feed
-from st_deltek_pipeline.services.posting.planner import plan_day
-from st_deltek_pipeline.services.staging import stage_day
 from st_deltek_pipeline.services.write_back import WriteBackResult, write_back_day, write_back_days
 from st_deltek_pipeline.servicetitan import exporting
 from st_deltek_pipeline.store.holds import events_of_document
 from st_deltek_pipeline.store.staged_tables import TABLES
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench, bench
+from st_deltek_pipeline_tests.services.posting.kinds import run_kinds, take_in_documents
 
 ZERO = Decimal("0.00")
 
@@ -286,19 +282,6 @@ def month(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator
         yield connected
 
 
-def run_kind(acme: Bench, kind: Kind, day: date) -> list[int]:
-    """Stage, align, plan and post one kind of a day; returns which documents are posted."""
-    stage_day(acme.engine, acme.settings, acme.calendar, kind, day, run_id="test")
-    align_day(acme.engine, acme.settings, kind, day, run_id="test")
-    acme.send(plan_day(acme.context, kind, day).batches)
-    rows = acme.rows(
-        "SELECT document_id FROM journal.outcomes WHERE kind = :kind AND business_day = :day AND outcome = 'posted'",
-        kind=kind.value,
-        day=day,
-    )
-    return [row.document_id for row in rows]
-
-
 DAYS = [date(2026, 10, day) for day in (12, 13, 19)]
 """Days of the month of 60 invoices that have documents of every kind among them."""
 
@@ -306,11 +289,10 @@ DAYS = [date(2026, 10, day) for day in (12, 13, 19)]
 def run_days(acme: Bench) -> None:
     """Post every invoice up to the last of the days, and of the days themselves every kind."""
     for day in acme.calendar.business_days(date(2026, 10, 1), DAYS[-1]):
-        for kind in acme.settings.posting.documents if day in DAYS else [Kind.INVOICE]:
-            run_kind(acme, kind, day)
+        run_kinds(acme, acme.settings.posting.documents if day in DAYS else [Kind.INVOICE], day)
 
 
-def to_tell(acme: Bench) -> dict[Kind, list[int]]:
+def to_tell(acme: Bench, days: Sequence[date] = DAYS) -> dict[Kind, list[int]]:
     """The posted documents of the days that ServiceTitan does not know as exported."""
     return {
         table.kind: [
@@ -323,7 +305,7 @@ def to_tell(acme: Bench) -> dict[Kind, list[int]]:
                   AND outcome.business_day = ANY(:days) ORDER BY document_id
                 """,  # noqa: S608 (constants)
                 kind=table.kind.value,
-                days=DAYS,
+                days=list(days),
             )
         ]
         for table in TABLES.values()
@@ -365,8 +347,7 @@ def test_every_kind_is_told_by_its_own_call(month: Bench, source: str) -> None:
         JOIN journal.outcomes AS outcome USING (connection, kind, document_id)
     """
     before = month.rows(books)
-    for feed in feeds_of(month.settings):
-        take_in_feed(month.engine, month.servicetitan, "acme", feed, run_id="test")
+    take_in_documents(month)
     run_days(month)
     assert month.rows(books) == before
     told_again = set(month.rows("SELECT document_id FROM journal.write_backs WHERE sent > 1"))
@@ -377,7 +358,7 @@ def test_every_kind_is_told_by_its_own_call(month: Bench, source: str) -> None:
 def test_a_call_that_is_refused_as_a_whole_is_narrowed_down_to_who_causes_it(month: Bench) -> None:
     month.take_in()
     run_days(month)
-    payments = [each for each in to_tell(month)[Kind.PAYMENT] if each in run_kind(month, Kind.PAYMENT, DAYS[-1])]
+    payments = to_tell(month, DAYS[-1:])[Kind.PAYMENT]
     assert len(payments) > 3
     refuse(month, payments[1])
     result = write_back_day(
