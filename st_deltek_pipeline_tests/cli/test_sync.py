@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.cli.main import run
-from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.documents import POSTING_ORDER
 from st_deltek_pipeline.domain.reconciliation import Area
 from st_deltek_pipeline_tests.orchestration.installations import Installation, installed
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
@@ -170,7 +170,7 @@ def test_what_is_previewed_is_what_is_sent(acme: Installation, capfd: pytest.Cap
     capfd.readouterr()
     assert run(["preview", "acme", "--day", "2026-10-07", "--json"]) == 0
     plans = json.loads(capfd.readouterr().out)["plans"]
-    assert [each["kind"] for each in plans] == [kind.value for kind in Kind]
+    assert [each["kind"] for each in plans] == [kind.value for kind in POSTING_ORDER]
     plan = plans[0]
     assert plan["files"]
     days = ["--from", "2026-10-07", "--to", "2026-10-07", "--kind", "invoice"]
