@@ -139,7 +139,8 @@ def show_plan(plan: DayPlan) -> None:
     )
     for each in _outside(plan):
         console.print(
-            f"  {each.documents:>5,}  {each.amount:>14,.2f}  {each.outcome}: {each.reason}. {each.advice}".rstrip()
+            f"  {each.documents:>5,}  {each.amount:>14,.2f}  {each.outcome}: {each.reason}. {each.advice}".rstrip(),
+            soft_wrap=True,
         )
     console.print(f"Plan hash: {plan.plan_hash}")
 

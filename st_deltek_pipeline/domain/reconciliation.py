@@ -34,7 +34,7 @@ AREAS: Mapping[Area, tuple[Kind, ...]] = {
     Area.CASH: (Kind.PAYMENT,),
     Area.AP: (Kind.BILL, Kind.AP_CREDIT),
 }
-"""Every kind belongs to one area."""
+"""Every kind that is moved belongs to one area."""
 
 _AREA_OF = {kind: area for area, kinds in AREAS.items() for kind in kinds}
 

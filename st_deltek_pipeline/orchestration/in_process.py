@@ -118,7 +118,7 @@ class InProcessRunner:
         With a daemon running its monitoring does the same; a command must not depend on one.
 
         Returns:
-            Ids of runs that still hold a slot. A step of ours will wait for them.
+            Ids of runs that still hold a slot.
         """
         storage = self._instance.event_log_storage
         active: list[str] = []

@@ -200,7 +200,7 @@ def synchronise(settings: Settings, request: SyncRequest, progress: Progress) ->
             runner = InProcessRunner(definitions_of(wiring, pipeline), instance, connection.name)
             runner.bury_dead_runs()
             for run_id in runner.free_pools():
-                progress.done(f"waiting for run {run_id[:8]} of Dagster, which is using the same systems")
+                progress.done(f"run {run_id[:8]} of Dagster is using the same systems; the two take turns in posting")
             return _Synchronisation(pipeline, wiring, runner, progress, kinds).run(request, wanted)
     finally:
         pipeline.close()

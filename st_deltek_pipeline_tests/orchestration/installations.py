@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.reconciliation import Area
 from st_deltek_pipeline.services.clients import CREDENTIAL_NAMES
 from st_deltek_pipeline.settings import Settings, load_settings
 from st_deltek_pipeline.store.vault import open_vault
@@ -37,6 +39,15 @@ class Installation:
         ready = self.sandbox.ready_line
         secret_names = ("client_secret", "app_key", "password")
         return [ready[system][name] for system in CREDENTIAL_NAMES for name in secret_names if name in ready[system]]
+
+    @property
+    def books(self) -> dict[Area, Decimal]:
+        """What Vantagepoint itself has in its ledgers: receivables, money in the bank, payables."""
+        sums = {"IN": Decimal("0.00"), "CR": Decimal("0.00"), "AP": Decimal("0.00")}
+        for row in self.sandbox.ledger():
+            if row["AutoEntry"] == "Y":
+                sums[row["TransType"]] += Decimal(row["Amount"])
+        return {Area.AR: sums["IN"], Area.CASH: sums["CR"], Area.AP: -sums["AP"]}
 
     def write_file(self, name: str = CONNECTION, **changes: Any) -> Path:
         return write_connection_file(self.settings.connections_dir, self.sandbox.ready_line, name, **changes)

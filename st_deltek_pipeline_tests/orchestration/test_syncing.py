@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from st_deltek_pipeline.cli.preview_report import compute_plans
-from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, CredentialsError, TransientError
+from st_deltek_pipeline.domain.reconciliation import AREAS, Area
 from st_deltek_pipeline.orchestration.build import wiring_of
 from st_deltek_pipeline.orchestration.in_process import STARTED_BY, STARTED_BY_TAG, InProcessRunner
 from st_deltek_pipeline.orchestration.instance import open_instance
@@ -39,11 +40,6 @@ def sync(acme: Installation, **request: Any) -> SyncReport:
     return synchronise(acme.settings, SyncRequest(CONNECTION, **request), Told())
 
 
-def books(acme: Installation) -> Decimal:
-    """What Vantagepoint itself says is posted."""
-    return Decimal(acme.sandbox.totals()["vantagepoint"]["amount"]["posted"])
-
-
 def events_of(acme: Installation, asset: str) -> Sequence[dg.AssetMaterialization]:
     with open_instance(acme.settings) as instance:
         records = instance.fetch_materializations(dg.AssetKey([CONNECTION, asset]), limit=100).records
@@ -54,6 +50,29 @@ def values(materialization: dg.AssetMaterialization) -> Mapping[str, Any]:
     return {name: value.value for name, value in materialization.metadata.items()}
 
 
+def a_posted_document(acme: Installation, kind: Kind) -> Any:
+    """Some posted document of a kind; of payments one that is applied to a single invoice."""
+    single = (
+        "AND (SELECT count(*) FROM staged.payment_applications AS applied"
+        " WHERE applied.connection = staged.connection AND applied.document_id = staged.document_id) = 1"
+    )
+    statement = f"""
+        SELECT staged.document_id, staged.total FROM staged.{kind.value}s AS staged
+        JOIN journal.outcomes AS outcome USING (connection, document_id)
+        WHERE outcome.kind = :kind AND outcome.outcome = 'posted' AND staged.total > 100
+          {single if kind is Kind.PAYMENT else ""}
+        ORDER BY staged.document_id LIMIT 1
+    """  # noqa: S608 - our own words
+    with acme.engine.connect() as db:
+        return db.execute(text(statement), {"kind": kind.value}).one()
+
+
+def outcome_of(acme: Installation, kind: Kind, document_id: int) -> str:
+    statement = text("SELECT outcome FROM journal.outcomes WHERE kind = :kind AND document_id = :document_id")
+    with acme.engine.connect() as db:
+        return db.execute(statement, {"kind": kind.value, "document_id": document_id}).scalar_one()
+
+
 class TestAnAwkwardMonth:
     """One connection from its first synchronisation on; each test continues where the last one stopped."""
 
@@ -61,9 +80,16 @@ class TestAnAwkwardMonth:
         report = sync(shared_acme)
         assert report.accounted_for
         assert report.tie_out is not None
-        assert sum(row.posted for row in report.tie_out.rows) == books(shared_acme)
-        assert sum(day.posted_now_total for day in report.days) == books(shared_acme)
-        assert report.posted_now > 50
+        books = shared_acme.books
+        assert {area: amounts.posted for area, amounts in report.tie_out.by_area.items()} == books
+        for area, kinds in AREAS.items():
+            posted = [report.posted_now_by_kind.get(kind, (0, Decimal("0.00"))) for kind in kinds]
+            assert sum(amount for _, amount in posted) == books[area]
+        assert {kind for kind, (documents, _) in report.posted_now_by_kind.items() if documents > 10} >= {
+            Kind.INVOICE,
+            Kind.PAYMENT,
+            Kind.BILL,
+        }
         assert any(day.held for day in report.days)
 
     def test_only_business_days_were_posted(self, shared_acme: Installation) -> None:
@@ -73,38 +99,70 @@ class TestAnAwkwardMonth:
         assert all(day is not None and calendar.is_business_day(date.fromisoformat(day)) for day in posted)
 
     def test_a_second_run_looks_at_held_days_only_and_posts_nothing_new(self, shared_acme: Installation) -> None:
-        before = books(shared_acme)
+        before = shared_acme.books
         report = sync(shared_acme)
         assert report.posted_now == 0
         assert report.accounted_for
         assert all(day.held for day in report.days)
-        assert books(shared_acme) == before
+        assert shared_acme.books == before
 
     def test_posting_named_days_again_posts_nothing_new(self, shared_acme: Installation) -> None:
-        before = books(shared_acme)
+        before = shared_acme.books
         report = sync(shared_acme, first=date(2026, 10, 23), last=date(2026, 10, 27))
-        assert [day.day for day in report.days] == [date(2026, 10, 23), date(2026, 10, 26), date(2026, 10, 27)]
+        assert {day.day for day in report.days} == {date(2026, 10, 23), date(2026, 10, 26), date(2026, 10, 27)}
+        assert {each.kind for day in report.days for each in day.kinds} == set(POSTING_ORDER)
         assert report.posted_now == 0
-        assert books(shared_acme) == before
+        assert shared_acme.books == before
 
     def test_an_edited_invoice_posts_only_its_difference(self, shared_acme: Installation) -> None:
-        before = books(shared_acme)
+        before = shared_acme.books[Area.AR]
         invoice = shared_acme.sandbox.add_invoice(date="2026-10-22", total="100.00")
         sync(shared_acme, first=date(2026, 10, 22), last=date(2026, 10, 22))
-        assert books(shared_acme) == before + Decimal("100.00")
+        assert shared_acme.books[Area.AR] == before + Decimal("100.00")
         shared_acme.sandbox.edit_invoice(invoice["id"], total="120.00")
         report = sync(shared_acme)
         assert date(2026, 10, 22) in {day.day for day in report.days}
-        assert sum(each.posted_now_total for each in report.days) == Decimal("20.00")
-        assert books(shared_acme) == before + Decimal("120.00")
+        assert report.posted_now_by_kind == {Kind.INVOICE: (1, Decimal("20.00"))}
+        assert shared_acme.books[Area.AR] == before + Decimal("120.00")
+        assert report.accounted_for
+
+    def test_an_edited_bill_posts_only_its_difference(self, shared_acme: Installation) -> None:
+        before = shared_acme.books[Area.AP]
+        bill = a_posted_document(shared_acme, Kind.BILL)
+        more = Decimal("12.50")
+        shared_acme.sandbox.edit_bill(bill.document_id, billAmount=f"{bill.total + more:.2f}")
+        report = sync(shared_acme)
+        assert report.posted_now_by_kind == {Kind.BILL: (1, more)}
+        assert shared_acme.books[Area.AP] == before + more
+        assert report.accounted_for
+
+    def test_a_voided_payment_is_taken_back(self, shared_acme: Installation) -> None:
+        before = shared_acme.books[Area.CASH]
+        payment = a_posted_document(shared_acme, Kind.PAYMENT)
+        shared_acme.sandbox.payment(payment.document_id, "void")
+        report = sync(shared_acme)
+        assert report.posted_now_by_kind[Kind.PAYMENT] == (1, -payment.total)
+        assert shared_acme.books[Area.CASH] == before - payment.total
         assert report.accounted_for
 
     def test_every_materialization_reports_rows_and_its_money_as_text(self, shared_acme: Installation) -> None:
-        for asset in ("raw_invoices", "staged_invoices", "aligned_invoices", "posted_invoices", "daily_tie_out"):
-            for event in events_of(shared_acme, asset):
+        names = [f"{step}_{kind.value}s" for kind in POSTING_ORDER for step in ("staged", "aligned", "posted")]
+        for asset in ("raw_invoices", "raw_payments", "raw_inventory_bills", *names, "daily_tie_out"):
+            events = events_of(shared_acme, asset)
+            assert events, asset
+            for event in events:
                 reported = values(event)
                 assert reported["dagster/row_count"] >= 0, asset
                 assert not [name for name, value in reported.items() if isinstance(value, float)], asset
+
+    def test_a_tied_out_day_shows_each_area_kind_and_project(self, shared_acme: Installation) -> None:
+        event = next(event for event in events_of(shared_acme, "daily_tie_out") if event.partition == "2026-10-26")
+        shown = values(event)
+        assert shown["difference"] == "0.00"
+        assert {"ar_posted", "cash_posted", "ap_posted", "ap_held"} <= shown.keys()
+        for kind in (Kind.INVOICE, Kind.PAYMENT, Kind.BILL):
+            assert f"| {kind.value} |" in shown["tie_out"]
+        assert "| invoice | RHS2026 |" in shown["by_project"]
 
     def test_a_posted_day_links_to_its_transaction_files(self, shared_acme: Installation) -> None:
         files = [values(event)["transaction_files"] for event in events_of(shared_acme, "posted_invoices")]
@@ -121,7 +179,7 @@ class TestAnAwkwardMonth:
 
     def test_a_day_with_holds_is_materialized_and_warned_about_with_reasons(self, shared_acme: Installation) -> None:
         event = next(event for event in events_of(shared_acme, "posted_invoices") if values(event)["held"])
-        assert "| reason | documents | amount | what to do |" in values(event)["held_by_reason"]
+        assert "| kind | reason | documents | amount | what to do |" in values(event)["held_by_reason"]
         with open_instance(shared_acme.settings) as instance:
             key = dg.AssetCheckKey(dg.AssetKey([CONNECTION, "daily_tie_out"]), "nothing_held")
             checks = instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
@@ -144,10 +202,11 @@ class TestAnAwkwardMonth:
         event = next(event for event in events_of(shared_acme, "staged_invoices") if event.partition == "2026-10-26")
         assert values(event)["document_dates"] == "Sat 2026-10-24, Sun 2026-10-25, Mon 2026-10-26"
 
-    def test_the_ledger_downstream_shows_what_was_posted(self, shared_acme: Installation) -> None:
+    def test_the_ledgers_downstream_show_what_was_posted(self, shared_acme: Installation) -> None:
         with open_instance(shared_acme.settings) as instance:
-            key = dg.AssetKey([CONNECTION, "vantagepoint_ar_ledger"])
-            assert instance.fetch_observations(key, limit=5).records
+            for area in ("ar", "cash", "ap"):
+                key = dg.AssetKey([CONNECTION, f"vantagepoint_{area}_ledger"])
+                assert instance.fetch_observations(key, limit=5).records, area
 
     def test_the_runs_are_tagged_with_their_connection(self, shared_acme: Installation) -> None:
         with open_instance(shared_acme.settings) as instance:
@@ -177,11 +236,84 @@ class TestAnAwkwardMonth:
         assert not [name for name in names if len(name) > 8 and any(name in content for content in contents)]
 
 
+class TestWhatWaits:
+    """A clean month of which two days are posted; each test adds its own documents."""
+
+    def test_a_payment_dated_before_its_invoice_is_posted_in_the_same_synchronisation(self, acme: Installation) -> None:
+        sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
+        invoice = acme.sandbox.add_invoice(date="2026-10-09", total="150.00", syncStatus="Posted")
+        paid = [{"invoiceId": invoice["id"], "amount": "150.00"}]
+        payment = acme.sandbox.add_payment(
+            date="2026-10-07", splits=paid, total="150.00", customerId=invoice["customer"]["id"]
+        )
+        report = sync(acme, first=date(2026, 10, 7), last=date(2026, 10, 9))
+        assert report.accounted_for
+        assert outcome_of(acme, Kind.PAYMENT, payment["id"]) == "posted"
+        days = [day.day for day in report.days if any(each.kind is Kind.PAYMENT for each in day.kinds)]
+        assert days.count(date(2026, 10, 7)) == 1
+
+    def test_a_credit_memo_dated_before_its_invoice_is_released_by_the_same_synchronisation(
+        self, acme: Installation
+    ) -> None:
+        sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
+        invoice = acme.sandbox.add_invoice(date="2026-10-09", total="150.00", syncStatus="Posted")
+        memo = acme.sandbox.admin(
+            "POST",
+            "servicetitan/credit-memos",
+            {"invoiceId": invoice["id"], "total": "40.00", "applied": "40.00", "date": "2026-10-07"},
+        )
+        report = sync(acme, first=date(2026, 10, 7), last=date(2026, 10, 9))
+        assert report.accounted_for
+        assert outcome_of(acme, Kind.CREDIT_MEMO, memo["id"]) == "posted"
+        runs = [day for day in report.days if any(each.kind is Kind.CREDIT_MEMO for each in day.kinds)]
+        of_the_day = [day for day in runs if day.day == date(2026, 10, 7)]
+        assert [day.held > 0 for day in of_the_day] == [True, False]
+        assert [each.kind for each in of_the_day[-1].kinds] == [Kind.CREDIT_MEMO]
+
+    def test_what_waits_for_an_invoice_of_another_day_still_waits_when_that_is_not_posted(
+        self, acme: Installation
+    ) -> None:
+        sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
+        invoice = acme.sandbox.add_invoice(date="2026-10-09", total="150.00", syncStatus="Pending")
+        paid = [{"invoiceId": invoice["id"], "amount": "150.00"}]
+        payment = acme.sandbox.add_payment(
+            date="2026-10-07", splits=paid, total="150.00", customerId=invoice["customer"]["id"]
+        )
+        report = sync(acme, first=date(2026, 10, 7), last=date(2026, 10, 9))
+        assert report.accounted_for
+        assert report.tie_out is not None
+        assert outcome_of(acme, Kind.PAYMENT, payment["id"]) == "held"
+        waiting = {(each.kind, each.reason): each.document_ids for each in report.tie_out.waiting}
+        assert payment["id"] in waiting[Kind.PAYMENT, "waiting_for_invoice"]
+
+
+def test_chosen_kinds_alone_are_posted_and_tied_out(acme: Installation) -> None:
+    day = date(2026, 10, 6)
+    report = sync(acme, first=day, last=day, kinds=(Kind.INVOICE,))
+    assert report.accounted_for
+    assert report.tie_out is not None
+    assert list(report.tie_out.by_kind) == [Kind.INVOICE]
+    assert acme.books[Area.AR] > 0
+    assert (acme.books[Area.CASH], acme.books[Area.AP]) == (0, 0)
+
+
+def test_a_kind_that_the_connection_does_not_move_is_named(acme: Installation) -> None:
+    acme.write_file(posting={"documents": ["invoice"]})
+    with pytest.raises(ConfigurationError, match="does not move this kind of document: bill"):
+        sync(acme, kinds=(Kind.BILL,))
+
+
+def test_a_plan_hash_is_that_of_one_kind(acme: Installation) -> None:
+    day = date(2026, 10, 7)
+    with pytest.raises(ConfigurationError, match="those of one kind"):
+        sync(acme, first=day, last=day, pinned_plan_hash="0123")
+
+
 def test_a_plan_that_changed_after_it_was_pinned_is_not_sent(acme: Installation) -> None:
     day = date(2026, 10, 7)
     sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
     with pytest.raises(BrokenError, match="has changed: pinned 0123"):
-        sync(acme, first=day, last=day, pinned_plan_hash="0123")
+        sync(acme, first=day, last=day, kinds=(Kind.INVOICE,), pinned_plan_hash="0123")
 
 
 def test_a_pinned_plan_is_sent_exactly(acme: Installation) -> None:
@@ -189,9 +321,10 @@ def test_a_pinned_plan_is_sent_exactly(acme: Installation) -> None:
     sync(acme, first=first, last=first)
     (shown,) = compute_plans(acme.settings, CONNECTION, day, [Kind.INVOICE], pinned_by="accountant")
     assert preview_day(acme.engine, acme.connection, Kind.INVOICE, day).plan_hash == shown.plan_hash
-    report = sync(acme, first=day, last=day, pinned_plan_hash=shown.plan_hash)
-    assert report.days[0].plan_hash == shown.plan_hash
-    assert report.days[0].posted_now == len({posting.document for file in shown.files for posting in file.postings})
+    report = sync(acme, first=day, last=day, kinds=(Kind.INVOICE,), pinned_plan_hash=shown.plan_hash)
+    (run,) = report.days[0].kinds
+    assert run.plan_hash == shown.plan_hash
+    assert run.posted_now == len({posting.document for file in shown.files for posting in file.postings})
 
 
 def test_a_stored_pin_refuses_a_day_that_changed_since(acme: Installation) -> None:
@@ -233,7 +366,7 @@ def test_days_that_cannot_be_posted_are_refused(acme: Installation, first: date,
 def test_single_days_ahead_or_off_by_now_are_left_out(acme: Installation) -> None:
     weekend, ahead = date(2026, 10, 3), date(2099, 10, 5)
     report = sync(acme, days=(ahead, weekend, date(2026, 10, 9)))
-    assert [day.day for day in report.days] == [date(2026, 10, 9)]
+    assert {day.day for day in report.days} == {date(2026, 10, 9)}
     assert sync(acme, days=(ahead,)).days == []
 
 
