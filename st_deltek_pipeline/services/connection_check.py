@@ -68,14 +68,15 @@ _LISTS = (
     _List("TaxCodeEntity", "tax codes", ("Code", "Status"), may_be_empty=True),
     _List("AccountConfiguration/CFGAutoPosting", "auto-posting accounts", ("AcctsReceivable",)),
 )
-_FIRM_FIELDS = ("ClientID", "Name", "Status", "ClientInd")
+_FIRM_FIELDS = ("ClientID", "Name", "Status", "ClientInd", "PrimaryAddress1", "PrimaryZip")
 _VENDOR_FIELDS = ("VendorInd", "Vendor")
 _BILLS = frozenset({Kind.BILL, Kind.AP_CREDIT})
 
 
 def _lists_of(connection: ConnectionSettings) -> tuple[_List, ...]:
     moved = frozenset(connection.posting.documents)
-    fields = _FIRM_FIELDS + (_VENDOR_FIELDS if moved & _BILLS else ())
+    own = (connection.firms.external_id_column, connection.firms.vendor_external_id_column)
+    fields = _FIRM_FIELDS + (_VENDOR_FIELDS if moved & _BILLS else ()) + tuple(column for column in own if column)
     banks = _List("BankCode/CFGBANKS", "bank codes", ("Code",), may_be_empty=Kind.PAYMENT not in moved)
     return (_List("firm", "firms", fields), *_LISTS, banks)
 

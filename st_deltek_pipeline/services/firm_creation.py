@@ -353,6 +353,10 @@ class _Creating:
     def _send(self, party: Party, found: Sequence[KnownFirm]) -> None:
         body, address = new_firm(party, self._rules), new_address(party, self._rules)
         with self._engine.begin() as db:
+            lock_mappings(db, self._name)
+            if latest_decisions(db, self._name, [party.key]).get(party.key) != self._decisions.get(party.key):
+                # A person has just said something about it: the next run goes by that.
+                return
             before = [firm.client_id for firm in found]
             number = begin_creation(
                 db, self._name, party.key, body=body, address=address, firms_before=before, run_id=self._run_id

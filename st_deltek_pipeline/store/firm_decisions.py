@@ -38,18 +38,22 @@ def latest_decisions(
         connection: The connection's name.
         keys: Only about these; ``None`` is all of them.
     """
+    only = ""
+    parameters: dict[str, object] = {"connection": connection}
+    if keys is not None:
+        only = "AND (party_kind, party_id) IN (SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:ids AS bigint[])))"
+        parameters |= {"kinds": [key.kind.value for key in keys], "ids": [key.party_id for key in keys]}
     found = db.execute(
         text(
-            """
+            f"""
             SELECT DISTINCT ON (party_kind, party_id) party_kind, party_id, decision, firm_id, decided_by
-            FROM mapping.firm_decisions WHERE connection = :connection
+            FROM mapping.firm_decisions WHERE connection = :connection {only}
             ORDER BY party_kind, party_id, decision_no DESC
-            """
+            """  # noqa: S608 (nothing but constants)
         ),
-        {"connection": connection},
+        parameters,
     )
-    latest = {PartyKey(PartyKind(row[0]), row[1]): PersonsDecision(Decision(row[2]), row[3], row[4]) for row in found}
-    return latest if keys is None else {key: latest[key] for key in keys if key in latest}
+    return {PartyKey(PartyKind(row[0]), row[1]): PersonsDecision(Decision(row[2]), row[3], row[4]) for row in found}
 
 
 def newest_decision(db: Connection, connection: str) -> int:

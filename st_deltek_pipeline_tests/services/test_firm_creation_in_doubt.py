@@ -246,6 +246,24 @@ def test_a_party_linked_by_a_person_while_its_creation_is_in_doubt_stays_linked_
     assert any("look whether Vantagepoint has it twice" in problem for problem in done.problems)
 
 
+def test_what_a_person_decides_while_firms_are_being_created_is_obeyed(acme: Bench, name: str) -> None:
+    key = add_customer(acme, name, home(name))
+    other = acme.vantagepoint.create_firm({"Name": f"Real {name[::-1]}", "ClientInd": "Y", **_primary(ELSEWHERE)})
+    acme.take_in(firms=False)
+    match_firms(acme.engine, acme.settings, run_id="first")
+
+    class Watched(DyingClient):
+        def __getattr__(self, called: str) -> Any:
+            if called == "firms" and mapping(acme, key).state is LinkState.MISSING:
+                link_party(acme.engine, acme.settings, key, other["ClientID"], by="jane", run_id="cli")
+            return super().__getattr__(called)
+
+    watched = Watched(acme.vantagepoint, "", before=True)
+    create_missing_firms(acme.engine, watched, acme.settings, run_id="race")  # pyright: ignore[reportArgumentType]
+    assert firms_named(acme, name) == []
+    assert mapping(acme, key).firm_id == other["ClientID"]
+
+
 def test_an_outage_stops_the_run_and_keeps_what_was_done(acme: Bench, name: str) -> None:
     first = add_customer(acme, name, home(name))
     second = add_customer(acme, f"Second {name[::-1]}", ELSEWHERE)
