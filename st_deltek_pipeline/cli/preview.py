@@ -33,14 +33,13 @@ def preview(*, name: str, day: datetime, kinds: tuple[Kind, ...], pin: bool, as_
     It is computed from what was taken in last, by the function that the run itself uses; the run sends exactly
     this as long as the hash is the same. Each kind of document has a plan and a hash of its own.
     """
-    from st_deltek_pipeline.cli.preview_report import compute_plans, plan_as_data, show_plan  # noqa: PLC0415
+    from st_deltek_pipeline.cli.preview_report import compute_plans, plan_as_data, show_plans  # noqa: PLC0415
     from st_deltek_pipeline.settings import load_settings  # noqa: PLC0415
 
     plans = compute_plans(load_settings(), name, day.date(), kinds, pinned_by=getpass.getuser() if pin else None)
     if as_json:
         print_json({"day": day.date(), "pinned": pin, "plans": [plan_as_data(plan) for plan in plans]})
         return
-    for plan in plans:
-        show_plan(plan)
-        if pin:
-            click.echo(f"Pinned: only the plan {plan.plan_hash} will be sent for {plan.business_day}.")
+    show_plans(name, plans)
+    if pin:
+        click.echo(f"Pinned: only the plan {plans[0].plan_hash} will be sent for {plans[0].business_day}.")

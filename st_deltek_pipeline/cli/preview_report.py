@@ -12,6 +12,7 @@ from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.kinds import chosen_kinds
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.reconciliation import OutsideSum, outside_sums
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.posting.planner import DayPlan
@@ -21,6 +22,8 @@ from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 
 _RUN = "preview"
+# Enough to tell two plans apart; the whole hash follows below the tables.
+_SHOWN_DIGITS = 12
 
 
 def compute_plans(
@@ -117,32 +120,68 @@ def plan_as_data(plan: DayPlan) -> dict[str, Any]:
     }
 
 
-def show_plan(plan: DayPlan) -> None:
-    """Print a plan on standard output.
+def show_plans(name: str, plans: Sequence[DayPlan]) -> None:
+    """Print plans on standard output: what each kind comes to, its transaction files, and what is left out and why.
 
     Args:
-        plan: From ``compute_plans``.
+        name: The connection.
+        plans: From ``compute_plans``; at least one.
     """
     console = plain_console()
-    what = named(plan.kind)
-    table = Table(title=f"Transaction files of {plan.business_day}'s {what}", title_justify="left")
-    for heading in ("batch", "period", "documents", "amount"):
-        table.add_column(heading, justify="left" if heading == "batch" else "right")
-    for file in plan.files:
-        documents = len({posting.document for posting in file.postings})
-        table.add_row(file.batch, str(file.period), f"{documents:,}", f"{file.amount:,.2f}")
-    for file in plan.resumed:
-        table.add_row(f"{file.batch} ({file.state})", str(file.period), f"{file.documents:,}", f"{file.amount:,.2f}")
-    console.print(table)
-    console.print(
-        f"{plan.documents:,} {what}: {plan.unchanged:,} posted already, {plan.held:,} held, {plan.ignored:,} ignored."
-    )
-    for each in _outside(plan):
-        console.print(
-            f"  {each.documents:>5,}  {each.amount:>14,.2f}  {each.outcome}: {each.reason}. {each.advice}".rstrip(),
-            soft_wrap=True,
+    console.print(f"What posting {plans[0].business_day} of {name} would send to Vantagepoint")
+    table = _table("", "kind", ">documents", ">to post", ">amount", ">posted already", ">held", ">ignored", "plan hash")
+    for plan in plans:
+        table.add_row(
+            named(plan.kind),
+            f"{plan.documents:,}",
+            f"{_documents(plan):,}",
+            f"{total(file.amount for file in plan.files):,.2f}",
+            f"{plan.unchanged:,}",
+            f"{plan.held:,}",
+            f"{plan.ignored:,}",
+            plan.plan_hash[:_SHOWN_DIGITS],
         )
-    console.print(f"Plan hash: {plan.plan_hash}")
+    console.print(table)
+    if any(plan.files or plan.resumed for plan in plans):
+        console.print(_files_table(plans))
+    if any(plan.outside for plan in plans):
+        console.print(_outside_table(plans))
+    for plan in plans:
+        if plan.files:
+            console.print(f"Plan hash of the {named(plan.kind)}: {plan.plan_hash}", soft_wrap=True)
+
+
+def _files_table(plans: Sequence[DayPlan]) -> Table:
+    table = _table("Transaction files", "kind", "type", "batch", ">period", ">documents", ">amount")
+    for plan in plans:
+        for file in plan.files:
+            documents = len({posting.document for posting in file.postings})
+            cells = (file.batch, str(file.period), f"{documents:,}", f"{file.amount:,.2f}")
+            table.add_row(named(plan.kind), file.entry.plural, *cells)
+        for file in plan.resumed:
+            cells = (f"{file.batch} ({file.state})", str(file.period), f"{file.documents:,}", f"{file.amount:,.2f}")
+            table.add_row(named(plan.kind), file.entry.plural, *cells)
+    return table
+
+
+def _outside_table(plans: Sequence[DayPlan]) -> Table:
+    table = _table("Left out", "kind", "outcome", "reason", ">documents", ">amount", "what to do")
+    for plan in plans:
+        for each in _outside(plan):
+            counts = (f"{each.documents:,}", f"{each.amount:,.2f}")
+            table.add_row(named(plan.kind), each.outcome, each.reason, *counts, each.advice)
+    return table
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title or None, title_justify="left")
+    for heading in headings:
+        table.add_column(heading.removeprefix(">"), justify="right" if heading.startswith(">") else "left")
+    return table
+
+
+def _documents(plan: DayPlan) -> int:
+    return len({posting.document for file in plan.files for posting in file.postings})
 
 
 def _outside(plan: DayPlan) -> tuple[OutsideSum, ...]:

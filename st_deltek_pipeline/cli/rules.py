@@ -5,8 +5,9 @@ from datetime import datetime
 import click
 
 from st_deltek_pipeline.cli.document_argument import read_document
+from st_deltek_pipeline.cli.kind_option import kinds_option
 from st_deltek_pipeline.cli.output import json_option
-from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
+from st_deltek_pipeline.domain.documents import Kind
 
 # What a command needs beyond click is imported when it runs, so that its --help answers at once.
 
@@ -65,17 +66,11 @@ def test(*, name: str, document: tuple[Kind, int], as_json: bool) -> int:
 @click.argument("name")
 @click.option("--from", "first", type=_DAY, help="First business day; the first that is staged when not given.")
 @click.option("--to", "last", type=_DAY, help="Last business day; the last that is staged when not given.")
-@click.option(
-    "--kind",
-    "kinds",
-    type=click.Choice([kind.value for kind in POSTING_ORDER]),
-    multiple=True,
-    help="Only this kind of document; may be given several times. All that the connection moves when not given.",
-)
+@kinds_option("Kind of document to look at.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV for a spreadsheet.")
 @json_option
 def gaps(
-    *, name: str, first: datetime | None, last: datetime | None, kinds: tuple[str, ...], as_csv: bool, as_json: bool
+    *, name: str, first: datetime | None, last: datetime | None, kinds: tuple[Kind, ...], as_csv: bool, as_json: bool
 ) -> int:
     """List what no rule of connection NAME gives, over the documents that are staged, largest amounts first.
 
@@ -95,6 +90,6 @@ def gaps(
         name,
         first.date() if first else None,
         last.date() if last else None,
-        kinds=[Kind(kind) for kind in kinds],
+        kinds=kinds,
         shape=rules_gaps.Shape.CSV if as_csv else rules_gaps.Shape.JSON if as_json else rules_gaps.Shape.TABLE,
     )

@@ -19,16 +19,37 @@ _STARTING_FILE = """\
       country: US
       state: CO
 
-    # The first rule that matches a line and gives a field decides that field.
+    # What is moved; leave kinds out to begin with fewer: invoice, credit_memo, payment, bill, ap_credit.
+    # posting:
+    #   documents: [invoice, payment]
+
+    # The first rule that matches a line and gives a field decides that field. See what is missing: connection check,
+    # then rules gaps. A rule gives an account to bills and AP credits only if it names them (document).
     coding:
-      - name: residential plumbing
+      - name: residential plumbing      # where a business unit's documents go, of every kind
         when: {{business_unit: Plumbing - Residential}}
         give: {{wbs1: SERVICE.PLUMB, wbs2: "", wbs3: "", organization: "A0:00"}}
-      - name: sales tax
+
+      - name: sales tax                 # invoices and credit memos
         when: {{line: tax}}
         give: {{account: 231.00, section: T, tax_code: COTAX}}
-      - name: everything else
+      - name: revenue
+        when: {{line: item}}
         give: {{account: 401.00, section: L}}
+
+      - name: cards                     # payments: the bank their money comes to
+        when: {{payment_type: [Credit Card, ACH]}}
+        give: {{bank: MERCH}}
+      - name: other money
+        when: {{line: receipt}}
+        give: {{bank: OPER}}
+
+      - name: bought for stock          # bills and AP credits; liability, bank and terms are the vendor's own
+        when: {{document: [bill, ap_credit], purpose: stock}}
+        give: {{account: 131.00}}
+      - name: bought for jobs, tax and freight
+        when: {{document: [bill, ap_credit]}}
+        give: {{account: 501.00}}
     """
 
 

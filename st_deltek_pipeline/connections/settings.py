@@ -200,6 +200,7 @@ class FirmSettings(_Model):
 
     create: Literal["no", "yes"] = "no"
     name_alone: Literal["link", "ask"] = "link"
+    address_alone: Literal["ask", "ignore"] = "ask"
     external_id_column: str | None = Field(default=None, pattern=_COLUMN_NAME)
     vendor_external_id_column: str | None = Field(default=None, pattern=_COLUMN_NAME)
     longest_name: int = Field(default=100, ge=10, le=500)

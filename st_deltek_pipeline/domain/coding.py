@@ -106,6 +106,7 @@ _RECEIVABLES = frozenset({Kind.INVOICE, Kind.CREDIT_MEMO})
 _USED_BY_LINE: Mapping[LineKind, frozenset[str]] = {
     LineKind.RECEIPT: frozenset({"bank"}),
     LineKind.UNAPPLIED: _PLACE | {"account"},
+    LineKind.FEE: _PLACE | {"account"},
     LineKind.PAYABLE: frozenset({"bank", "liability", "terms"}),
     LineKind.FEE: _PLACE | {"account"},
 }

@@ -29,6 +29,7 @@ STATED: Mapping[Place, frozenset[str]] = {
     (Kind.CREDIT_MEMO, LineKind.TAX_ROUNDING): _MEMO | {"tax_zone"},
     (Kind.PAYMENT, LineKind.RECEIPT): _PAYMENT,
     (Kind.PAYMENT, LineKind.UNAPPLIED): _PAYMENT,
+    (Kind.PAYMENT, LineKind.FEE): frozenset({"document", "line", "gl_account"}),
     (Kind.BILL, LineKind.PAYABLE): _BILL,
     (Kind.BILL, LineKind.ITEM): _BILL | _ITEM | {"cost_account", "asset_account"},
     (Kind.BILL, LineKind.TAX): _BILL,

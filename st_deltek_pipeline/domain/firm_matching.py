@@ -71,6 +71,8 @@ class MatchRules:
         ask_from: Score from which a firm is a candidate for a person.
         lead: How many points ahead of the next one a firm must be to be linked by score.
         name_alone: A unique exact name is enough where an address is missing on either side.
+        address_alone: Somebody of another name at the address, who is nobody else, is asked about: it may be a former
+            name.
         longest_name: The longest firm name Vantagepoint holds.
     """
 
@@ -79,6 +81,7 @@ class MatchRules:
     ask_from: int = 80
     lead: int = 5
     name_alone: bool = True
+    address_alone: bool = True
     longest_name: int = 100
 
 
@@ -364,7 +367,7 @@ class _Matching:
         """Decide about firms of a party's exact name, none of which has its address for certain."""
         usable = [each for each in named if _is_usable(party, each.firm)]
         # Somebody else's name may stand at the party's own address, with an error in it.
-        others = [each for each in self._near(party) if each not in named]
+        others = [each for each in self._near(party)[0] if each not in named]
         because = self._doubt_by_name(party, named, usable, others)
         if because:
             return _ambiguous(party, [*named, *others], because)
@@ -399,7 +402,11 @@ class _Matching:
         cut = self._search.named(exact_name(clean_name(party.name)[: rules.longest_name]))
         if cut and stored_length(clean_name(party.name)) > rules.longest_name:
             return _ambiguous(party, [self._score(party, firm) for firm in cut], "may be a firm whose name was cut off")
-        scored = self._near(party)
+        scored, neighbours = self._near(party)
+        if not scored and neighbours and rules.address_alone:
+            return _ambiguous(
+                party, neighbours, "has the address of a firm with another name, which may be a former one"
+            )
         if not scored:
             return self._missing(party, "")
         best = scored[0]
@@ -409,8 +416,8 @@ class _Matching:
             return match_to(party, best.firm, DecidedBy.SCORE, best.score.points)
         return _ambiguous(party, scored, "may be a firm that is spelled or placed differently")
 
-    def _near(self, party: Party) -> list[_Scored]:
-        """Find the firms worth asking a person about, the likeliest first."""
+    def _near(self, party: Party) -> tuple[list[_Scored], list[_Scored]]:
+        """Find the firms worth asking a person about, the likeliest first, and strangers at the party's own address."""
         rules = self._rules
         like = self._search.like(
             self._faces[party.key],
@@ -420,7 +427,14 @@ class _Matching:
         )
         scored = [each for firm in like if not self._is_somebody_else(party, each := self._score(party, firm))]
         near = [each for each in scored if each.score.points >= rules.ask_from or each.score.looks_alike]
-        return sorted(near, key=_by_points)
+        neighbours = [each for each in scored if each.score.address.agree and self._is_stranger(party, each.firm)]
+        return sorted(near, key=_by_points), sorted(neighbours, key=_by_points)
+
+    def _is_stranger(self, party: Party, firm: KnownFirm) -> bool:
+        """Whether a firm could be used and is, as far as is known, nobody else of this kind."""
+        known = firm.client_id in self.taken[party.key.kind]
+        namesake = self._names[party.key.kind, self._search.face(firm.client_id).exact]
+        return _is_usable(party, firm) and not known and not namesake
 
     def _score(self, party: Party, firm: KnownFirm) -> _Scored:
         key = (party.key, firm.client_id)

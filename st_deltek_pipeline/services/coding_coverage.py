@@ -149,6 +149,18 @@ def check_payables(settings: ConnectionSettings) -> list[Finding]:
     return [_mapping_problem("journal entries", message, "Add a rule for line: payable that gives liability.")]
 
 
+def check_fees(settings: ConnectionSettings) -> list[Finding]:
+    """Check that what the bank keeps of a deposit has an account, where receipts are posted by deposit."""
+    posting = settings.posting
+    if posting.receipt_files != "by_deposit" or Kind.PAYMENT not in posting.documents:
+        return []
+    if _given(settings.rules, "account", (Kind.PAYMENT, LineKind.FEE)):
+        return [Finding(Level.OK, "bank fees", "A coding rule gives them an account.")]
+    message = "No coding rule gives an account to bank fees: deposits of which the bank kept something will be held."
+    advice = "Add a rule for document: payment, line: fee that gives an account."
+    return [Finding(Level.WARNING, "bank fees", message, advice)]
+
+
 def _kinds(posting: PostingSettings) -> list[Kind]:
     needed = [kind for kind in _NEEDED if kind in posting.documents]
     return [kind for kind in needed if kind is not Kind.PAYMENT or posting.unapplied != "hold"]

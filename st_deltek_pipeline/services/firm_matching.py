@@ -65,6 +65,7 @@ def match_rules(settings: FirmSettings) -> MatchRules:
         ask_from=settings.ask_from,
         lead=settings.lead,
         name_alone=settings.name_alone == "link",
+        address_alone=settings.address_alone == "ask",
         longest_name=settings.longest_name,
     )
 
@@ -146,6 +147,7 @@ def _fingerprint(db: Connection, settings: ConnectionSettings, parties_changed: 
     decided = settings.firms.model_dump_json(
         include={
             "name_alone",
+            "address_alone",
             "external_id_column",
             "vendor_external_id_column",
             "longest_name",

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from sqlalchemy import Engine
 
+from st_deltek_pipeline.connections.kinds import chosen_kinds
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.alignment import Alignment, AlignmentRules, LineToCode, missing_fields
 from st_deltek_pipeline.domain.bills import ApCredit, Bill
@@ -18,7 +19,7 @@ from st_deltek_pipeline.domain.coded_amounts import CodedAmount
 from st_deltek_pipeline.domain.coding import FACT_FIELDS, Coding, LineFacts, LineKind, code_line
 from st_deltek_pipeline.domain.coding_gaps import Gap, GapCollector
 from st_deltek_pipeline.domain.document_lines import document_lines
-from st_deltek_pipeline.domain.documents import Document, DocumentKey, Kind
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Document, DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
 from st_deltek_pipeline.domain.firm_links import PartyKey, PartyKind
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
@@ -109,6 +110,9 @@ def explain_document(engine: Engine, settings: ConnectionSettings, kind: Kind, d
         BrokenError: Vantagepoint's reference data has not been polled yet.
     """
     key = DocumentKey(settings.name, kind, document_id)
+    if kind not in POSTING_ORDER:
+        message = f"{key} has no lines of its own that rules could code."
+        raise ConfigurationError(message, advice=f"Look at one of these kinds: {', '.join(POSTING_ORDER)}.")
     found = documents_by_id(engine, settings.name, kind, [document_id])
     set_aside = set_aside_by_id(engine, settings.name, kind, [document_id])
     if not found:
@@ -177,9 +181,10 @@ def find_gaps(
         kinds: The kinds of document; none means all that the connection moves.
 
     Raises:
+        ConfigurationError: The connection does not move one of the kinds.
         BrokenError: Nothing is staged yet.
     """
-    looked_at = tuple(kind for kind in settings.posting.documents if not kinds or kind in kinds)
+    looked_at = chosen_kinds(settings, kinds)
     with engine.connect() as db:
         staged = {kind: staged_days(db, settings.name, kind) for kind in looked_at}
     if not any(staged.values()):

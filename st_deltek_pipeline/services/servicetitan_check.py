@@ -13,6 +13,7 @@ from st_deltek_pipeline.services.clients import servicetitan_client
 from st_deltek_pipeline.services.coding_coverage import (
     BusinessUnit,
     check_business_units,
+    check_fees,
     check_payables,
     check_payment_types,
     check_unit_names,
@@ -115,7 +116,7 @@ def check_coverage(connection: ConnectionSettings, lists: ServiceTitanLists) -> 
         findings += check_payment_types(connection, lists.payment_types)
     if lists.vendors is not None:
         findings += check_vendor_names(connection.rules, lists.vendors)
-    return [*findings, *check_payables(connection)]
+    return [*findings, *check_payables(connection), *check_fees(connection)]
 
 
 def _reader(client: ServiceTitanClient, feed: Feed, now: datetime) -> Callable[[], object]:

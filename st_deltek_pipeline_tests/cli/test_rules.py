@@ -12,19 +12,22 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.cli.main import run
 from st_deltek_pipeline.domain.coding import FACT_FIELDS
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
+from st_deltek_pipeline.services.staging import pending_days
 from st_deltek_pipeline_tests.orchestration.installations import Installation, installed
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, bench
+from st_deltek_pipeline_tests.services.posting.kinds import prepare_kinds
 
 
 @pytest.fixture
 def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine, tmp_path: Path) -> Generator[Installation]:
-    """A clean month of 20 invoices, all of it staged."""
+    """A clean month of 20 invoices, all of it staged, and nothing posted."""
     running = sandbox(invoices=20)
     with bench(running, engine) as connected:
         connected.take_in()
-        for day in connected.days():
-            connected.prepare(day)
+        for day in pending_days(engine, connected.settings, connected.calendar, POSTING_ORDER):
+            prepare_kinds(connected, day=day)
     with installed(engine, tmp_path, running) as installation:
         yield installation
 
@@ -38,6 +41,68 @@ def _taxed(acme: Installation) -> int:
     with acme.engine.connect() as db:
         statement = "SELECT min(document_id) FROM staged.invoices WHERE active AND sales_tax > 0"
         return db.exec_driver_sql(statement).scalar_one()
+
+
+def _first(acme: Installation, kind: Kind) -> str:
+    """The first staged document of a kind, as people type it."""
+    with acme.engine.connect() as db:
+        statement = f"SELECT min(document_id) FROM staged.{kind.value}s WHERE active AND total <> 0"  # noqa: S608
+        return f"{kind.value}:{db.exec_driver_sql(statement).scalar_one()}"
+
+
+def test_a_bill_shows_what_decided_its_liability_bank_and_terms(
+    acme: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = _first(acme, Kind.BILL)
+    assert run(["rules", "test", "acme", document, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    payable, *others = answer["lines"]
+    assert payable["whole_document"]
+    assert {"liability", "terms"} <= payable["decided_by"].keys()
+    assert payable["coding"]["liability"] == answer["postings"][0]["heading"]["liability"]
+    assert sum(Decimal(line["amount"]) for line in others) == Decimal(answer["total"]) == Decimal(payable["amount"])
+    assert run(["rules", "test", "acme", document]) == 0
+    shown = capsys.readouterr().out
+    for words in ("liability", "terms", "vendor", "purchase order", "purpose: "):
+        assert words in shown
+
+
+def test_a_payment_shows_its_bank_and_the_invoice_it_waits_for(
+    acme: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = _first(acme, Kind.PAYMENT)
+    assert run(["rules", "test", "acme", document]) == 4
+    shown = capsys.readouterr().out
+    assert "payment_type: " in shown
+    assert "waiting_for_invoice" in shown
+    assert run(["rules", "test", "acme", document, "--json"]) == 4
+    receipt = json.loads(capsys.readouterr().out)["lines"][0]
+    assert receipt["coding"]["bank"]
+    assert receipt["decided_by"].keys() == {"bank"}
+
+
+@pytest.mark.parametrize(("kind", "field"), [(Kind.PAYMENT, "bank"), (Kind.BILL, "account")])
+def test_gaps_of_one_kind_are_those_of_its_own_rules(
+    acme: Installation, kind: Kind, field: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = [rule for rule in acme.sandbox.connection["coding"] if field not in rule["give"]]
+    acme.write_file(coding=rules)
+    assert run(["rules", "gaps", "acme", "--kind", kind.value, "--json"]) == 4
+    answer = json.loads(capsys.readouterr().out, parse_float=pytest.fail)
+    assert answer["kinds"] == [kind.value]
+    assert {(gap["kind"], gap["missing"]) for gap in answer["gaps"]} == {(kind.value, field)}
+    with acme.engine.connect() as db:
+        totals = db.exec_driver_sql(f"SELECT sum(total) FROM staged.{kind.value}s WHERE active").scalar_one()  # noqa: S608
+    if kind is Kind.BILL:
+        assert Decimal(answer["amount"]) == totals
+
+
+def test_a_kind_that_is_not_moved_has_no_gaps_to_look_for(
+    acme: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    acme.write_file(posting={"documents": ["invoice"]})
+    assert run(["rules", "gaps", "acme", "--kind", "bill"]) == 2
+    assert "does not move this kind of document: bill" in capsys.readouterr().err
 
 
 def test_a_person_sees_rules_facts_and_postings(acme: Installation, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,6 +143,12 @@ def test_an_edited_file_shows_the_hold_and_its_advice(acme: Installation, capsys
 def test_a_document_is_typed_as_kind_and_id(document: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["rules", "test", "acme", document]) == 2
     assert "such as invoice:123" in capsys.readouterr().err
+
+
+def test_a_bank_deposit_has_nothing_that_rules_code(acme: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+    assert acme.connection.name == "acme"
+    assert run(["rules", "test", "acme", "bank_deposit:7"]) == 2
+    assert "no lines of its own" in capsys.readouterr().err
 
 
 def test_an_unknown_document_is_an_error(acme: Installation, capsys: pytest.CaptureFixture[str]) -> None:

@@ -180,6 +180,18 @@ def test_a_name_alone_is_not_enough_while_a_similar_one_is_at_the_address() -> N
     assert {candidate.firm_id for candidate in match.candidates} == {"F1", "F2"}
 
 
+def test_a_firm_of_another_name_at_the_address_may_be_a_former_name_unless_it_is_somebody_else() -> None:
+    former = firm("F1", "Julia Maiden")
+    match = one(customer(1, "Julia Abbott"), former)
+    assert (match.state, match.candidates[0].firm_id) == (LinkState.AMBIGUOUS, "F1")
+    assert "a former one" in match.message
+    assert one(customer(1, "Julia Abbott"), former, rules=replace(RULES, address_alone=False)).state is (
+        LinkState.MISSING
+    )
+    pair = [customer(1, "Julia Abbott"), customer(2, "Julia Maiden")]
+    assert [match.state for match in matched(pair, [former])] == [LinkState.MISSING, LinkState.LINKED]
+
+
 def test_two_firms_of_the_same_name_and_address_are_asked_about() -> None:
     match = one(customer(1, "Twofold"), firm("F1", "Twofold"), firm("F2", "TWOFOLD "))
     assert [candidate.firm_id for candidate in match.candidates] == ["F1", "F2"]

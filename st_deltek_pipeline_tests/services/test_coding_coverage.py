@@ -7,6 +7,7 @@ import pytest
 from st_deltek_pipeline.services.coding_coverage import (
     BusinessUnit,
     check_business_units,
+    check_fees,
     check_payables,
     check_payment_types,
     check_unit_names,
@@ -119,3 +120,12 @@ def test_journal_entries_need_an_account_to_balance_on() -> None:
     [good] = check_payables(settings(rule({"line": "payable"}, liability="202.00"), bills_as="journal_entry"))
     assert good.level is Level.OK
     assert check_payables(settings(BY_TYPE)) == []
+
+
+def test_bank_fees_need_an_account_where_receipts_are_posted_by_deposit() -> None:
+    [finding] = check_fees(settings(BY_TYPE, ACCOUNTS, receipt_files="by_deposit"))
+    assert finding.level is Level.WARNING
+    fees = rule({"document": "payment", "line": "fee"}, account="620.00")
+    [good] = check_fees(settings(BY_TYPE, fees, receipt_files="by_deposit"))
+    assert good.level is Level.OK
+    assert check_fees(settings(BY_TYPE)) == []

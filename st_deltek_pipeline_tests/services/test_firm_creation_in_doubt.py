@@ -233,7 +233,7 @@ def test_a_party_linked_by_a_person_while_its_creation_is_in_doubt_stays_linked_
 ) -> None:
     acme.changed(vantagepoint={"settling_seconds": 3600})
     key = add_customer(acme, name, home(name))
-    other = acme.vantagepoint.create_firm({"Name": "The Real One", "ClientInd": "Y", **_primary(home(name))})
+    other = acme.vantagepoint.create_firm({"Name": "The Real One", "ClientInd": "Y"})
     acme.take_in(firms=False)
     acme.sandbox.fault(**_FIRM, nth=1, effect="drop_before_effect")
     align(acme)
@@ -248,7 +248,7 @@ def test_a_party_linked_by_a_person_while_its_creation_is_in_doubt_stays_linked_
 
 def test_what_a_person_decides_while_firms_are_being_created_is_obeyed(acme: Bench, name: str) -> None:
     key = add_customer(acme, name, home(name))
-    other = acme.vantagepoint.create_firm({"Name": f"Real {name[::-1]}", "ClientInd": "Y", **_primary(ELSEWHERE)})
+    other = acme.vantagepoint.create_firm({"Name": f"Real {name[::-1]}", "ClientInd": "Y"})
     acme.take_in(firms=False)
     match_firms(acme.engine, acme.settings, run_id="first")
 
@@ -275,7 +275,3 @@ def test_an_outage_stops_the_run_and_keeps_what_was_done(acme: Bench, name: str)
     acme.sandbox.no_faults()
     align(acme)
     assert {len(firms_named(acme, name)) for name in (name, f"Second {name[::-1]}")} == {1}
-
-
-def _primary(address: Mapping[str, str]) -> dict[str, str]:
-    return {"PrimaryAddress1": address["street"], "PrimaryZip": address["zip"]}
