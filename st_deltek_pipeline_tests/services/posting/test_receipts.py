@@ -153,3 +153,40 @@ def test_a_journal_entry_type_by_name_is_left_out_with_that_reason(acme: Bench, 
     run(acme)
     assert outcome_of(acme, Kind.PAYMENT, payment["id"]) == ("ignored", "journal_entry_payment", Decimal("100.00"))
     assert owed(acme, [first]) == [Decimal("100.00")]
+
+
+def test_a_credit_memo_takes_off_its_invoice_follows_it_and_is_taken_back(
+    acme: Bench, invoices: list[dict[str, Any]]
+) -> None:
+    first, _ = invoices
+    memo = acme.sandbox.admin(
+        "POST", "servicetitan/credit-memos", {"invoiceId": first["id"], "total": "15.00", "date": QUIET_DAY.isoformat()}
+    )
+    pay(acme, (first, "60.00"))
+    run(acme)
+    number = first["referenceNumber"]
+    assert receivables_of(acme, number) == {"CHS2026": Decimal("25.00")}
+    ours = [row for row in acme.sandbox.ledger() if row["CreditMemoRefNo"] == f"C{memo['id']}"]
+    assert sum(Decimal(row["Amount"]) for row in ours if row["AutoEntry"] != "Y") == Decimal("15.00")
+    acme.change(first, PART_B="100.00")
+    run_kinds(acme, [Kind.INVOICE])
+    assert days_left_behind(acme.engine, acme.settings, Kind.CREDIT_MEMO) == [QUIET_DAY]
+    run_kinds(acme, [Kind.CREDIT_MEMO, Kind.PAYMENT])
+    assert receivables_of(acme, number) == {"RHS2026": Decimal("25.00")}
+    acme.sandbox.admin("POST", f"servicetitan/credit-memos/{memo['id']}/void")
+    run(acme)
+    assert receivables_of(acme, number) == {"RHS2026": Decimal("40.00")}
+
+
+def test_an_invoice_with_more_credited_and_paid_than_it_is_for_is_not_paid_further(
+    acme: Bench, invoices: list[dict[str, Any]]
+) -> None:
+    first, _ = invoices
+    memo = {"invoiceId": first["id"], "total": "50.00", "date": QUIET_DAY.isoformat()}
+    acme.sandbox.admin("POST", "servicetitan/credit-memos", memo)
+    payment = pay(acme, (first, "50.00"))
+    applied = [{**payment["appliedTo"][0], "appliedAmount": "50.01"}]
+    acme.sandbox.edit_payment(payment["id"], verbatim=True, appliedTo=applied, total="50.01")
+    run(acme)
+    assert outcome_of(acme, Kind.PAYMENT, payment["id"]) == ("held", "over_applied", Decimal("50.01"))
+    assert owed(acme, [first]) == [Decimal("50.00")]
