@@ -164,9 +164,9 @@ def _item_facts(bill: Bill, line: BillLine) -> LineFacts:
     )
     if line.business_unit_id is not None:
         facts = replace(facts, business_unit=line.business_unit_name, business_unit_id=str(line.business_unit_id))
-    if line.job_number and line.job_number != bill.job_number:
-        # An expense for another job: what the bill's own job is like says nothing about it.
-        facts = replace(facts, purpose="job", job_type="", project="")
+    if line.job_id is not None:
+        # An expense for a job of its own: what the bill's job is like says nothing about it.
+        facts = replace(facts, purpose="job", job_type=line.job_type, project=line.project_number)
     return facts
 
 

@@ -18,8 +18,8 @@ class BillLine:
         item_type: Material, Equipment, Service and so on (``skuType``); ``Expense`` for a line without an item.
         gl_account: Number of the account ServiceTitan names: an expense's own, an item's income account.
         cost_account, asset_account: Numbers of an item's cost-of-sale and asset accounts.
-        business_unit_id, business_unit_name, job_id, job_number: An expense line may name its own; else ``None`` and
-            empty.
+        business_unit_id, business_unit_name: An expense line may name its own; else ``None`` and empty.
+        job_id, job_number, job_type, project_number: Likewise; what is not known of the job is empty.
         quantity: Up to four decimals, any sign.
         amount: Whole cents: quantity times cost per unit rounded half up, or an expense's amount.
         allocated_tax, allocated_shipping, allocated_other: What ServiceTitan spread over the item, exactly as stated
@@ -42,6 +42,8 @@ class BillLine:
     allocated_shipping: Decimal | None
     allocated_other: Decimal | None
     job_id: int | None = None
+    job_type: str = ""
+    project_number: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

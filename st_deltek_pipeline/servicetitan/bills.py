@@ -277,6 +277,8 @@ def _expense_line(reader: FieldReader, expense: ExpenseItem, path: str, surround
         allocated_shipping=None,
         allocated_other=None,
         job_id=job.id,
+        job_type=facts.job_type,
+        project_number=facts.project_number,
     )
 
 

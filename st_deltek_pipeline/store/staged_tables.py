@@ -125,6 +125,7 @@ BILLS = StagedTable(
     "staged.bills",
     {**_UNIT, **_JOB, "tax_zone": "tax_zone_id", "purchase_order": "purchase_order_id"},
     (PartTable("staged.bill_lines", "lines", BillLine, {**_UNIT, **_JOB}, copied=True),),
+    shape=2,
 )
 AP_CREDITS = StagedTable(
     Kind.AP_CREDIT,

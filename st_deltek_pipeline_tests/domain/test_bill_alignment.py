@@ -125,16 +125,26 @@ def test_a_rule_for_the_jobs_project_decides_where_the_bill_is_booked() -> None:
     assert (line.key.wbs1, line.key.wbs2) == ("PHASED", "1")
 
 
-def test_an_expense_of_another_business_unit_and_job_is_not_booked_like_the_bill() -> None:
+def test_an_expense_with_a_job_of_its_own_is_booked_like_that_job_and_not_like_the_bill() -> None:
     contract = Rule("contract", {"project": frozenset({"p-7"})}, {"wbs1": "PHASED", "wbs2": "1", "wbs3": ""})
-    expense = bill_line(
-        "9.00", line_id=2, item_type="Expense", business_unit_id=3, business_unit_name="HVAC Service", job_number="J99"
+    own = {"item_type": "Expense", "business_unit_id": 3, "business_unit_name": "HVAC Service", "job_id": 99}
+    lines = (
+        bill_line("1.00"),
+        bill_line("9.00", line_id=2, **own),
+        bill_line("7.00", line_id=3, project_number="P-7", **own),
     )
-    aligned = align(bill(bill_line("1.00"), expense), contract)
+    aligned = align(bill(*lines), contract)
     assert {line.amount: line.key.wbs1 for line in aligned.lines} == {
         Decimal("1.00"): "PHASED",
         Decimal("9.00"): "HVAC",
+        Decimal("7.00"): "PHASED",
     }
+
+
+def test_an_expense_for_a_job_on_a_bill_for_stock_is_bought_for_a_job() -> None:
+    stock = {"job_id": None, "job_number": "", "job_type": "", "project_number": ""}
+    lines = (bill_line("1.00"), bill_line("9.00", line_id=2, item_type="Expense", job_id=99))
+    assert by_account(align(bill(*lines, **stock))) == [("120.00", Decimal("1.00")), ("501.00", Decimal("9.00"))]
 
 
 def test_a_general_rules_revenue_account_is_never_given_to_a_bill() -> None:

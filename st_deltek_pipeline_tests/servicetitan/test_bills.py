@@ -64,6 +64,15 @@ def test_expenses_stand_behind_the_items() -> None:
     assert (plain.business_unit_id, plain.business_unit_name, plain.job_number) == (None, "", "")
 
 
+def test_an_expense_says_what_its_own_job_is_like() -> None:
+    jobs = {71: JobFacts("Install", "Completed", "J-71", "P-9"), 70: JobFacts("Service", "Completed", "J-70", "P-7")}
+    found = _bill(ap_bill(1, expenseItems=[expense(71), expense(72, job=None)]), Surroundings(jobs=jobs))
+    assert (found.job_type, found.project_number) == ("Service", "P-7")
+    item, own, plain = found.lines
+    assert (own.job_type, own.project_number) == ("Install", "P-9")
+    assert {(line.job_type, line.project_number) for line in (item, plain)} == {("", "")}
+
+
 @given(_QUANTITY, _COST)
 def test_a_line_is_quantity_times_cost_rounded_half_up(quantity: Decimal, cost: Decimal) -> None:
     (line,) = _bill(bill(1, items=[bill_item(quantity=str(quantity), cost=str(cost))])).lines
