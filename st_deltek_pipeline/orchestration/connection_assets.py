@@ -13,6 +13,7 @@ from st_deltek_pipeline.orchestration.posting_assets import posted_documents
 from st_deltek_pipeline.orchestration.staging_assets import aligned_documents, staged_documents
 from st_deltek_pipeline.orchestration.tie_out_assets import daily_tie_out
 from st_deltek_pipeline.orchestration.wiring import Wiring
+from st_deltek_pipeline.orchestration.write_back_assets import servicetitan_exports
 from st_deltek_pipeline.services.feeds import feeds_of
 
 
@@ -43,6 +44,7 @@ def connection_assets(wiring: Wiring) -> ConnectionAssets:
             aligned_documents(wiring, kind, [*master_data, firms.key]),
             posted_documents(wiring, kind),
         ]
+    by_day += [servicetitan_exports(wiring)] if wiring.writes_back else []
     by_day.append(daily_tie_out(wiring))
     return ConnectionAssets(
         assets=[*external_assets(wiring), *raw, reference, firms, *by_day],

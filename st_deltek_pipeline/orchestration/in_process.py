@@ -31,6 +31,7 @@ from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_jo
 from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP
 from st_deltek_pipeline.orchestration.tie_out_assets import TIE_OUT_ASSET
 from st_deltek_pipeline.orchestration.wiring import CONNECTION_TAG, servicetitan_pool, vantagepoint_pool
+from st_deltek_pipeline.orchestration.write_back_assets import EXPORTS_ASSET
 
 STARTED_BY_TAG = "st_deltek/started_by"
 STARTED_BY = "sync"
@@ -144,6 +145,7 @@ class InProcessRunner:
         day: date,
         *,
         kinds: Collection[Kind] | None = None,
+        write_back: bool = False,
         tie_out: bool = True,
         pinned_plan_hash: str | None = None,
     ) -> FinishedRun:
@@ -152,6 +154,7 @@ class InProcessRunner:
         Args:
             day: The business day.
             kinds: Kinds of document to run; the whole job by default.
+            write_back: With these kinds, also tell ServiceTitan; only for a connection that does.
             tie_out: With the tie-out, which is always of all kinds; leave it out where another run of the day follows.
             pinned_plan_hash: Send only if the plan of each of these kinds still has this hash.
 
@@ -161,6 +164,7 @@ class InProcessRunner:
         assets = None
         if kinds is not None:
             names = [name for kind in kinds for name in (staged_asset(kind), aligned_asset(kind), posted_asset(kind))]
+            names += [EXPORTS_ASSET] if write_back else []
             names += [TIE_OUT_ASSET] if tie_out else []
             assets = [dg.AssetKey([self._connection, name]) for name in names]
         config: dict[str, Any] = {}

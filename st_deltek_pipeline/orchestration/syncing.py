@@ -29,6 +29,7 @@ from st_deltek_pipeline.services.findings import Finding
 from st_deltek_pipeline.services.following import days_left_behind
 from st_deltek_pipeline.services.reconciliation import tie_out, tie_out_days
 from st_deltek_pipeline.services.staging import pending_days
+from st_deltek_pipeline.services.write_back import write_back_days
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.command_lock import command_lock
 from st_deltek_pipeline.store.days import days_held_for, days_with_posted_targets, undecided_days
@@ -254,6 +255,8 @@ class _Synchronisation:
                 *journal.days_with_work(kind),
             }:
                 found.setdefault(day, []).append(kind)
+        for day in write_back_days(engine, connection):
+            found.setdefault(day, [])
         newest = _newest_day(self.wiring)
         later = [day for day in found if day > newest]
         if later:
@@ -290,7 +293,13 @@ class _Synchronisation:
         day, kinds = part.day, part.kinds
         self.progress.doing(f"posting {day}")
         chosen = None if tuple(kinds) == self.wiring.kinds and pinned_plan_hash is None else kinds
-        run = self.runner.post_day(day, kinds=chosen, tie_out=part.last, pinned_plan_hash=pinned_plan_hash)
+        run = self.runner.post_day(
+            day,
+            kinds=chosen,
+            write_back=part.last and self.wiring.writes_back,
+            tie_out=part.last,
+            pinned_plan_hash=pinned_plan_hash,
+        )
         report = DayReport(day, run.run_id, tuple(_kind_report(run, kind) for kind in kinds))
         self.progress.done(_day_line(report))
         return report
@@ -317,11 +326,12 @@ def _in_order(work: Mapping[date, Sequence[Kind]]) -> Sequence[_Part]:
     """
     if len(work) == 1:
         return [_Part(day, kinds) for day, kinds in work.items()]
+    # A day of which nothing but telling ServiceTitan is left has no kinds.
     first = {day: [kind for kind in kinds if kind in _APPLIED_TO] for day, kinds in work.items()}
     second = {day: [kind for kind in kinds if kind not in _APPLIED_TO] for day, kinds in work.items()}
     return [
         *(_Part(day, kinds, last=not second[day]) for day, kinds in first.items() if kinds),
-        *(_Part(day, kinds) for day, kinds in second.items() if kinds),
+        *(_Part(day, kinds) for day, kinds in second.items() if kinds or not first[day]),
     ]
 
 

@@ -43,6 +43,11 @@ class Wiring:
         return self.connection.posting.documents
 
     @property
+    def writes_back(self) -> bool:
+        """Whether ServiceTitan is told what was posted."""
+        return self.connection.posting.write_back != "off"
+
+    @property
     def servicetitan_pool(self) -> str:
         """Pool of every step that reads ServiceTitan."""
         return servicetitan_pool(self.name)

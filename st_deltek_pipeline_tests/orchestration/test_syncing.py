@@ -287,6 +287,28 @@ class TestWhatWaits:
         assert payment["id"] in waiting[Kind.PAYMENT, "waiting_for_invoice"]
 
 
+def exported(acme: Installation) -> Mapping[Kind, int]:
+    """How many documents of a kind ServiceTitan itself has as exported."""
+    names = {Kind.INVOICE: "invoices", Kind.PAYMENT: "payments", Kind.BILL: "inventory_bills"}
+    totals = acme.sandbox.totals()["servicetitan"]
+    return {kind: totals[name]["by_status"].get("Exported", 0) for kind, name in names.items()}
+
+
+def test_servicetitan_is_told_what_was_posted_where_the_connection_says_so(acme: Installation) -> None:
+    acme.write_file(posting={**acme.sandbox.connection.get("posting", {}), "write_back": "exported"})
+    day = date(2026, 10, 6)
+    before = exported(acme)
+    report = sync(acme, first=day, last=day)
+    assert report.accounted_for
+    posted = {kind: documents for kind, (documents, _) in report.posted_now_by_kind.items()}
+    assert exported(acme) == {kind: before[kind] + posted[kind] for kind in before}
+    (event,) = events_of(acme, "servicetitan_exports")
+    assert values(event)["dagster/row_count"] == report.posted_now
+    # What ServiceTitan changed for it is taken in, and posts nothing.
+    again = sync(acme, days=(day,))
+    assert (again.posted_now, again.accounted_for) == (0, True)
+
+
 def test_chosen_kinds_alone_are_posted_and_tied_out(acme: Installation) -> None:
     day = date(2026, 10, 6)
     report = sync(acme, first=day, last=day, kinds=(Kind.INVOICE,))

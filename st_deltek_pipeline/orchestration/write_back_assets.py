@@ -1,0 +1,76 @@
+"""``servicetitan_exports``: ServiceTitan is told what stands in the ledger, where the connection says so."""
+
+import dagster as dg
+
+from st_deltek_pipeline.orchestration.document_kinds import posted_asset
+from st_deltek_pipeline.orchestration.failures import explained
+from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table
+from st_deltek_pipeline.orchestration.resources import Pipeline
+from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
+from st_deltek_pipeline.services.write_back import write_back_day
+
+EXPORTS_ASSET = "servicetitan_exports"
+ALL_TOLD_CHECK = "everything_told"
+
+
+def servicetitan_exports(wiring: Wiring) -> dg.AssetsDefinition:
+    """Build the asset that tells ServiceTitan about a business day's posted documents.
+
+    Args:
+        wiring: The connection; its ``posting.write_back`` is not ``off``.
+    """
+    key = wiring.key(EXPORTS_ASSET)
+
+    @dg.asset(
+        key=key,
+        deps=[wiring.key(posted_asset(kind)) for kind in wiring.kinds],
+        partitions_def=wiring.partitions,
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+        description=(
+            "The business day's documents that ServiceTitan takes as exported, since the ledger shows them. Telling it "
+            "again is harmless, and nothing is posted for it."
+        ),
+        kinds={"postgres", "servicetitan"},
+        code_version="1",
+        check_specs=[
+            dg.AssetCheckSpec(
+                ALL_TOLD_CHECK,
+                asset=key,
+                description="ServiceTitan takes every posted document as exported. Otherwise a warning: they stay posted.",
+                partitions_def=wiring.partitions,
+            )
+        ],
+        pool=wiring.servicetitan_pool,
+        op_tags=wiring.tags,
+        group_name=wiring.name,
+        owners=wiring.owners,
+        tags=wiring.tags,
+    )
+    def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
+        with explained(context.retry_number):
+            told = write_back_day(
+                pipeline.engine,
+                wiring.connection,
+                pipeline.servicetitan(wiring),
+                partition_day(context.partition_key),
+                run_id=context.run.run_id,
+            )
+        warnings = markdown_table(("warning",), [(warning,) for warning in told.warnings])
+        return dg.MaterializeResult(
+            metadata={
+                ROW_COUNT: told.exported,
+                "refused": len(told.refused),
+                "unclear": len(told.unclear),
+                "warnings": warnings,
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=ALL_TOLD_CHECK,
+                    passed=not told.warnings,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"warnings": warnings},
+                )
+            ],
+        )
+
+    return asset
