@@ -76,7 +76,7 @@ def release(
         )
     elif outcome is not None:
         click.echo(outcome.message)
-        click.echo(f"Post it now: st-deltek holds retry {name} {key}")
+        click.echo(f"The next run goes on with it: st-deltek sync {name}")
     else:
         for file in released.files:
             click.echo(f"{file.message} Documents in it: {file.documents:,}.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.holds import advice_for
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome
@@ -51,7 +51,7 @@ class ReasonSum:
 
 
 def sum_by_reason(held: Iterable[HeldDocument]) -> tuple[ReasonSum, ...]:
-    """Sum held documents up by kind and reason: kinds in the order in which they are posted, most documents first."""
+    """Sum held documents up by kind and reason: kinds in their own order, most documents first."""
     groups: dict[tuple[Kind, str], list[HeldDocument]] = {}
     for each in held:
         groups.setdefault((each.outcome.document.kind, each.outcome.reason), []).append(each)
@@ -65,4 +65,5 @@ def sum_by_reason(held: Iterable[HeldDocument]) -> tuple[ReasonSum, ...]:
         )
         for (kind, reason), documents in groups.items()
     ]
-    return tuple(sorted(sums, key=lambda each: (POSTING_ORDER.index(each.kind), -each.documents, each.reason)))
+    order = list(Kind)
+    return tuple(sorted(sums, key=lambda each: (order.index(each.kind), -each.documents, each.reason)))

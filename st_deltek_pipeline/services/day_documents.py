@@ -63,7 +63,7 @@ def documents_of(engine: Engine, settings: ConnectionSettings, kind: Kind, busin
     deposits = deposits_dated(engine, settings.name, dates)
     known = {document.key.document_id for document in own}
     others = [each for each in payments_of_deposits(engine, settings.name, deposits) if each not in known]
-    dated = [_as_deposited(each, settings) for each in (*own, *documents_by_id(engine, settings.name, kind, others))]
+    dated = [as_deposited(each, settings) for each in (*own, *documents_by_id(engine, settings.name, kind, others))]
     return DayDocuments(
         here=[each for each in dated if each.business_day == business_day or not isinstance(each, Payment)],
         elsewhere=[each for each in dated if isinstance(each, Payment) and each.business_day != business_day],
@@ -84,8 +84,13 @@ def days_of_deposits(engine: Engine, settings: ConnectionSettings, calendar: Bus
     return sorted({calendar.business_day(day) for day in dates if day >= settings.start_date})
 
 
-def _as_deposited(document: Document, settings: ConnectionSettings) -> Document:
-    """Date a payment as its deposit is; one whose deposit is open, or older than the connection, keeps its own date."""
+def as_deposited(document: Document, settings: ConnectionSettings) -> Document:
+    """Date a payment as its deposit is; one whose deposit is open, or older than the connection, keeps its own date.
+
+    Args:
+        document: Of any kind.
+        settings: A connection that posts receipts by deposit.
+    """
     if (
         not isinstance(document, Payment)
         or document.deposit_date is None

@@ -6,7 +6,7 @@ Reading the queue is ``store.holds``; running held days again is ``orchestration
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from st_deltek_pipeline.domain.documents import DocumentKey
+from st_deltek_pipeline.domain.documents import Document, DocumentKey
 from st_deltek_pipeline.domain.errors import ConfigurationError, TransientError
 from st_deltek_pipeline.domain.holds import HoldReason, IgnoreReason
 from st_deltek_pipeline.domain.ignores import PersonalIgnore, hold_to_ignore
@@ -14,12 +14,12 @@ from st_deltek_pipeline.domain.journal import Event, EventType, FileState
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.reversals import PersonalReversal
 from st_deltek_pipeline.services.allowing import allow_duplicate
+from st_deltek_pipeline.services.current_documents import current_documents
 from st_deltek_pipeline.services.held_files import FileRelease, release_file
 from st_deltek_pipeline.services.posting.context import PostingContext
 from st_deltek_pipeline.store.holds import files_of_document
 from st_deltek_pipeline.store.journal_rows import NOT_STANDING
 from st_deltek_pipeline.store.locks import PosterLock
-from st_deltek_pipeline.store.staged_documents import documents_by_id
 
 
 class Released(StrEnum):
@@ -68,7 +68,7 @@ def ignore_document(context: PostingContext, document: DocumentKey, *, reason: s
         held = hold_to_ignore(
             document,
             journal.outcomes(document.kind, ids).get(document.document_id),
-            next(iter(documents_by_id(context.engine, document.connection, document.kind, ids)), None),
+            _newest(context, document),
             occupied=journal.standings(document.kind, ids).get(document.document_id, NOT_STANDING).occupied,
             reversal=journal.reversals(document.kind, ids).get(document.document_id),
         )
@@ -124,13 +124,18 @@ def release_document(context: PostingContext, document: DocumentKey, *, by: str,
         if now is not None and reversal is not None and reversal.covers_outcome(now):
             return Release(Released.REVERSAL, _undo_reversal(context, lock, now, reversal, by))
         if now is not None and now.reason == HoldReason.DUPLICATE_VENDOR_INVOICE:
-            newest = next(iter(documents_by_id(context.engine, document.connection, document.kind, ids)), None)
+            newest = _newest(context, document)
             return Release(Released.DUPLICATE, allow_duplicate(context, lock, now, newest, by=by, reason=reason))
     message = f"{document} is neither ignored nor reversed by a person, nor in a transaction file that is held."
     advice = (
         f"Any other hold ends by itself once its cause has gone: st-deltek holds retry {document.connection} {document}"
     )
     raise ConfigurationError(message, advice=advice)
+
+
+def _newest(context: PostingContext, document: DocumentKey) -> Document | None:
+    ids = [document.document_id]
+    return next(iter(current_documents(context.engine, context.settings, context.journal, document.kind, ids)), None)
 
 
 def _undo_ignore(context: PostingContext, lock: PosterLock, now: DocumentOutcome, by: str) -> DocumentOutcome:

@@ -21,6 +21,7 @@ from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.reversals import PersonalReversal, ReversalChoice, choose_reversals
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_files, plan_hash
+from st_deltek_pipeline.services.current_documents import current_documents
 from st_deltek_pipeline.services.posting.check import check_file
 from st_deltek_pipeline.services.posting.confirm import FileOutcome, confirm_file
 from st_deltek_pipeline.services.posting.context import PostingContext
@@ -29,7 +30,9 @@ from st_deltek_pipeline.services.posting.planner import decide_documents, docume
 from st_deltek_pipeline.services.posting.post import post_file
 from st_deltek_pipeline.store.journal import Journal
 from st_deltek_pipeline.store.reversals import files_of_run, numbers_in_files, numbers_of_document
-from st_deltek_pipeline.store.staged_documents import documents_by_id
+
+_ORDER = (Kind.BANK_DEPOSIT, *reversed(POSTING_ORDER))
+"""In which order kinds are reversed: receipts before the invoices they pay, and what a bank kept with its receipts."""
 
 _SHORTEST_RUN = 8
 _MOST_NAMED = 5
@@ -263,9 +266,9 @@ def _files_of_run(run: str, runs: Mapping[str, Sequence[str]]) -> Sequence[str]:
 
 
 def _choices(journal: Journal, wished: Wished) -> dict[DocumentKey, ReversalChoice]:
-    """Decide for every document what of it is to be reversed; receipts before the invoices they pay."""
+    """Decide for every document what of it is to be reversed."""
     found: dict[DocumentKey, ReversalChoice] = {}
-    for kind in reversed(POSTING_ORDER):
+    for kind in _ORDER:
         numbers = wished.get(kind, {})
         for document_id, parts in sorted(journal.posted_parts(kind, sorted(numbers)).items()):
             document = parts[0].posting.document
@@ -283,19 +286,14 @@ def _propose(
         message = "What was selected are reversals themselves."
         advice = f"To have such a document posted again: st-deltek holds release {settings.name} KIND:ID"
         raise ConfigurationError(message, advice=advice)
-    decided = [
-        _decide(engine, settings, journal, kind, choices, reason=reason, by=by) for kind in reversed(POSTING_ORDER)
-    ]
-    files = tuple(
-        file
-        for each in decided
-        for file in build_files(
-            settings.name,
-            settings.vantagepoint.company,
-            [posting for decision in each.decisions.values() for posting in decision.postings],
-            documents_per_file=documents_per_file(settings),
-        )
+    decided = [_decide(engine, settings, journal, kind, choices, reason=reason, by=by) for kind in _ORDER]
+    files = build_files(
+        settings.name,
+        settings.vantagepoint.company,
+        [posting for each in decided for decision in each.decisions.values() for posting in decision.postings],
+        documents_per_file=documents_per_file(settings),
     )
+    files = tuple(sorted(files, key=lambda file: _ORDER.index(file.kind)))
     batches: dict[DocumentKey, list[str]] = {}
     for file in files:
         for posting in file.postings:
@@ -383,7 +381,7 @@ def _decide(
     ids = [document.document_id for document, choice in choices.items() if document.kind is kind and choice.postings]
     if not ids:
         return _Decided({}, (), ())
-    documents = documents_by_id(engine, settings.name, kind, ids)
+    documents = current_documents(engine, settings, journal, kind, ids)
     recorded = journal.outcomes(kind, ids)
     before = journal.reversals(kind, ids)
     reversals: dict[int, PersonalReversal] = {}

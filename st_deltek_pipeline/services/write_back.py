@@ -79,16 +79,19 @@ def write_back_resources(settings: ConnectionSettings) -> list[str]:
     return [_resource(settings, kind) for kind in settings.posting.documents]
 
 
-def write_back_days(engine: Engine, settings: ConnectionSettings) -> list[date]:
+def write_back_days(
+    engine: Engine, settings: ConnectionSettings, *, kinds: Collection[Kind] | None = None
+) -> list[date]:
     """Return the business days about which ServiceTitan has to be told yet, oldest first; none where it is not told.
 
     Args:
         engine: The database.
         settings: The connection.
+        kinds: Kinds of document; all that the connection moves by default.
     """
     if settings.posting.write_back == "off":
         return []
-    return write_backs.days_due(engine, settings.name, settings.posting.documents)
+    return write_backs.days_due(engine, settings.name, settings.posting.documents if kinds is None else kinds)
 
 
 def write_back_day(

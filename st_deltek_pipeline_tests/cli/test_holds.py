@@ -162,6 +162,26 @@ def test_a_person_ignores_a_document_and_takes_it_back(
     assert "stays in the tie-out" in capfd.readouterr().out
 
 
+def test_a_duplicate_vendor_invoice_is_allowed_with_a_reason_and_posted_by_the_next_run(
+    acme: Installation, answer: Callable[..., Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    acme.write_file(posting={**acme.sandbox.connection.get("posting", {}), "documents": ["bill"]})
+    first = acme.sandbox.add_bill(date=DAY, total="250.00", vendorNumber="INV-1")
+    sync = ["sync", "acme", "--from", DAY, "--to", DAY]
+    assert answer(*sync)[0] == 0
+    again = acme.sandbox.add_bill(date=DAY, total="250.00", vendorNumber="INV-1", vendorId=first["vendor"]["id"])
+    assert answer(*sync)[0] == 0
+    document = f"bill:{again['id']}"
+    assert [hold["document"] for hold in answer("holds", "list", "acme", "--kind", "bill")[1]["holds"]] == [document]
+    assert run(["holds", "release", "acme", document]) == 2
+    assert "--reason" in capfd.readouterr().err
+    code, released = answer("holds", "release", "acme", document, "--reason", "Two deliveries", "--by", "jane")
+    assert (code, released["released"]) == (0, "duplicate")
+    code, report = answer(*sync)
+    assert (code, report["posted_now"]) == (0, 1)
+    assert answer("holds", "list", "acme")[1]["holds"] == []
+
+
 @pytest.mark.parametrize(
     "words",
     [

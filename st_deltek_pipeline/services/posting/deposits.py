@@ -22,9 +22,11 @@ from st_deltek_pipeline.domain.deposits import (
 )
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
+from st_deltek_pipeline.domain.ignores import PersonalIgnore
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.payments import Payment
 from st_deltek_pipeline.domain.reference import ReferenceData
+from st_deltek_pipeline.domain.reversals import PersonalReversal, PostedPart, left_to_reverse
 from st_deltek_pipeline.services.posting.applications import without_over_applications
 from st_deltek_pipeline.services.posting.claims import Decided, without_taken_keys
 from st_deltek_pipeline.servicetitan.bank_deposits import to_bank_deposit
@@ -75,6 +77,9 @@ class _Known:
     payments: Mapping[int, DocumentStanding]
     fees: Mapping[int, DocumentStanding]
     outcomes: Mapping[int, DocumentOutcome]
+    ignored: Mapping[int, PersonalIgnore]
+    reversals: Mapping[int, PersonalReversal]
+    parts: Mapping[int, Sequence[PostedPart]]
 
 
 def by_whole_deposits(
@@ -106,6 +111,7 @@ def by_whole_deposits(
         if isinstance(payment, Payment) and payment.deposit_id is not None and payment.deposit_date is not None:
             groups.setdefault(payment.deposit_id, []).append(payment)
     ids = sorted(payment.key.document_id for payments in groups.values() for payment in payments)
+    reversals = journal.reversals(Kind.BANK_DEPOSIT, sorted(groups))
     known = _Known(
         settings,
         rules,
@@ -114,6 +120,9 @@ def by_whole_deposits(
         journal.standings(Kind.PAYMENT, ids),
         journal.standings(Kind.BANK_DEPOSIT, sorted(groups)),
         journal.outcomes(Kind.BANK_DEPOSIT, sorted(groups)),
+        journal.ignored(Kind.BANK_DEPOSIT, sorted(groups)),
+        reversals,
+        journal.posted_parts(Kind.BANK_DEPOSIT, sorted(reversals)),
     )
     blocked = {payment.key for payment in unreadable}
     over_applied: dict[DocumentKey, Decided] = {}
@@ -182,6 +191,7 @@ def _decide_fees(deposit: BankDeposit, members: Sequence[DecidedPayment], known:
     if len(banks) != 1:
         return None
     lines = fee_lines(deposit, banks.pop(), known.settings.rules, known.reference)
+    reversal = known.reversals.get(deposit_id)
     situation = Situation(
         document=deposit,
         lines=() if isinstance(lines, Hold) else lines,
@@ -190,6 +200,9 @@ def _decide_fees(deposit: BankDeposit, members: Sequence[DecidedPayment], known:
         occupied=standing.occupied,
         previous=known.outcomes.get(deposit_id),
         next_posting_no=standing.next_posting_no,
+        ignored=known.ignored.get(deposit_id),
+        reversal=reversal,
+        to_reverse=left_to_reverse(reversal, known.parts.get(deposit_id, ())) if reversal else (),
     )
     return decide(situation, known.rules, known.reference.periods)
 

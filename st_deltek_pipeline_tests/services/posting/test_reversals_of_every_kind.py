@@ -197,7 +197,7 @@ def test_a_reversed_invoices_receipt_is_shown_in_the_queue_until_the_invoice_sta
     payment, invoice = documents[Kind.PAYMENT], documents[Kind.INVOICE]
     take_back(quiet, key(Kind.INVOICE, invoice))
     assert receivables_of(quiet, invoice["referenceNumber"]) == {"CHS2026": Decimal("-75.00")}
-    assert days_left_behind(quiet.engine, quiet.settings, Kind.PAYMENT, run_id="test") == [QUIET_DAY]
+    assert days_left_behind(quiet.engine, quiet.settings, Kind.PAYMENT) == [QUIET_DAY]
     run_kinds(quiet)
     assert outcome_of(quiet, Kind.PAYMENT, payment["id"]) == ("held", "waiting_for_invoice", ZERO)
     assert ties_out(quiet)
@@ -215,5 +215,5 @@ def test_a_reversed_receipt_does_not_follow_its_invoice(quiet: Bench, documents:
     quiet.change(invoice, PART_B="100.00")
     run_kinds(quiet)
     assert outcome_of(quiet, Kind.PAYMENT, payment["id"]) == ("ignored", "reversed_by_person", Decimal("60.00"))
-    assert days_left_behind(quiet.engine, quiet.settings, Kind.PAYMENT, run_id="test") == []
+    assert days_left_behind(quiet.engine, quiet.settings, Kind.PAYMENT) == []
     assert ties_out(quiet)
