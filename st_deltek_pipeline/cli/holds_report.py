@@ -9,7 +9,7 @@ import click
 
 from st_deltek_pipeline.cli.output import print_csv, print_json, print_table
 from st_deltek_pipeline.connections.files import find_connection
-from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.hold_queue import HeldDocument, ReasonSum, sum_by_reason
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
@@ -60,7 +60,7 @@ def show_queue(
     find_connection(settings, name)
     engine = ready_database(settings)
     try:
-        kinds = POSTING_ORDER if kind is None else (kind,)
+        kinds = tuple(Kind) if kind is None else (kind,)
         held = held_documents(engine, name, kinds, reason=reason, business_day=day)
     finally:
         engine.dispose()

@@ -11,7 +11,7 @@ from st_deltek_pipeline.cli.output import print_json
 from st_deltek_pipeline.cli.progress import LineProgress, SilentProgress
 from st_deltek_pipeline.cli.sync_report import report_as_data, show_report
 from st_deltek_pipeline.connections.files import find_connection
-from st_deltek_pipeline.domain.documents import POSTING_ORDER, DocumentKey, Kind
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.hold_queue import HeldDocument
 from st_deltek_pipeline.domain.holds import HoldReason
@@ -84,7 +84,7 @@ def _selected(
     engine: Engine, name: str, document: tuple[Kind, int] | None, kind: Kind | None, reason: str | None
 ) -> Sequence[HeldDocument]:
     if document is None:
-        return held_documents(engine, name, POSTING_ORDER if kind is None else [kind], reason=reason)
+        return held_documents(engine, name, tuple(Kind) if kind is None else [kind], reason=reason)
     held = held_documents(engine, name, [document[0]], document_ids=[document[1]])
     if not held:
         message = f"{DocumentKey(name, *document)} is not held."

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.holds import advice_for
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome
@@ -65,4 +65,4 @@ def sum_by_reason(held: Iterable[HeldDocument]) -> tuple[ReasonSum, ...]:
         )
         for (kind, reason), documents in groups.items()
     ]
-    return tuple(sorted(sums, key=lambda each: (POSTING_ORDER.index(each.kind), -each.documents, each.reason)))
+    return tuple(sorted(sums, key=lambda each: (list(Kind).index(each.kind), -each.documents, each.reason)))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import Row
 
-from st_deltek_pipeline.domain.documents import POSTING_ORDER, DocumentKey, Kind
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.hold_queue import HeldDocument
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.journal import FileState
@@ -68,7 +68,7 @@ class RecordedEvent:
 def held_documents(
     engine: Engine,
     connection: str,
-    kinds: Collection[Kind] = POSTING_ORDER,
+    kinds: Collection[Kind] = tuple(Kind),
     *,
     reason: str | None = None,
     business_day: date | None = None,

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.services.feeds import feeds_of
 from st_deltek_pipeline.services.intake import take_in_feed
@@ -132,7 +132,7 @@ def test_what_documents_name_is_looked_up(
         for feed in feeds_of(connection):
             take_in_feed(engine, client, "acme", feed, run_id="run")
     documents: dict[Kind, list[Any]] = {}
-    for kind in Kind:
+    for kind in POSTING_ORDER:
         for day in pending_days(engine, connection, calendar, (kind,)):
             stage_day(engine, connection, calendar, kind, day, run_id="run")
             documents.setdefault(kind, []).extend(documents_of_day(engine, "acme", kind, day))

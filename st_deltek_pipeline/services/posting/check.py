@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from st_deltek_pipeline.domain.coded_amounts import Heading
+from st_deltek_pipeline.domain.documents import DocumentKey
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
@@ -88,6 +89,10 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
             remaining.append(posting)
     if not adopted and not held:
         return (file.batch,)
+    in_the_way = [posting.document for posting in held]
+    if file.together and held:
+        # What is posted whole or not at all waits whole.
+        held, remaining = [*held, *remaining], []
     with context.journal.writing(lock) as transaction:
         parts = [part for part in ([posting for posting, _ in adopted], held, remaining) if part]
         if len(parts) == 1:
@@ -99,7 +104,7 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
         if adopted:
             _adopt(transaction, files[0].batch, adopted)
         if held:
-            refuse_child(transaction, files[1 if adopted else 0], _already_there)
+            refuse_child(transaction, files[1 if adopted else 0], lambda posting: _why_held(posting, in_the_way))
     return (files[-1].batch,) if remaining else ()
 
 
@@ -149,6 +154,16 @@ def _own_accounts(posting: Posting, rows: Sequence[LedgerRow], receivables: str 
 
 def _level(place: LedgerRow | Heading) -> tuple[str, str]:
     return (place.wbs2, place.wbs3)
+
+
+def _why_held(posting: Posting, in_the_way: Sequence[DocumentKey]) -> Hold:
+    """Say why a posting waits: something else stands in its place, or in that of another one that it goes together with."""
+    if posting.document in in_the_way:
+        return _already_there(posting)
+    message = (
+        f"{posting.document} waits for {posting.together}: {in_the_way[0]} stands in the ledger with other amounts."
+    )
+    return Hold(HoldReason.DEPOSIT_INCOMPLETE, message)
 
 
 def _already_there(posting: Posting) -> Hold:

@@ -264,3 +264,35 @@ def test_receipts_go_by_day_unless_the_connection_asks_for_deposits(counter: Ben
 def test_deposits_cannot_be_kept_together_where_documents_are_entered_one_by_one(counter: Bench) -> None:
     with pytest.raises(ValidationError, match="by_deposit needs"):
         counter.changed(vantagepoint={"entry": "single"})
+
+
+def test_a_reference_that_somebody_used_by_hand_holds_the_whole_deposit(counter: Bench) -> None:
+    one, two = sold(counter, "100.00", "50.00")
+    payments = [counter.pay((one, "100.00")), counter.pay((two, "50.00"))]
+    counter.deposit(*payments, day=MONEY_DAY)
+    by_hand(counter, f"P{payments[0]['id']}", one, "7.00")
+    counter.run(MONEY_DAY, Kind.PAYMENT)
+    assert counter.outcome(payments[0]["id"])[:2] == ("held", "already_in_vantagepoint")
+    assert counter.outcome(payments[1]["id"])[:2] == ("held", "deposit_incomplete")
+    assert counter.banked() == {("OPER", "2026-11-18"): Decimal("7.00")}
+
+
+def by_hand(counter: Bench, reference: str, invoice: dict[str, Any], amount: str) -> None:
+    """Enter and post a receipt the way a person would."""
+    receivables = next(row["Account"] for row in counter.sandbox.ledger() if row["AutoEntry"] == "Y")
+    line = {
+        "PKey": "BYHAND",
+        "Seq": 1,
+        "WBS1": "CHS2026",
+        "Invoice": invoice["referenceNumber"],
+        "Account": receivables,
+    }
+    body = {
+        "Batch": "BYHAND",
+        "Total": Decimal(amount),
+        "crMaster": [{"RefNo": reference, "TransDate": "2026-11-18T00:00:00.000", "BankCode": "OPER"}],
+        "crDetail": [{"RefNo": reference, **line, "Amount": Decimal(amount)}],
+    }
+    counter.vantagepoint.set_active_period(202611)
+    counter.vantagepoint.enter_file("cr", body)
+    assert counter.vantagepoint.post_file("cr", "BYHAND", company="01", period=202611, description="by hand").posted
