@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from st_deltek_pipeline.domain.alignment import missing_fields, no_rule_hold
+from st_deltek_pipeline.domain.alignment import LineToCode, missing_fields, no_rule_hold
 from st_deltek_pipeline.domain.coded_amounts import CodedAmount, Heading, LineKey
 from st_deltek_pipeline.domain.coding import LineFacts, LineKind, Rule, code_line
 from st_deltek_pipeline.domain.decisions import Decision
@@ -132,6 +132,14 @@ def banks_of(postings: Iterable[Sequence[Posting]]) -> set[str]:
     return {posting.heading.bank for each in postings for posting in each}
 
 
+def deposit_lines(deposit: BankDeposit) -> list[LineToCode]:
+    """Return what rules decide about a deposit: on which account the bank's fees are; nothing when it kept nothing."""
+    if deposit.is_zero:
+        return []
+    facts = LineFacts(line=LineKind.FEE, document=Kind.PAYMENT, gl_account=deposit.fee_account)
+    return [LineToCode(facts, deposit.effect, "Fees", "fee", ("account",))]
+
+
 def fee_lines(
     deposit: BankDeposit, bank: str, rules: Sequence[Rule], reference: ReferenceData
 ) -> tuple[CodedAmount, ...] | Hold:
@@ -143,21 +151,22 @@ def fee_lines(
         rules: The connection's coding rules; one for ``document: payment``, ``line: fee`` gives the account.
         reference: What exists in Vantagepoint.
     """
-    if deposit.is_zero:
-        return ()
-    facts = LineFacts(line=LineKind.FEE, document=Kind.PAYMENT, gl_account=deposit.fee_account)
-    coded = code_line(rules, facts)
-    coding = coded.coding
-    missing = missing_fields(coding, ("account",))
-    hold = no_rule_hold(deposit.key, facts, missing) if missing else None
-    hold = hold or account_hold(deposit.key, coding.account or "", reference)
-    if hold is None and coding.wbs1:
-        hold = project_hold(deposit.key, coding, reference, receivable=False)
-    if hold is not None:
-        return hold
     heading = Heading(EntryType.RECEIPTS, reference_of(deposit.key), bank=bank)
-    key = LineKey(heading, *project_of(coding), "", coding.account or "")
-    return (CodedAmount(key, -deposit.fees, "Fees", coding.organization or "", decided_by=coded.decided_by),)
+    found: list[CodedAmount] = []
+    for line in deposit_lines(deposit):
+        coded = code_line(rules, line.facts)
+        coding = coded.coding
+        missing = missing_fields(coding, line.required)
+        hold = no_rule_hold(deposit.key, line.facts, missing) if missing else None
+        hold = hold or account_hold(deposit.key, coding.account or "", reference)
+        if hold is None and coding.wbs1:
+            hold = project_hold(deposit.key, coding, reference, receivable=False)
+        if hold is not None:
+            return hold
+        key = LineKey(heading, *project_of(coding), "", coding.account or "")
+        organization = coding.organization or ""
+        found.append(CodedAmount(key, line.amount, line.description, organization, decided_by=coded.decided_by))
+    return tuple(found)
 
 
 def held_together(member: DecidedPayment, hold: Hold) -> Decision:

@@ -8,6 +8,7 @@ from st_deltek_pipeline.domain.bills import ApCredit, Bill
 from st_deltek_pipeline.domain.coding import LineKind
 from st_deltek_pipeline.domain.credit_memo_alignment import credit_memo_lines, memo_tax_hold
 from st_deltek_pipeline.domain.credit_memos import CreditMemo
+from st_deltek_pipeline.domain.deposits import BankDeposit, deposit_lines
 from st_deltek_pipeline.domain.documents import Document
 from st_deltek_pipeline.domain.invoice_alignment import invoice_lines, tax_split_hold
 from st_deltek_pipeline.domain.invoices import Invoice
@@ -21,7 +22,7 @@ def document_lines(document: Document, rules: AlignmentRules) -> Sequence[LineTo
     """Take a document apart.
 
     Args:
-        document: A staged document.
+        document: A document.
         rules: The connection's rules and settings.
 
     Returns:
@@ -34,6 +35,8 @@ def document_lines(document: Document, rules: AlignmentRules) -> Sequence[LineTo
             return credit_memo_lines(document, rules)
         case Payment():
             return payment_lines(document, rules)
+        case BankDeposit():
+            return deposit_lines(document)
         case Bill():
             return [payable_line(document, rules), *bill_lines(document, rules)]
         case ApCredit():

@@ -25,6 +25,7 @@ from st_deltek_pipeline.orchestration.presenting import ROW_COUNT
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.coding_check import rule_problems
+from st_deltek_pipeline.services.day_documents import days_of_deposits
 from st_deltek_pipeline.services.findings import Finding
 from st_deltek_pipeline.services.following import days_left_behind
 from st_deltek_pipeline.services.reconciliation import tie_out, tie_out_days
@@ -253,6 +254,7 @@ class _Synchronisation:
                 *pending_days(engine, connection, calendar, (kind,)),
                 *undecided_days(engine, connection.name, kind),
                 *journal.days_with_work(kind),
+                *(days_of_deposits(engine, connection, calendar) if kind is Kind.PAYMENT else ()),
             }:
                 found.setdefault(day, []).append(kind)
         for day in write_back_days(engine, connection):
@@ -285,6 +287,9 @@ class _Synchronisation:
             }
             if kind is Kind.PAYMENT:
                 days |= {day for day in days_held_for(engine, name, kind, _RELEASED_BY_OTHERS) if _since(reports, day)}
+                # A deposit may be known only since its payments' own days were staged.
+                deposited = days_of_deposits(engine, self.wiring.connection, self.wiring.calendar)
+                days |= set(deposited) - {report.day for report in reports}
             for day in days:
                 found.setdefault(day, []).append(kind)
         return found

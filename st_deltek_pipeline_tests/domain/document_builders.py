@@ -8,6 +8,7 @@ from st_deltek_pipeline.domain.bills import ApCredit, Bill, BillLine
 from st_deltek_pipeline.domain.coded_amounts import CodedAmount
 from st_deltek_pipeline.domain.coding import Rule
 from st_deltek_pipeline.domain.credit_memos import CreditMemo, CreditSplit
+from st_deltek_pipeline.domain.deposits import BankDeposit
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind, SyncStatus
 from st_deltek_pipeline.domain.firm_links import FirmLinks, LinkState, VendorAccounting, VendorLink
 from st_deltek_pipeline.domain.invoices import InvoiceLine
@@ -85,6 +86,28 @@ def payment(
         applications=applications,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def bank_deposit(gross: str, *, fees: str = "0.00", net: str | None = None, fee_account: str = "6420") -> BankDeposit:
+    """A deposit that is at the bank."""
+    kept = Decimal(fees)
+    return BankDeposit(
+        key=DocumentKey("acme", Kind.BANK_DEPOSIT, 8701),
+        revision=1,
+        revision_hash="e" * 64,
+        number="2026-10-07 Checks and cash",
+        document_date=DAY,
+        due_date=None,
+        business_day=DAY,
+        sync_status=SyncStatus.POSTED,
+        active=True,
+        business_unit_id=None,
+        business_unit_name="",
+        total=Decimal(gross),
+        fees=kept,
+        net=Decimal(gross) - kept if net is None else Decimal(net),
+        fee_account=fee_account,
+    )
 
 
 def memo_line(amount: str, *, line_id: int = 1, taxable: bool = True, item_type: str = "Service") -> InvoiceLine:

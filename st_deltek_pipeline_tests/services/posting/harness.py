@@ -204,12 +204,19 @@ class Bench:
 
     def outcome(self, document_id: int) -> tuple[str, str, Decimal]:
         """Outcome, reason and amount outside the ledger of one document; no two kinds share an id here."""
-        (row,) = self.rows("SELECT * FROM journal.outcomes WHERE document_id = :id", id=document_id)
+        row = self._outcome(document_id)
         return row.outcome, row.reason, row.amount
 
     def message(self, document_id: int) -> str:
-        (row,) = self.rows("SELECT message FROM journal.outcomes WHERE document_id = :id", id=document_id)
-        return row.message
+        return self._outcome(document_id).message
+
+    def _outcome(self, document_id: int) -> Any:
+        (row,) = self.rows(
+            "SELECT * FROM journal.outcomes WHERE connection = :name AND document_id = :id",
+            name=self.settings.name,
+            id=document_id,
+        )
+        return row
 
     def standing(self, document_id: int) -> Decimal:
         """What Vantagepoint's ledger shows of a document by the keys of its lines, with the document's sign."""
@@ -217,8 +224,9 @@ class Bench:
             """
             SELECT DISTINCT line.line_key, posting.entry FROM journal.posting_lines AS line
             JOIN journal.postings AS posting USING (connection, kind, document_id, posting_no)
-            WHERE line.document_id = :id
+            WHERE line.connection = :name AND line.document_id = :id
             """,
+            name=self.settings.name,
             id=document_id,
         )
         signs = {row.line_key: -1 if row.entry in {"in", "cr"} else 1 for row in ours}
@@ -241,8 +249,7 @@ class Bench:
         return {key: amount for key, amount in found.items() if amount}
 
     def held_words(self, document_id: int) -> str:
-        (row,) = self.rows("SELECT words FROM journal.outcomes WHERE document_id = :id", id=document_id)
-        return row.words
+        return self._outcome(document_id).words
 
     def file_states(self) -> dict[str, int]:
         rows = self.rows("SELECT state, count(*) AS files FROM journal.transaction_files GROUP BY state")

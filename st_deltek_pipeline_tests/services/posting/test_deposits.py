@@ -163,7 +163,7 @@ def test_fees_that_become_known_or_change_later_follow_as_the_difference(counter
         counter.sandbox.admin(
             "PATCH",
             f"servicetitan/rows/accounting/bank-deposits/{deposit['id']}",
-            {"fees": float(fees), "netAmount": float(net)},
+            {"fees": fees, "netAmount": net},
         )
         counter.take_in_feeds("bank_deposits")
         counter.run(MONEY_DAY, Kind.PAYMENT)
@@ -178,7 +178,7 @@ def test_a_deposit_whose_payments_do_not_make_its_amount_waits(counter: Bench) -
     counter.sandbox.admin(
         "PATCH",
         f"servicetitan/rows/accounting/bank-deposits/{deposit['id']}",
-        {"grossAmount": 130.0, "netAmount": 130.0},
+        {"grossAmount": "130.00", "netAmount": "130.00"},
     )
     counter.take_in_feeds("bank_deposits")
     counter.run(MONEY_DAY, Kind.PAYMENT)
