@@ -7,6 +7,7 @@ under the poster's lock (``receivables``).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from st_deltek_pipeline.domain.alignment import (
     Alignment,
@@ -22,10 +23,10 @@ from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
-from st_deltek_pipeline.domain.money import ZERO, allocate, total
-from st_deltek_pipeline.domain.payments import Application, Payment
+from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.payments import Payment
 from st_deltek_pipeline.domain.posting_keys import reference_of
-from st_deltek_pipeline.domain.receivables import OpenItem, share_of_items
+from st_deltek_pipeline.domain.receivables import OpenItem, spread_over_items
 from st_deltek_pipeline.domain.reference import ReferenceData
 from st_deltek_pipeline.domain.reference_checks import account_hold, bank_hold, project_hold, project_of
 
@@ -191,8 +192,8 @@ def _lines(
     shared = _Receipt(heading, receivables, coded.decided_by)
     lines = [
         line
-        for application in payment.applications
-        for line in _applied(application, invoices.open_items[application.invoice_id], shared)
+        for invoice_id, amount in amounts_by_invoice(payment).items()
+        for line in _applied(amount, invoices.open_items[invoice_id], shared)
     ]
     for to_code in unapplied:
         line = _unapplied(payment, to_code, shared, rules, reference)
@@ -202,9 +203,15 @@ def _lines(
     return lines
 
 
-def _applied(application: Application, items: Sequence[OpenItem], receipt: _Receipt) -> list[CodedAmount]:
-    """Spread an application over the projects its invoice stands on, by weight; the last takes the remainder."""
-    parts = allocate(application.amount, share_of_items(items))
+def amounts_by_invoice(payment: Payment) -> Mapping[int, Decimal]:
+    """Return what a payment has for each invoice in all, by ServiceTitan's id."""
+    found: dict[int, Decimal] = {}
+    for application in payment.applications:
+        found[application.invoice_id] = found.get(application.invoice_id, ZERO) + application.amount
+    return found
+
+
+def _applied(amount: Decimal, items: Sequence[OpenItem], receipt: _Receipt) -> list[CodedAmount]:
     return [
         CodedAmount(
             key=LineKey(receipt.heading, item.wbs1, item.wbs2, item.wbs3, item.number, receipt.receivables),
@@ -213,7 +220,7 @@ def _applied(application: Application, items: Sequence[OpenItem], receipt: _Rece
             organization="",
             decided_by=receipt.decided_by,
         )
-        for item, part in zip(items, parts, strict=True)
+        for item, part in zip(items, spread_over_items(amount, items), strict=True)
         if part != ZERO
     ]
 

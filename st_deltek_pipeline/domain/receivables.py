@@ -5,12 +5,16 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from st_deltek_pipeline.domain.entry_types import EntryType
-from st_deltek_pipeline.domain.money import ZERO
+from st_deltek_pipeline.domain.money import CENT, ZERO, allocate, total
 from st_deltek_pipeline.domain.numbers import invoice_number_key
 from st_deltek_pipeline.domain.postings import Posting
 
 ReceivableKey = tuple[str, str]
 """Project and folded invoice number: receivables are per project (vantagepoint.md section 8)."""
+
+
+OpenPlace = tuple[str, str, str, str]
+"""WBS1, WBS2, WBS3 and invoice number."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class OpenItem:
         wbs1, wbs2, wbs3: Its project; empty for a level it has not.
         number: Its number as it was posted.
         amount: What it was posted with there, without what was received or credited since.
+        own: What the payment that is being aligned has received there before.
+        others: What other payments have, those under way included.
     """
 
     wbs1: str
@@ -28,6 +34,13 @@ class OpenItem:
     wbs3: str
     number: str
     amount: Decimal
+    own: Decimal = ZERO
+    others: Decimal = ZERO
+
+    @property
+    def place(self) -> OpenPlace:
+        """Where it stands."""
+        return (self.wbs1, self.wbs2, self.wbs3, self.number)
 
 
 @dataclass(frozen=True)
@@ -127,6 +140,57 @@ def _is_over(change: Decimal, receivable: Receivable) -> bool:
     low, high = min(ZERO, receivable.billed), max(ZERO, receivable.billed)
     after = receivable.received + change
     return (change > ZERO and after > high) or (change < ZERO and after < low)
+
+
+def spread_over_items(amount: Decimal, items: Sequence[OpenItem]) -> list[Decimal]:
+    """Spread money for an invoice over the projects it stands on, by weight; the last takes the remainder.
+
+    Instalments are rounded together: what all payments make of a project is its share of all of them, so that the last
+    one pays every project to the cent. What stands and is fair stays as it is.
+
+    Args:
+        amount: What a payment has for the invoice in all.
+        items: Where the invoice stands; at least one, and their amounts do not sum to zero.
+
+    Returns:
+        One part per item; they sum to the amount.
+    """
+    weights = share_of_items(items)
+    fair = _within(allocate(amount, weights), weights)
+    own = [item.own for item in items]
+    if total(own) == amount and _is_fair(own, fair):
+        return own
+    others = [item.others for item in items]
+    if any(others):
+        together = _within(allocate(amount + total(others), weights), weights)
+        rest = [part - other for part, other in zip(together, others, strict=True)]
+        if _is_fair(rest, fair):
+            return rest
+    return fair
+
+
+def _is_fair(parts: Sequence[Decimal], fair: Sequence[Decimal]) -> bool:
+    """Say whether parts differ from fair ones by no more than rounding, and not because the invoice has moved."""
+    most = CENT * max(2, len(fair))
+    return all(abs(part - other) <= most for part, other in zip(parts, fair, strict=True))
+
+
+def _within(parts: Sequence[Decimal], weights: Sequence[Decimal]) -> list[Decimal]:
+    """Keep rounding from giving a project more than it is owed, where all are owed enough."""
+    kept = list(parts)
+    sign = 1 if total(weights) > ZERO else -1
+    if any(sign * weight < ZERO for weight in weights) or not ZERO <= sign * total(parts) <= sign * total(weights):
+        return kept
+    for place, weight in enumerate(weights):
+        excess = sign * (kept[place] - weight)
+        for other in range(len(kept)):
+            room = sign * (weights[other] - kept[other])
+            moved = min(excess, room)
+            if moved > ZERO:
+                kept[place] -= sign * moved
+                kept[other] += sign * moved
+                excess -= moved
+    return kept
 
 
 def share_of_items(items: Sequence[OpenItem]) -> list[Decimal]:

@@ -1,7 +1,7 @@
 """Aligning a business day: code every staged document of a kind, and say what does not exist in Vantagepoint."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -18,14 +18,15 @@ from st_deltek_pipeline.domain.documents import Document, Kind
 from st_deltek_pipeline.domain.firm_links import FirmLinks, PartyKey, PartyKind
 from st_deltek_pipeline.domain.invoice_alignment import align_invoice
 from st_deltek_pipeline.domain.invoices import Invoice
-from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.payment_alignment import PostedInvoices, align_payment
 from st_deltek_pipeline.domain.payments import Payment
+from st_deltek_pipeline.domain.receivables import OpenItem, OpenPlace
 from st_deltek_pipeline.services.day_documents import documents_of
 from st_deltek_pipeline.services.tax_zones import tax_zones_to_split_by
 from st_deltek_pipeline.store.firm_mappings import load_firm_links
 from st_deltek_pipeline.store.mapping import alignments_of, replace_alignments
-from st_deltek_pipeline.store.receivables import invoice_headers, open_items
+from st_deltek_pipeline.store.receivables import invoice_headers, open_items, received_at
 from st_deltek_pipeline.store.reference import load_reference
 
 
@@ -142,6 +143,7 @@ def aligner(
     parties = _parties(documents)
     links = load_firm_links(engine, settings.name, parties) if parties else FirmLinks()
     invoices = _posted_invoices(engine, settings, documents)
+    receipts = _Receipts(engine, settings, invoices)
 
     def align(document: Document) -> Alignment:
         match document:
@@ -150,7 +152,9 @@ def aligner(
             case CreditMemo():
                 return align_credit_memo(document, rules, reference, links, invoices)
             case Payment():
-                return align_payment(document, rules, reference, links, invoices)
+                aligned = align_payment(document, rules, reference, links, receipts.seen_by(document))
+                receipts.remember(aligned)
+                return aligned
             case Bill():
                 return align_bill(document, rules, reference, links)
             case ApCredit():
@@ -160,6 +164,50 @@ def aligner(
                 raise TypeError(message)
 
     return align
+
+
+class _Receipts:
+    """What payments have received on invoices that stand on several projects, where rounding decides who gets a cent.
+
+    One of a batch counts what those before it are going to receive.
+    """
+
+    def __init__(self, engine: Engine, settings: ConnectionSettings, invoices: PostedInvoices) -> None:
+        self._invoices = invoices
+        self._several = {invoice_id for invoice_id, items in invoices.open_items.items() if len(items) > 1}
+        places = {item.place for invoice_id in self._several for item in invoices.open_items[invoice_id]}
+        self._received = received_at(engine, settings.name, sorted(places)) if places else {}
+
+    def seen_by(self, payment: Payment) -> PostedInvoices:
+        """Return the invoices with what this payment and the others have received on them."""
+        concerned = {each.invoice_id for each in payment.applications} & self._several
+        if not concerned:
+            return self._invoices
+        seen = {
+            invoice_id: [self._seen(item, payment.key.document_id) for item in self._invoices.open_items[invoice_id]]
+            for invoice_id in concerned
+        }
+        return replace(self._invoices, open_items={**self._invoices.open_items, **seen})
+
+    def _seen(self, item: OpenItem, payment_id: int) -> OpenItem:
+        by_payment = self._received.get(item.place, {})
+        own = by_payment.get(payment_id, ZERO)
+        return replace(item, own=own, others=total(by_payment.values()) - own)
+
+    def remember(self, aligned: Alignment) -> None:
+        """Let those after it count what a payment is going to receive."""
+        if not self._several or aligned.hold is not None:
+            return
+        document_id, lines = aligned.document.key.document_id, aligned.lines if aligned.document.active else ()
+        received: dict[OpenPlace, Decimal] = {}
+        for line in lines:
+            key = line.key
+            place = (key.wbs1, key.wbs2, key.wbs3, key.invoice)
+            received[place] = received.get(place, ZERO) + line.amount
+        for by_payment in self._received.values():
+            by_payment.pop(document_id, None)
+        for place, amount in received.items():
+            self._received.setdefault(place, {})[document_id] = amount
 
 
 def _parties(documents: Sequence[Document]) -> list[PartyKey]:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import ZERO
-from st_deltek_pipeline.domain.receivables import OpenItem, Receivable, ReceivableKey, receivable_key
+from st_deltek_pipeline.domain.receivables import OpenItem, OpenPlace, Receivable, ReceivableKey, receivable_key
 from st_deltek_pipeline.store.file_states import STANDING, TAKEN
 
 
@@ -79,6 +79,47 @@ def open_items(engine: Engine, connection: str, invoice_ids: Sequence[int]) -> M
         for row in db.execute(statement, parameters):
             item = OpenItem(row.wbs1, row.wbs2, row.wbs3, row.number, row.amount)
             found.setdefault(row.document_id, []).append(item)
+    return found
+
+
+def received_at(engine: Engine, connection: str, places: Sequence[OpenPlace]) -> dict[OpenPlace, dict[int, Decimal]]:
+    """Read what each payment has received at some places, receipts under way included: by place, then by payment.
+
+    Args:
+        engine: The database.
+        connection: The connection's name.
+        places: Projects and invoice numbers as they were posted.
+    """
+    statement = text(
+        """
+        SELECT line.wbs1, line.wbs2, line.wbs3, line.invoice, line.document_id, sum(line.amount) AS amount
+        FROM unnest(CAST(:wbs1 AS text[]), CAST(:wbs2 AS text[]), CAST(:wbs3 AS text[]), CAST(:invoices AS text[]))
+            AS asked (wbs1, wbs2, wbs3, invoice)
+        JOIN journal.posting_lines AS line
+          ON line.invoice = asked.invoice AND line.wbs1 = asked.wbs1 AND line.wbs2 = asked.wbs2
+         AND line.wbs3 = asked.wbs3 AND line.connection = :connection AND line.kind = :kind
+        JOIN journal.postings AS posting
+          ON posting.connection = line.connection AND posting.kind = line.kind
+         AND posting.document_id = line.document_id AND posting.posting_no = line.posting_no
+        JOIN journal.transaction_files AS file
+          ON file.connection = posting.connection AND file.batch = posting.batch
+        WHERE line.invoice <> '' AND file.state = ANY(:taken)
+        GROUP BY line.wbs1, line.wbs2, line.wbs3, line.invoice, line.document_id
+        """
+    )
+    parameters = {
+        "connection": connection,
+        "kind": Kind.PAYMENT.value,
+        "wbs1": [place[0] for place in places],
+        "wbs2": [place[1] for place in places],
+        "wbs3": [place[2] for place in places],
+        "invoices": [place[3] for place in places],
+        "taken": TAKEN,
+    }
+    found: dict[OpenPlace, dict[int, Decimal]] = {}
+    with engine.connect() as db:
+        for row in db.execute(statement, parameters):
+            found.setdefault((row.wbs1, row.wbs2, row.wbs3, row.invoice), {})[row.document_id] = row.amount
     return found
 
 

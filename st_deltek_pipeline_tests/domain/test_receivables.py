@@ -1,5 +1,6 @@
 """What may be received on an invoice: never more than it is for, whatever the order and the signs."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -7,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from st_deltek_pipeline.domain.money import ZERO, total
-from st_deltek_pipeline.domain.receivables import Receivable, ReceivableKey, over_applications, receivable_key
+from st_deltek_pipeline.domain.receivables import (
+    OpenItem,
+    Receivable,
+    ReceivableKey,
+    over_applications,
+    receivable_key,
+    spread_over_items,
+)
 
 ONE, TWO = receivable_key("HVAC", "1001", 7), receivable_key("HVAC", "1002", 7)
 
@@ -101,3 +109,50 @@ def test_what_goes_on_never_over_applies_and_nothing_else_fits(
         assert min(ZERO, billed) <= after <= max(ZERO, billed)
     for position in waiting:
         assert position in range(len(changes))
+
+
+def items_of(
+    weights: Sequence[Decimal], others: Sequence[Decimal], own: Sequence[Decimal] | None = None
+) -> list[OpenItem]:
+    return [
+        OpenItem(f"P{place}", "", "", "1001", weight, own[place] if own else ZERO, others[place])
+        for place, weight in enumerate(weights)
+    ]
+
+
+def test_the_first_instalment_is_spread_by_weight_and_the_last_project_takes_the_remainder() -> None:
+    weights = [Decimal("50.00"), Decimal("50.00")]
+    assert spread_over_items(Decimal("33.33"), items_of(weights, [ZERO, ZERO])) == [Decimal("16.67"), Decimal("16.66")]
+
+
+def test_what_stands_and_is_fair_stays_whatever_others_have_received_since() -> None:
+    weights, own = [Decimal("50.00"), Decimal("50.00")], [Decimal("16.66"), Decimal("16.67")]
+    items = items_of(weights, [Decimal("33.34"), Decimal("33.33")], own)
+    assert spread_over_items(Decimal("33.33"), items) == own
+
+
+def test_an_invoice_whose_projects_changed_does_not_load_it_all_onto_one_payment() -> None:
+    # Both payments stood half and half; now nine tenths are the first project's.
+    weights = [Decimal("90.00"), Decimal("10.00")]
+    stood = [Decimal("25.00"), Decimal("25.00")]
+    first = spread_over_items(Decimal("50.00"), items_of(weights, stood, stood))
+    assert first == [Decimal("45.00"), Decimal("5.00")]
+    assert spread_over_items(Decimal("50.00"), items_of(weights, first, stood)) == [Decimal("45.00"), Decimal("5.00")]
+
+
+_owed = st.lists(st.integers(1, 50_000).map(lambda cents: Decimal(cents) / 100), min_size=2, max_size=6)
+
+
+@given(_owed, st.lists(st.integers(0, 100), max_size=8))
+def test_instalments_pay_every_project_to_the_cent_and_never_a_cent_more(
+    weights: list[Decimal], cuts: list[int]
+) -> None:
+    whole = total(weights)
+    marks = sorted({(whole * cut / 100).quantize(Decimal("0.01")) for cut in cuts} | {ZERO, whole})
+    received = [ZERO for _ in weights]
+    for before, after in itertools.pairwise(marks):
+        parts = spread_over_items(after - before, items_of(weights, received))
+        assert total(parts) == after - before
+        received = [there + part for there, part in zip(received, parts, strict=True)]
+        assert all(there <= weight for there, weight in zip(received, weights, strict=True))
+    assert received == weights

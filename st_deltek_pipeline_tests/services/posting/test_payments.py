@@ -47,6 +47,16 @@ class Till(Bench):
     def books(self) -> None:
         self.run(self.today, Kind.PAYMENT)
 
+    def received_by_project(self, invoice: Row) -> dict[str, Decimal]:
+        """What Vantagepoint's ledger says was received on an invoice number, by project and phase."""
+        padded = invoice["referenceNumber"].rjust(7, "0")
+        found: dict[str, Decimal] = {}
+        for row in self.sandbox.ledger():
+            if row["TransType"] == "CR" and row["Invoice"] == padded:
+                place = f"{row['WBS1']} {row['WBS2']}".strip()
+                found[place] = found.get(place, ZERO) - Decimal(row["Amount"])
+        return found
+
     def assert_posted(self, *payments: Row) -> None:
         assert {payment["id"]: self.outcome(payment["id"]) for payment in payments} == {
             payment["id"]: POSTED for payment in payments
@@ -90,12 +100,11 @@ def test_what_is_paid_on_an_invoice_of_several_projects_is_spread_by_what_each_i
     invoice = till.sells(PART_A="60.00", PHASE_1="30.00", PHASE_2="10.00")
     payments = [till.takes((invoice, amount)) for amount in ("50.00", "50.00")]
     till.books()
-    received: dict[str, Decimal] = {}
-    for row in till.sandbox.ledger():
-        if row["RefNo"] in {f"P{payment['id']}" for payment in payments} and row["Invoice"]:
-            place = f"{row['WBS1']} {row['WBS2']}".strip()
-            received[place] = received.get(place, ZERO) - Decimal(row["Amount"])
-    assert received == {"CHS2026": Decimal("60.00"), "CHC2026 GEN": Decimal("30.00"), "CHC2026 TRIM": Decimal("10.00")}
+    assert till.received_by_project(invoice) == {
+        "CHS2026": Decimal("60.00"),
+        "CHC2026 GEN": Decimal("30.00"),
+        "CHC2026 TRIM": Decimal("10.00"),
+    }
     till.assert_posted(*payments)
 
 
@@ -336,12 +345,7 @@ def test_an_invoice_that_moves_takes_its_payment_along(till: Till) -> None:
     till.change(invoice, PART_B="100.00")
     till.run(till.today)
     till.books()
-    balances: dict[str, Decimal] = {}
-    padded = invoice["referenceNumber"].rjust(7, "0")
-    for row in till.sandbox.ledger():
-        if row["TransType"] == "CR" and row["Invoice"] == padded:
-            balances[row["WBS1"]] = balances.get(row["WBS1"], ZERO) - Decimal(row["Amount"])
-    assert balances == {"CHS2026": ZERO, "RHS2026": Decimal("100.00")}
+    assert till.received_by_project(invoice) == {"CHS2026": ZERO, "RHS2026": Decimal("100.00")}
     till.assert_posted(payment)
 
 
@@ -369,3 +373,21 @@ def test_a_fresh_database_finds_every_receipt_again_whatever_became_of_it(
         second.run(today, Kind.PAYMENT)
         assert second.sandbox.ledger() == before
         assert {second.outcome(each["id"]) for each in (moved, grown, rebanked)} == {POSTED}
+
+
+def test_instalments_that_do_not_divide_evenly_pay_every_project_to_the_cent(till: Till) -> None:
+    invoice = till.sells(PART_A="50.00", PART_B="50.00")
+    payments: list[Row] = []
+    for amount in ("33.33", "33.33", "33.34"):
+        payments.append(till.takes((invoice, amount)))
+        till.books()
+    till.assert_posted(*payments)
+    assert till.received_by_project(invoice) == {"CHS2026": Decimal("50.00"), "RHS2026": Decimal("50.00")}
+
+
+def test_instalments_of_one_day_pay_every_project_to_the_cent(till: Till) -> None:
+    invoice = till.sells(PART_A="50.00", PART_B="50.00")
+    payments = [till.takes((invoice, amount)) for amount in ("33.33", "33.33", "33.34")]
+    till.books()
+    till.assert_posted(*payments)
+    assert till.received_by_project(invoice) == {"CHS2026": Decimal("50.00"), "RHS2026": Decimal("50.00")}
