@@ -6,7 +6,8 @@ durability is off: a test database does not have to survive a power cut.
 
 import os
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -18,7 +19,9 @@ from st_deltek_pipeline.store.database import engine_for
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
 from st_deltek_pipeline.store.migrate import known_revisions, migrate
 
-pytest_plugins = ["st_deltek_pipeline_tests.sandbox_fixtures"]
+CopiedDatabase = Callable[[str], AbstractContextManager[Engine]]
+
+pytest_plugins = ["st_deltek_pipeline_tests.sandbox_fixtures", "st_deltek_pipeline_tests.taken_in_fixtures"]
 
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 # Set by pytest-xdist in its workers, whose own temporary folders stand side by side.
@@ -59,25 +62,34 @@ def migrated_template(postgres_url: str) -> str:
     return name
 
 
-def _fresh_database(postgres_url: str, migrated_template: str) -> Generator[Engine]:
-    name = f"test_{uuid.uuid4().hex}"
-    _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{migrated_template}" STRATEGY file_copy')
-    engine = engine_for(_on_database(postgres_url, name))
-    yield engine
-    engine.dispose()
-    _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+@pytest.fixture(scope="session")
+def copied_database(postgres_url: str) -> CopiedDatabase:
+    """A function that copies a database for as long as a ``with`` block lasts; nobody may be connected to the original."""
+
+    @contextmanager
+    def copied(original: str) -> Generator[Engine]:
+        name = f"test_{uuid.uuid4().hex}"
+        _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{original}" STRATEGY file_copy')
+        engine = engine_for(_on_database(postgres_url, name))
+        yield engine
+        engine.dispose()
+        _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    return copied
 
 
 @pytest.fixture
-def engine(postgres_url: str, migrated_template: str) -> Generator[Engine]:
+def engine(copied_database: CopiedDatabase, migrated_template: str) -> Generator[Engine]:
     """A fresh, migrated database for one test."""
-    yield from _fresh_database(postgres_url, migrated_template)
+    with copied_database(migrated_template) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="module")
-def module_engine(postgres_url: str, migrated_template: str) -> Generator[Engine]:
+def module_engine(copied_database: CopiedDatabase, migrated_template: str) -> Generator[Engine]:
     """A fresh, migrated database shared by one module's tests."""
-    yield from _fresh_database(postgres_url, migrated_template)
+    with copied_database(migrated_template) as engine:
+        yield engine
 
 
 @pytest.fixture

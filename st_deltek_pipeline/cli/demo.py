@@ -7,7 +7,8 @@ from st_deltek_pipeline.cli.exit_codes import ExitCode
 _EXAMPLE = """\b
 Examples:
   st-deltek demo
-  st-deltek demo     (again: it posts nothing new)
+  st-deltek demo                   (again: it posts nothing new)
+  st-deltek demo --invoices 600    (a smaller contractor, done sooner)
 
 \b
 Everything stays in the data folder; `st-deltek up` shows its runs in Dagster's UI.
@@ -16,7 +17,12 @@ Exit code: 0 when every cent is accounted for, in our books and in the sandbox's
 
 
 @click.command(epilog=_EXAMPLE)
-def demo() -> ExitCode:
+@click.option(
+    "--invoices",
+    type=click.IntRange(100, 50_000),
+    help="Invoices of the month, 5850 by default; with them come as many payments, and bills.",
+)
+def demo(*, invoices: int | None) -> ExitCode:
     """Post a contractor's whole month into Vantagepoint, every kind of document, and prove it to the cent.
 
     Starts the embedded PostgreSQL and the sandbox of both systems, puts the sandbox's credentials into the vault,
@@ -27,4 +33,4 @@ def demo() -> ExitCode:
     # Dagster takes a second to import; --help need not wait for it.
     from st_deltek_pipeline.cli.demo_run import run_demo  # noqa: PLC0415
 
-    return run_demo()
+    return run_demo(invoices)

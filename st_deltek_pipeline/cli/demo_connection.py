@@ -15,7 +15,7 @@ from st_deltek_pipeline.connections.files import load_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.services.clients import CREDENTIAL_NAMES
-from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.settings import DATA_DIR_VARIABLE, Settings
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.vault import open_vault
 
@@ -24,15 +24,24 @@ CONNECTION = "demo"
 _MONTH = "2026-10"
 _SEED = "7"
 # With them come as many payments, and bills: over 15,000 documents in all.
-_INVOICES = "5850"
+_INVOICES = 5850
+_SIZE_FILE = "invoices"
 _HOST = "127.0.0.1"
+_CALLS_PER_SECOND = 60
 
 
 @dataclass(frozen=True)
 class DemoPlaces:
-    """Where the demo keeps its things, inside the data folder."""
+    """Where the demo keeps its things, inside the data folder.
+
+    Attributes:
+        month: The contractor's.
+        invoices: How many the month has.
+    """
 
     folder: Path
+    month: str
+    invoices: int
 
     @property
     def connection_file(self) -> Path:
@@ -44,18 +53,35 @@ class DemoPlaces:
         """What the sandbox says."""
         return self.folder / "sandbox.log"
 
-    def sandbox_state(self, month: str) -> Path:
+    @property
+    def sandbox_state(self) -> Path:
         """What has changed in both systems since they were generated."""
-        return self.folder / f"sandbox-{month}"
+        return self.folder / f"sandbox-{self.month}"
 
-    def changes(self, month: str) -> Path:
+    @property
+    def changes(self) -> Path:
         """What the demo has had ServiceTitan's users do since."""
-        return self.folder / f"changes-{month}.json"
+        return self.folder / f"changes-{self.month}.json"
 
 
-def demo_places(settings: Settings) -> DemoPlaces:
-    """Return the demo's places; nothing is created."""
-    return DemoPlaces(settings.data_dir / "demo")
+def demo_places(settings: Settings, invoices: int | None = None) -> DemoPlaces:
+    """Return the demo's places; nothing is created.
+
+    Args:
+        settings: The installation.
+        invoices: How many the month shall have; by default as many as the last time.
+
+    Raises:
+        ConfigurationError: This data folder has a contractor of another size: its journal would not fit.
+    """
+    folder = settings.data_dir / "demo"
+    size = folder / _SIZE_FILE
+    known = int(size.read_text()) if size.exists() else None
+    if known is not None and invoices not in {None, known}:
+        message = f"The demo in {settings.data_dir} has a month of {known} invoices already."
+        advice = f"Leave --invoices out, remove {settings.data_dir}, or name another folder in {DATA_DIR_VARIABLE}."
+        raise ConfigurationError(message, advice=advice)
+    return DemoPlaces(folder, _month(), known or invoices or _INVOICES)
 
 
 def demo_sandbox(places: DemoPlaces) -> SandboxProcess:
@@ -64,11 +90,11 @@ def demo_sandbox(places: DemoPlaces) -> SandboxProcess:
     Args:
         places: From ``demo_places``.
     """
-    month = demo_month()
     places.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (places.folder / _SIZE_FILE).write_text(f"{places.invoices}\n")
     servicetitan_port, vantagepoint_port = _ports(places.connection_file)
-    arguments = ["--seed", _SEED, "--month", month, "--invoices", _INVOICES, "--scenario", "month"]
-    arguments += ["--state-dir", str(places.sandbox_state(month))]
+    arguments = ["--seed", _SEED, "--month", places.month, "--invoices", str(places.invoices), "--scenario", "month"]
+    arguments += ["--state-dir", str(places.sandbox_state)]
     arguments += ["--servicetitan-port", str(servicetitan_port), "--vantagepoint-port", str(vantagepoint_port)]
     return SandboxProcess(arguments, places.sandbox_log)
 
@@ -89,7 +115,11 @@ def connect(settings: Settings, places: DemoPlaces, ready: Mapping[str, Any]) ->
         "name": CONNECTION,
         **ready["connection"],
         "servicetitan": {name: servicetitan[name] for name in ("api_url", "auth_url", "tenant_id")},
-        "vantagepoint": {name: vantagepoint[name] for name in ("base_url", "database", "company")},
+        "vantagepoint": {
+            **{name: vantagepoint[name] for name in ("base_url", "database", "company")},
+            # A Vantagepoint on this machine need not be spared as a hosted one is.
+            "calls_per_second": _CALLS_PER_SECOND,
+        },
     }
     places.connection_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     head = "# Written by st-deltek demo each time it runs. The sandbox it points to runs with the demo and with st-deltek up.\n"
@@ -104,7 +134,7 @@ def connect(settings: Settings, places: DemoPlaces, ready: Mapping[str, Any]) ->
     return load_connection(places.connection_file)
 
 
-def demo_month() -> str:
+def _month() -> str:
     """Return the demo's month, or the last whole one of this machine's clock if that is earlier.
 
     Days in the future are no partitions.

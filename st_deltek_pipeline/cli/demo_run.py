@@ -18,7 +18,6 @@ from st_deltek_pipeline.cli.demo_connection import (
     CONNECTION,
     DemoPlaces,
     connect,
-    demo_month,
     demo_places,
     demo_sandbox,
 )
@@ -48,17 +47,23 @@ from st_deltek_pipeline.store.embedded import EmbeddedPostgres
 from st_deltek_pipeline.store.vault import open_vault
 
 
-def run_demo() -> ExitCode:
+def run_demo(invoices: int | None) -> ExitCode:
     """Run the demo in this process, on the embedded database.
+
+    Args:
+        invoices: How many the month has; by default as many as the last time.
 
     Returns:
         ``OK`` when every cent and every document is accounted for on both sides and nothing is left running.
+
+    Raises:
+        ConfigurationError: The data folder has a demo of another size.
     """
     # Dagster's instance reads the environment: neither a named server nor other connections are the demo's to touch.
     for variable in (DATABASE_URL_VARIABLE, DAGSTER_DATABASE_URL_VARIABLE, CONNECTIONS_VARIABLE, "DAGSTER_HOME"):
         os.environ.pop(variable, None)
     settings = load_settings()
-    places = demo_places(settings)
+    places = demo_places(settings, invoices)
     began = time.monotonic()
     with LineProgress() as progress:
         progress.doing("starting the embedded PostgreSQL")
@@ -118,7 +123,7 @@ def _post_month(
     engine = ready_database(settings)
     try:
         progress.doing("changing a few documents in ServiceTitan")
-        changes = make_changes(engine, CONNECTION, sandbox, places.changes(demo_month()))
+        changes = make_changes(engine, CONNECTION, sandbox, places.changes)
         for change in changes:
             progress.done(f"in ServiceTitan: {change.said}")
         if changes:

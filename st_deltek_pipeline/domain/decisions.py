@@ -228,7 +228,9 @@ def _post(
 
 def _held(situation: Situation, hold: Hold) -> Decision:
     amount = unposted_amount(situation.document, situation.standing)
-    return Decision((), _outcome(situation, OutcomeKind.HELD, hold.reason.value, hold.message, amount))
+    return Decision(
+        (), _outcome(situation, OutcomeKind.HELD, hold.reason.value, hold.message, amount, words=hold.words)
+    )
 
 
 def _ignored(situation: Situation, reason: IgnoreReason) -> Decision:
@@ -272,7 +274,9 @@ def _reversed_by_person(
     return Decision(planned, _outcome(situation, OutcomeKind.IN_FLIGHT, "", reversal.message, amount))
 
 
-def _outcome(situation: Situation, outcome: OutcomeKind, reason: str, message: str, amount: Decimal) -> DocumentOutcome:
+def _outcome(
+    situation: Situation, outcome: OutcomeKind, reason: str, message: str, amount: Decimal, *, words: str = ""
+) -> DocumentOutcome:
     document = situation.document
     known = [line.key.wbs1 for line in situation.lines] + [key.wbs1 for _, key in situation.standing]
     return DocumentOutcome(
@@ -283,7 +287,7 @@ def _outcome(situation: Situation, outcome: OutcomeKind, reason: str, message: s
         outcome=outcome,
         reason=reason,
         message=message,
-        words="",
+        words=words,
         amount=amount,
         project=next(filter(None, known), ""),
     )

@@ -4,7 +4,7 @@ A day's run only has the kinds of document that need it. Of several days the rec
 waited for something that another day brought is run again in the same synchronisation, a few times at most.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -28,17 +28,19 @@ from st_deltek_pipeline.services.coding_check import rule_problems
 from st_deltek_pipeline.services.day_documents import days_of_deposits
 from st_deltek_pipeline.services.findings import Finding
 from st_deltek_pipeline.services.following import days_left_behind
+from st_deltek_pipeline.services.held_days import days_to_decide_again
 from st_deltek_pipeline.services.reconciliation import tie_out, tie_out_days
 from st_deltek_pipeline.services.staging import pending_days
 from st_deltek_pipeline.services.write_back import write_back_days
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.command_lock import command_lock
-from st_deltek_pipeline.store.days import days_held_for, days_with_posted_targets, undecided_days
+from st_deltek_pipeline.store.days import undecided_days
 from st_deltek_pipeline.store.journal import Journal
 
 # A payment waits for its invoice, and a deposit's payments for each other; a longer chain is for the next run.
 _MOST_PASSES = 3
-_RELEASED_BY_OTHERS = (HoldReason.OVER_APPLIED, HoldReason.DEPOSIT_INCOMPLETE)
+_READER = "sync"
+_RELEASED_BY_OTHERS = (HoldReason.WAITING_FOR_INVOICE, HoldReason.OVER_APPLIED, HoldReason.DEPOSIT_INCOMPLETE)
 _RECEIVABLES = (Kind.INVOICE, Kind.CREDIT_MEMO, Kind.PAYMENT)
 _APPLIED_TO = AREAS[Area.AR]
 
@@ -129,7 +131,7 @@ class SyncReport:
         new_versions: By raw asset, record versions that were not known before.
         rule_problems: Coding rules that name what is missing or closed in Vantagepoint.
         days: In the order of the runs; a day may have several.
-        tie_out: Of the days posted now, or of the requested ones; ``None`` when no day was.
+        tie_out: Of the days posted now and those with documents on hold, or of the requested ones; ``None`` when there are none.
     """
 
     connection: str
@@ -231,13 +233,25 @@ class _Synchronisation:
         work = self._days_with_work(taken_in.run_id) if wanted is None else dict.fromkeys(wanted, self.kinds)
         reports = [self._post(part, request.pinned_plan_hash) for part in _in_order(work)]
         reports += self._post_released(reports, wanted)
+        days = {report.day for report in reports}
+        if wanted is None:
+            days |= self._days_on_hold()
         result = None
-        if reports:
+        if days:
             self.progress.doing("tying out")
-            result = self._tie_out([report.day for report in reports], request, undated=wanted is None)
+            result = self._tie_out(days, request, undated=wanted is None)
         return SyncReport(self.wiring.name, taken_in.run_id, new_versions, misfits, reports, result)
 
-    def _tie_out(self, days: Sequence[date], request: SyncRequest, *, undated: bool) -> TieOut:
+    def _days_on_hold(self) -> set[date]:
+        journal = Journal(self.pipeline.engine, self.wiring.name, run_id=_READER)
+        return {
+            outcome.business_day
+            for kind in self.kinds
+            for outcome in journal.held(kind).values()
+            if outcome.business_day is not None
+        }
+
+    def _tie_out(self, days: Collection[date], request: SyncRequest, *, undated: bool) -> TieOut:
         engine, connection = self.pipeline.engine, self.wiring.connection
         self.pipeline.refresh_statistics()
         if request.days:
@@ -253,7 +267,8 @@ class _Synchronisation:
             for day in {
                 *pending_days(engine, connection, calendar, (kind,)),
                 *undecided_days(engine, connection.name, kind),
-                *journal.days_with_work(kind),
+                *journal.days_under_way(kind),
+                *days_to_decide_again(engine, connection, kind),
                 *(days_of_deposits(engine, connection, calendar) if kind is Kind.PAYMENT else ()),
             }:
                 found.setdefault(day, []).append(kind)
@@ -278,17 +293,15 @@ class _Synchronisation:
         return reports
 
     def _released(self, reports: Sequence[DayReport]) -> Mapping[date, Sequence[Kind]]:
-        engine, name = self.pipeline.engine, self.wiring.name
+        engine, connection = self.pipeline.engine, self.wiring.connection
         found: dict[date, list[Kind]] = {}
         for kind in self.kinds:
-            days = {
-                *days_with_posted_targets(engine, name, kind),
-                *days_left_behind(engine, self.wiring.connection, kind),
-            }
+            waiting = days_to_decide_again(engine, connection, kind, reasons=_RELEASED_BY_OTHERS)
+            days = {day for day in waiting if _since(reports, day)}
+            days |= set(days_left_behind(engine, connection, kind))
             if kind is Kind.PAYMENT:
-                days |= {day for day in days_held_for(engine, name, kind, _RELEASED_BY_OTHERS) if _since(reports, day)}
                 # A deposit may be known only since its payments' own days were staged.
-                deposited = days_of_deposits(engine, self.wiring.connection, self.wiring.calendar)
+                deposited = days_of_deposits(engine, connection, self.wiring.calendar)
                 days |= set(deposited) - {report.day for report in reports}
             for day in days:
                 found.setdefault(day, []).append(kind)
@@ -355,7 +368,7 @@ def _kind_report(run: FinishedRun, kind: Kind) -> KindReport:
 
 
 def _since(reports: Sequence[DayReport], day: date) -> bool:
-    """Say whether receivables have changed since a day's payments were run."""
+    """Say whether receivables have changed since a day was run."""
     runs = [number for number, report in enumerate(reports) if report.day == day]
     later = reports[runs[-1] + 1 :] if runs else reports
     return any(each.posted_now for report in later for each in report.kinds if each.kind in _RECEIVABLES)

@@ -5,12 +5,14 @@ beyond the moment at which reading began, and each intake looks back a little be
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Protocol
 
 from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.services.intake_pages import Page, PageStore, Tally, sort_rows
+from st_deltek_pipeline.servicetitan.repetitions import says_the_same
 from st_deltek_pipeline.store import raw
 
 OVERLAP = timedelta(minutes=15)
@@ -98,7 +100,20 @@ def reread_open(store: PageStore, client: ListClient, tally: Tally, tell: Tell) 
         rows = client.by_ids(feed.reread_from, ids, **filters) if ids else iter(())
         while chunk := list(islice(rows, _ROWS_AT_ONCE)):
             tally.pages += 1
-            _keep(store, sort_rows(chunk, feed.kind), tally, tell)
+            _keep(store, _without_repetitions(store, sort_rows(chunk, feed.kind), tally), tally, tell)
+
+
+def _without_repetitions(store: PageStore, page: Page, tally: Tally) -> Page:
+    """Leave out what the latest version says already, so that no day is run for the way a list writes a record."""
+    ids = [version.record_id for version in page.versions]
+    latest = raw.latest_payloads(store.engine, store.connection, store.feed.kind, ids)
+    news = [
+        version
+        for version in page.versions
+        if version.record_id not in latest or not says_the_same(version.payload, latest[version.record_id].encode())
+    ]
+    tally.unchanged += len(page.versions) - len(news)
+    return replace(page, versions=news)
 
 
 def _windows(store: PageStore, mark: str | None) -> Iterator[dict[str, str]]:

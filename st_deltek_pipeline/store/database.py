@@ -3,9 +3,13 @@
 Schema changes are in ``migrate``, the embedded server in ``embedded``.
 """
 
+import time
+
 import psycopg2
-from sqlalchemy import URL, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from st_deltek_pipeline.domain.errors import ConfigurationError, CredentialsError, TransientError
 from st_deltek_pipeline.settings import DAGSTER_DATABASE_URL_VARIABLE, DATABASE_URL_VARIABLE, Settings
@@ -15,10 +19,12 @@ from st_deltek_pipeline.store.migrate import migrate
 _DRIVER = "postgresql+psycopg2"
 _ACCEPTED_SCHEMES = frozenset({"postgres", "postgresql", _DRIVER})
 _CONNECT_SECONDS = 10
-# A hung statement must end before Dagster's run monitoring gives up on the run.
+_PAUSE_SECONDS = 1
+_IDLE_SINCE = "st_deltek_idle_since"
 # Dagster's log is the monitor, not the audit book: a power cut may cost its last second. It commits after every event,
 # and waiting for the disk each time took a fifth of a run. The journal has a database of its own, which always waits.
 _DAGSTER_SESSION_OPTIONS = "-c synchronous_commit=off"
+# A hung statement must end before Dagster's run monitoring gives up on the run.
 _SESSION_OPTIONS = "-c statement_timeout=600s -c lock_timeout=60s -c idle_in_transaction_session_timeout=900s"
 
 
@@ -85,11 +91,10 @@ def engine_for(url: str) -> Engine:
     Args:
         url: A PostgreSQL URL.
     """
-    return create_engine(
+    engine = create_engine(
         _normalised(url, "The database URL"),
         pool_size=5,
         max_overflow=10,
-        pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
             "application_name": "st-deltek",
@@ -97,6 +102,29 @@ def engine_for(url: str) -> Engine:
             "options": _SESSION_OPTIONS,
         },
     )
+    _ping_after_a_pause(engine)
+    return engine
+
+
+def _ping_after_a_pause(engine: Engine) -> None:
+    """Find out whether a connection that lay idle still works, and replace it when it does not.
+
+    SQLAlchemy's own ping asks each time a connection is taken, which was a thirtieth of a run's time.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def given_back(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_IDLE_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def taken(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        now = time.monotonic()
+        if now - record.info.get(_IDLE_SINCE, now) < _PAUSE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg2.Error as error:
+            raise DisconnectionError from error
 
 
 def ready_database(settings: Settings) -> Engine:

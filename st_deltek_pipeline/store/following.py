@@ -3,8 +3,9 @@
 from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.domain.documents import Kind
-from st_deltek_pipeline.store.days import APPLIED_BY
 from st_deltek_pipeline.store.file_states import STANDING
+
+_APPLIED_BY = {Kind.PAYMENT: "staged.payment_applications", Kind.CREDIT_MEMO: "staged.credit_memo_splits"}
 
 
 def followers_of_moved_invoices(engine: Engine, connection: str, kind: Kind) -> list[int]:
@@ -31,7 +32,7 @@ def followers_of_moved_invoices(engine: Engine, connection: str, kind: Kind) -> 
         )
         SELECT DISTINCT settled.document_id
         FROM moved
-        JOIN {APPLIED_BY[kind]} AS applied ON applied.connection = :connection AND applied.invoice_id = moved.document_id
+        JOIN {_APPLIED_BY[kind]} AS applied ON applied.connection = :connection AND applied.invoice_id = moved.document_id
         JOIN journal.outcomes AS settled
           ON settled.connection = :connection AND settled.kind = :kind AND settled.document_id = applied.document_id
         WHERE settled.outcome = 'posted'

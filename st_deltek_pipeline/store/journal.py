@@ -157,15 +157,19 @@ class Journal:
 
     def outcomes(self, kind: Kind, document_ids: Sequence[int]) -> Mapping[int, DocumentOutcome]:
         """Read where documents stand; those never planned are left out."""
+        return self._outcomes(kind, "document_id = ANY(:ids)", ids=list(document_ids))
+
+    def held(self, kind: Kind) -> Mapping[int, DocumentOutcome]:
+        """Read the outcomes of the documents on hold, by ServiceTitan's id."""
+        return self._outcomes(kind, "outcome = 'held'")
+
+    def _outcomes(self, kind: Kind, which: str, **parameters: object) -> Mapping[int, DocumentOutcome]:
         with self._engine.connect() as connection:
             rows = connection.execute(
                 text(
-                    """
-                    SELECT * FROM journal.outcomes
-                    WHERE connection = :connection AND kind = :kind AND document_id = ANY(:ids)
-                    """
+                    f"SELECT * FROM journal.outcomes WHERE connection = :connection AND kind = :kind AND {which}"  # noqa: S608 (constants)
                 ),
-                {"connection": self._name, "kind": kind.value, "ids": list(document_ids)},
+                {"connection": self._name, "kind": kind.value, **parameters},
             )
             return {
                 row.document_id: DocumentOutcome(
@@ -208,14 +212,14 @@ class Journal:
         with self._engine.connect() as connection:
             return natural_keys.owners(connection, target, keys)
 
-    def days_with_work(self, kind: Kind) -> list[date]:
-        """Return the business days with files under way or documents on hold, oldest first."""
+    def days_under_way(self, kind: Kind) -> list[date]:
+        """Return the business days with transaction files under way, or documents in them, oldest first."""
         with self._engine.connect() as connection:
             rows = connection.execute(
                 text(
                     """
                     SELECT business_day FROM journal.outcomes
-                    WHERE connection = :connection AND kind = :kind AND outcome IN ('held', 'in_flight')
+                    WHERE connection = :connection AND kind = :kind AND outcome = 'in_flight'
                       AND business_day IS NOT NULL
                     UNION
                     SELECT business_day FROM journal.transaction_files

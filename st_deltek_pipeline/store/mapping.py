@@ -54,15 +54,16 @@ class StoredAlignment:
     firm_id: str | None
     terms: str
 
+    @classmethod
+    def of(cls, alignment: Alignment) -> "StoredAlignment":
+        """Return what would be stored of an alignment."""
+        return cls(
+            alignment.document.revision_hash, alignment.hold, alignment.lines, alignment.firm_id, alignment.terms
+        )
+
     def says(self, alignment: Alignment) -> bool:
         """Say whether a new alignment has found the same."""
-        return (self.revision_hash, self.hold, self.lines, self.firm_id, self.terms) == (
-            alignment.document.revision_hash,
-            alignment.hold,
-            alignment.lines,
-            alignment.firm_id,
-            alignment.terms,
-        )
+        return self == StoredAlignment.of(alignment)
 
 
 def replace_alignments(
@@ -94,6 +95,7 @@ def replace_alignments(
             "business_day",
             "reason",
             "message",
+            "words",
             "firm_id",
             "total",
             "run_id",
@@ -109,6 +111,7 @@ def replace_alignments(
                 alignment.document.business_day,
                 alignment.hold.reason.value if alignment.hold else None,
                 alignment.hold.message if alignment.hold else None,
+                alignment.hold.words if alignment.hold else "",
                 alignment.firm_id,
                 alignment.document.total,
                 run_id,
@@ -163,7 +166,7 @@ def alignments_of(
     headers = connection.execute(
         text(
             """
-            SELECT document_id, revision_hash, reason, message, firm_id, terms FROM mapping.alignments
+            SELECT document_id, revision_hash, reason, message, words, firm_id, terms FROM mapping.alignments
             WHERE connection = :connection AND kind = :kind AND document_id = ANY(:ids)
             """
         ),
@@ -208,7 +211,7 @@ def alignments_of(
     return {
         header.document_id: StoredAlignment(
             revision_hash=header.revision_hash,
-            hold=Hold(HoldReason(header.reason), header.message) if header.reason else None,
+            hold=Hold(HoldReason(header.reason), header.message, header.words) if header.reason else None,
             lines=tuple(lines.get(header.document_id, ())),
             firm_id=header.firm_id,
             terms=header.terms,

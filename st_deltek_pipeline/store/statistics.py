@@ -14,12 +14,12 @@ SELECT format('%I.%I', spaces.nspname, tables.relname)
 FROM pg_class AS tables
 JOIN pg_namespace AS spaces ON spaces.oid = tables.relnamespace
 WHERE tables.relkind = 'r' AND spaces.nspname = ANY(:schemas)
-  AND pg_relation_size(tables.oid) / current_setting('block_size')::int > 1.2 * greatest(tables.relpages, 0) + 4
+  AND pg_relation_size(tables.oid) / current_setting('block_size')::int > 2 * greatest(tables.relpages, 0) + 16
 """
 
 
 def refresh_statistics(engine: Engine) -> list[str]:
-    """Analyse those of our tables that have grown by a fifth since they were analysed last.
+    """Analyse those of our tables that have doubled since they were analysed last.
 
     Args:
         engine: The application's database.

@@ -19,11 +19,10 @@ DAY = str(QUIET_DAY)
 
 
 @pytest.fixture
-def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine, tmp_path: Path) -> Generator[Bench]:
+def acme(sandbox: Callable[..., SandboxUnderTest], quiet_engine: Engine, tmp_path: Path) -> Generator[Bench]:
     """A small month with an invoice of 100.00 and a payment of 60.00 on ``QUIET_DAY``, taken in and not posted."""
     running = sandbox(invoices=20)
-    with bench(running, engine) as connected, installed(engine, tmp_path, running):
-        connected.take_in()
+    with bench(running, quiet_engine) as connected, installed(quiet_engine, tmp_path, running):
         invoice = running.add_invoice(date=DAY, syncStatus="Posted", total="100.00")
         running.add_payment(splits=[{"invoiceId": invoice["id"], "amount": "60.00"}], date=DAY, syncStatus="Posted")
         take_in_documents(connected)

@@ -21,14 +21,13 @@ from st_deltek_pipeline_tests.services.posting.kinds import prepare_kinds
 
 
 @pytest.fixture
-def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine, tmp_path: Path) -> Generator[Installation]:
+def acme(sandbox: Callable[..., SandboxUnderTest], quiet_engine: Engine, tmp_path: Path) -> Generator[Installation]:
     """A clean month of 20 invoices, all of it staged, and nothing posted."""
     running = sandbox(invoices=20)
-    with bench(running, engine) as connected:
-        connected.take_in()
-        for day in pending_days(engine, connected.settings, connected.calendar, POSTING_ORDER):
+    with bench(running, quiet_engine) as connected:
+        for day in pending_days(quiet_engine, connected.settings, connected.calendar, POSTING_ORDER):
             prepare_kinds(connected, day=day)
-    with installed(engine, tmp_path, running) as installation:
+    with installed(quiet_engine, tmp_path, running) as installation:
         yield installation
 
 

@@ -9,7 +9,7 @@ from st_deltek_pipeline.orchestration.syncing import SyncReport, SyncRequest, sy
 from st_deltek_pipeline.sandbox.contractor.business_units import BUSINESS_UNITS
 from st_deltek_pipeline_tests.orchestration.installations import CONNECTION, Installation
 
-PAID, INVOICED = date(2026, 10, 6), date(2026, 10, 8)
+START, PAID, INVOICED = date(2026, 10, 29), date(2026, 10, 29), date(2026, 10, 30)
 HERE, THERE = (next(unit for unit in BUSINESS_UNITS if unit.wbs1 == wbs1) for wbs1 in ("CHS2026", "RHS2026"))
 
 
@@ -22,8 +22,7 @@ class _Silent:
 
 
 def sync(acme: Installation) -> SyncReport:
-    request = SyncRequest(CONNECTION, days=(PAID, INVOICED), kinds=(Kind.INVOICE, Kind.PAYMENT))
-    return synchronise(acme.settings, request, _Silent())
+    return synchronise(acme.settings, SyncRequest(CONNECTION, kinds=(Kind.INVOICE, Kind.PAYMENT)), _Silent())
 
 
 def received(acme: Installation, payment: dict[str, Any]) -> dict[str, Decimal]:
@@ -36,6 +35,7 @@ def received(acme: Installation, payment: dict[str, Any]) -> dict[str, Decimal]:
 
 
 def test_a_payment_follows_its_invoice_within_one_synchronisation(acme: Installation) -> None:
+    acme.write_file(start_date=START.isoformat())
     invoice = acme.sandbox.add_invoice(
         date=INVOICED.isoformat(), syncStatus="Posted", total="100.00", businessUnitId=HERE.unit_id
     )
@@ -47,6 +47,9 @@ def test_a_payment_follows_its_invoice_within_one_synchronisation(acme: Installa
     acme.sandbox.edit_invoice(invoice["id"], businessUnitId=THERE.unit_id)
     report = sync(acme)
     assert report.accounted_for
-    assert [(day.day, [each.kind for each in day.kinds]) for day in report.days[2:]] == [(PAID, [Kind.PAYMENT])]
+    assert [(day.day, [each.kind for each in day.kinds]) for day in report.days] == [
+        (INVOICED, [Kind.INVOICE]),
+        (PAID, [Kind.PAYMENT]),
+    ]
     assert received(acme, payment) == {"RHS2026": Decimal("60.00")}
-    assert len(sync(acme).days) == 2
+    assert sync(acme).days == []

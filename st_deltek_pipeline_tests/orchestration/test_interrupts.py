@@ -11,7 +11,9 @@ import pytest
 from st_deltek_pipeline.orchestration.interrupts import own_handlers_afterwards
 
 _COMMAND = """
-import sys, time
+import signal, time
+# A shell's background job is started with Ctrl-C ignored; a person's command is not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import dagster as dg
 from st_deltek_pipeline.cli import main
 from st_deltek_pipeline.orchestration.interrupts import own_handlers_afterwards

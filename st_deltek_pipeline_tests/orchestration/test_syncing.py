@@ -98,12 +98,13 @@ class TestAnAwkwardMonth:
         assert posted
         assert all(day is not None and calendar.is_business_day(date.fromisoformat(day)) for day in posted)
 
-    def test_a_second_run_looks_at_held_days_only_and_posts_nothing_new(self, shared_acme: Installation) -> None:
+    def test_a_second_run_shows_what_is_held_and_runs_no_day_again_for_it(self, shared_acme: Installation) -> None:
         before = shared_acme.books
         report = sync(shared_acme)
-        assert report.posted_now == 0
+        assert report.days == []
         assert report.accounted_for
-        assert all(day.held for day in report.days)
+        assert report.tie_out is not None
+        assert report.tie_out.waiting
         assert shared_acme.books == before
 
     def test_posting_named_days_again_posts_nothing_new(self, shared_acme: Installation) -> None:

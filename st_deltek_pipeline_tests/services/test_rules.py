@@ -20,10 +20,9 @@ from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench, 
 
 
 @pytest.fixture
-def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator[Bench]:
+def acme(sandbox: Callable[..., SandboxUnderTest], quiet_engine: Engine) -> Generator[Bench]:
     """A small clean month, every day of it staged and aligned, and nothing on ``QUIET_DAY``."""
-    with bench(sandbox(invoices=20), engine) as connected:
-        connected.take_in()
+    with bench(sandbox(invoices=20), quiet_engine) as connected:
         for day in connected.days():
             connected.prepare(day)
         yield connected

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.sandbox.contractor.taxes import ZONES_BY_CITY
 from st_deltek_pipeline.services.rules import explain_document, find_gaps
@@ -55,7 +56,7 @@ def test_by_authority_splits_each_tax_exactly_and_every_line_has_its_rule(acme: 
     for day in acme.days():
         acme.prepare(day)
         for invoice in invoices_of_day(acme.engine, acme.settings.name, day):
-            explained = explain_document(acme.engine, acme.settings, invoice.key.document_id)
+            explained = explain_document(acme.engine, acme.settings, Kind.INVOICE, invoice.key.document_id)
             assert explained.hold is None
             assert total(line.amount for line in explained.postings) == invoice.total
             if invoice.tax_zone_id == DENVER.zone_id and invoice.sales_tax:

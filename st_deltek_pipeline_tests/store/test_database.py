@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from st_deltek_pipeline.domain.errors import ConfigurationError, TransientError
 from st_deltek_pipeline.settings import Settings, load_settings
@@ -81,3 +81,17 @@ def test_a_database_that_does_not_exist_is_named(postgres_url: str) -> None:
     url = make_url(postgres_url).set(database="absent").render_as_string(hide_password=False)
     with pytest.raises(ConfigurationError, match=r"'absent'.*does not exist"):
         ready_database(_named(url))
+
+
+def test_a_connection_that_died_while_it_lay_idle_is_replaced(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("st_deltek_pipeline.store.database._PAUSE_SECONDS", 0)
+    own = text("SELECT pg_backend_pid()")
+    with engine.connect() as first, engine.connect() as second:
+        idle = {db.scalar(own) for db in (first, second)}
+    killer = create_engine(engine.url)
+    with killer.connect() as db:
+        for pid in idle:
+            assert db.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    killer.dispose()
+    with engine.connect() as db:
+        assert db.scalar(own) not in idle

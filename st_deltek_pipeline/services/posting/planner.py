@@ -201,6 +201,7 @@ def decide_documents(
     documents: Sequence[Document],
     *,
     reversals: Mapping[int, PersonalReversal] | None = None,
+    alignments: Mapping[int, StoredAlignment] | None = None,
 ) -> Decisions:
     """Decide about documents of one kind that can be read; writes nothing.
 
@@ -210,6 +211,7 @@ def decide_documents(
         journal: Its journal.
         documents: Current revisions.
         reversals: What a person is about to have reversed, beside what the journal knows of that.
+        alignments: How they are aligned now, by ServiceTitan's id; by default as they were when it was stored last.
 
     Raises:
         BrokenError: Vantagepoint's reference data has not been polled yet.
@@ -219,8 +221,9 @@ def decide_documents(
     kind = documents[0].key.kind
     ids = [document.key.document_id for document in documents]
     reference = load_reference(engine, settings.name)
-    with engine.connect() as connection:
-        alignments = alignments_of(connection, connection_name=settings.name, kind=kind, document_ids=ids)
+    if alignments is None:
+        with engine.connect() as connection:
+            alignments = alignments_of(connection, connection_name=settings.name, kind=kind, document_ids=ids)
     standings = journal.standings(kind, ids)
     recorded = journal.outcomes(kind, ids)
     ignored = journal.ignored(kind, ids)

@@ -19,10 +19,9 @@ DEPOSITED = date(2026, 11, 20)
 
 
 @pytest.fixture
-def counter(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator[Bench]:
+def counter(sandbox: Callable[..., SandboxUnderTest], quiet_engine: Engine) -> Generator[Bench]:
     """A connection that posts receipts by deposit; nothing was received on ``MONEY_DAY`` yet."""
-    with bench(sandbox(invoices=20), engine) as connected:
-        connected.take_in()
+    with bench(sandbox(invoices=20), quiet_engine) as connected:
         connected.changed(posting={"receipt_files": "by_deposit"})
         yield connected
 

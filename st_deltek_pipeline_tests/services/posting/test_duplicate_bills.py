@@ -88,7 +88,7 @@ def test_an_allowed_bill_is_posted_beside_the_first_and_not_taken_for_it(
     assert stands(acme) == Decimal("250.00")
     assert allow(acme, second) is Released.DUPLICATE
     assert outcome_of(acme, Kind.BILL, second["id"]) == ("in_flight", "", Decimal("250.00"))
-    assert QUIET_DAY in acme.context.journal.days_with_work(Kind.BILL)
+    assert QUIET_DAY in acme.context.journal.days_under_way(Kind.BILL)
     assert ties_out(acme)
     run_kinds(acme, BILLS)
     assert outcome_of(acme, Kind.BILL, second["id"]) == ("posted", "", ZERO)

@@ -13,6 +13,7 @@ from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError, LockLostError, TransientError
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.services.document_history import document_history
+from st_deltek_pipeline.services.held_days import days_to_decide_again
 from st_deltek_pipeline.services.holds import Release, Released, ignore_document, release_document
 from st_deltek_pipeline.services.posting.context import PostingContext
 from st_deltek_pipeline.store.holds import events_of_document, held_documents
@@ -99,13 +100,13 @@ def test_an_ignore_that_is_taken_back_holds_again_and_the_next_run_posts(quiet: 
     invoice = held(quiet)
     words = quiet.held_words(invoice["id"])
     ignore(quiet, invoice)
-    assert QUIET_DAY not in quiet.context.journal.days_with_work(Kind.INVOICE)
+    assert days_to_decide_again(quiet.engine, quiet.settings, Kind.INVOICE) == []
     released = release(quiet, invoice)
     assert released.what is Released.IGNORE
     assert released.outcome is not None
     assert quiet.outcome(invoice["id"]) == ("held", "refused", Decimal("60.00"))
     assert quiet.held_words(invoice["id"]) == words
-    assert QUIET_DAY in quiet.context.journal.days_with_work(Kind.INVOICE)
+    assert days_to_decide_again(quiet.engine, quiet.settings, Kind.INVOICE) == [QUIET_DAY]
     (told,) = events(quiet, invoice, "document_released")
     assert (told["by"], told["ignored_by"], told["why"]) == ("jane", "jane", WHY)
     quiet.project("CHS2026", "A")

@@ -16,10 +16,9 @@ ZERO = Decimal("0.00")
 
 
 @pytest.fixture
-def single(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator[Bench]:
+def single(sandbox: Callable[..., SandboxUnderTest], quiet_engine: Engine) -> Generator[Bench]:
     running = sandbox(invoices=20, vantagepoint={"use_files": False})
-    with bench(running, engine, entry="single") as connected:
-        connected.take_in()
+    with bench(running, quiet_engine, entry="single") as connected:
         yield connected
 
 

@@ -249,7 +249,7 @@ def test_a_reversal_is_not_reversed_itself_but_taken_back(quiet: Bench) -> None:
         take_back(quiet, FileSelection(result.plan.files[0].batch))
     released = release_document(quiet.context, key(invoice), by="joe")
     assert released.what is Released.REVERSAL
-    assert QUIET_DAY in quiet.context.journal.days_with_work(Kind.INVOICE)
+    assert QUIET_DAY in quiet.context.journal.days_under_way(Kind.INVOICE)
     assert balanced(quiet, ignored="0.00", posted_="0.00")
     quiet.run(QUIET_DAY)
     assert quiet.owed(invoice) == {"CHS2026": Decimal("60.00")}
@@ -327,7 +327,7 @@ def test_a_reversal_that_was_only_planned_is_finished_by_the_next_run_of_the_day
     (file,) = plan_reversal(quiet.context, key(invoice), reason=WHY, by="jane").files
     assert quiet.owed(invoice) == {"CHS2026": Decimal("60.00")}
     assert balanced(quiet, ignored="0.00", posted_="60.00")
-    assert QUIET_DAY in quiet.context.journal.days_with_work(Kind.INVOICE)
+    assert QUIET_DAY in quiet.context.journal.days_under_way(Kind.INVOICE)
     assert quiet.run(QUIET_DAY).batches == (file.batch,)
     assert quiet.owed(invoice) == {}
     assert balanced(quiet, ignored="60.00", posted_="0.00")

@@ -20,10 +20,9 @@ IN_THE_BANK = {("MERC", "2026-11-18"): Decimal("146.11")}
 
 
 @pytest.fixture
-def counter(sandbox: Callable[..., SandboxUnderTest], engine: Engine) -> Generator[Bench]:
+def counter(sandbox: Callable[..., SandboxUnderTest], quiet_engine: Engine) -> Generator[Bench]:
     """A connection that posts receipts by deposit."""
-    with bench(sandbox(invoices=20), engine) as connected:
-        connected.take_in()
+    with bench(sandbox(invoices=20), quiet_engine) as connected:
         connected.changed(posting={"receipt_files": "by_deposit"})
         with_fee_rule(connected)
         yield connected
