@@ -14,6 +14,7 @@ import psycopg2
 import pytest
 from sqlalchemy import Engine, make_url
 
+from st_deltek_pipeline.orchestration.instance_storage import InstanceStorage
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import engine_for
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
@@ -53,12 +54,16 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_url: str) -> str:
-    """Name of a migrated database to copy from; one per worker, since a template must have no other user."""
+    """Name of a migrated database to copy from, Dagster's tables included; one per worker: nobody else may use it."""
     name = f"template_{_WORKER}{known_revisions()[-1]}"
     _execute(postgres_url, f'CREATE DATABASE "{name}"')
-    engine = engine_for(_on_database(postgres_url, name))
+    url = _on_database(postgres_url, name)
+    engine = engine_for(url)
     migrate(engine)
     engine.dispose()
+    dagsters = InstanceStorage(url)
+    for part in (dagsters.event_log_storage, dagsters.run_storage, dagsters.schedule_storage):
+        part.dispose()
     return name
 
 

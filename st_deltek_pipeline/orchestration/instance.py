@@ -28,6 +28,9 @@ _STATEMENT_MILLISECONDS = 600_000
 _RECYCLE_SECONDS = 1800
 _FURTHER_CONNECTIONS = 20
 # Runs inside our own process: capturing would redirect the command's own output, and start two processes a run.
+_OUR_STORAGE: Mapping[str, Mapping[str, object]] = {
+    "custom": {"module": "st_deltek_pipeline.orchestration.instance_storage", "class": "InstanceStorage", "config": {}}
+}
 _COMMAND_FILE = "command.yaml"
 _NO_CAPTURE: Mapping[str, object] = {
     "module": "dagster.core.storage.noop_compute_log_manager",
@@ -91,7 +94,10 @@ def _of_commands(sections: Mapping[str, Any]) -> dict[str, Any]:
     """
     concurrency = sections.get("concurrency", {})
     pools = {**concurrency.get("pools", {}), "granularity": "run"}
-    return {"compute_logs": _NO_CAPTURE, "concurrency": {**concurrency, "pools": pools}}
+    changes = {"compute_logs": _NO_CAPTURE, "concurrency": {**concurrency, "pools": pools}}
+    if sections.get("storage") == _OUR_STORAGE:
+        changes["storage"] = {"custom": {**_OUR_STORAGE["custom"], "class": "CommandStorage"}}
+    return changes
 
 
 def _write_whole(target: Path, sections: Mapping[str, Any]) -> None:

@@ -56,6 +56,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "run_id": RUN,
         "aligned_at": Column("timestamp with time zone", "When the row was written."),
         "terms": Column("text", "Payment terms of a voucher; else empty."),
+        "words": Column("text", "Vantagepoint's own words about what is wrong; empty when it is our finding."),
     },
     "mapping.firm_mappings": {
         "connection": CONNECTION,

@@ -16,11 +16,12 @@ from sqlalchemy import Engine
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
+from st_deltek_pipeline.domain.errors import PipelineError, RefusedError
 from st_deltek_pipeline.domain.firm_links import LinkState, PartyKind
 from st_deltek_pipeline.domain.reference import ReferenceData
 from st_deltek_pipeline.services.clients import vantagepoint_client
 from st_deltek_pipeline.services.coding_check import check_period, check_receivables, check_rules
-from st_deltek_pipeline.services.findings import Cause, Finding, Level, tried
+from st_deltek_pipeline.services.findings import Cause, Finding, Level, problem, tried
 from st_deltek_pipeline.services.reference_data import poll_reference
 from st_deltek_pipeline.services.servicetitan_check import check_coverage, check_servicetitan
 from st_deltek_pipeline.settings import Settings
@@ -38,6 +39,8 @@ _IMPATIENT = TransportOptions(
 )
 # No transaction file has it: a Batch of ours is a digest, and this one is nobody's.
 _NO_BATCH = "0" * 32
+# Longer than the field, which has 32 characters (section 3).
+_IMPOSSIBLE_BATCH = "st-deltek connection check, not a transaction"
 _RUN_ID = "connection check"
 
 
@@ -142,6 +145,7 @@ def _check_vantagepoint(
         if not lists:
             lists = [Finding(Level.OK, "Vantagepoint role", f"It sees all {len(needed)} lists that are needed.")]
         findings += [*lists, *(_check_transactions(client, entry) for entry in _entry_types(connection))]
+        findings.append(_check_entry(client, connection))
         if not readable:
             return findings, None
         reference = tried("Vantagepoint master data", lambda: _master_data(engine, client, connection))
@@ -214,6 +218,33 @@ def _check_transactions(client: VantagepointClient, entry: EntryType) -> Finding
         if isinstance(found, Finding):
             return found
     return Finding(Level.OK, subject, "Transaction files and the ledger can be read.")
+
+
+def _check_entry(client: VantagepointClient, connection: ConnectionSettings) -> Finding:
+    """Find out whether transactions are entered in files or one by one, as the connection says.
+
+    No call tells. What is sent can never be taken in, since its Batch is longer than Vantagepoint's field, and the words of
+    the refusal say whether it was this or the way of entry.
+    """
+    subject = "Vantagepoint entry"
+    kind = _entry_types(connection)[0].value
+    single = connection.vantagepoint.entry == "single"
+    body = {"Batch": _IMPOSSIBLE_BATCH}
+    try:
+        if single:
+            client.enter_document(kind, _IMPOSSIBLE_BATCH, (), body)
+        else:
+            client.enter_file(kind, body)
+    except RefusedError:
+        way = "one by one" if single else "in transaction files"
+        return Finding(
+            Level.OK, subject, f"Transactions are entered {way} (vantagepoint.entry), and the role may do it."
+        )
+    except PipelineError as error:
+        return problem(subject, error)
+    message = f"Vantagepoint took in a transaction without a line, under the Batch {_IMPOSSIBLE_BATCH}."
+    advice = "It holds nothing; delete it there. Whether vantagepoint.entry fits could not be told."
+    return Finding(Level.WARNING, subject, message, advice)
 
 
 def _check_firms(engine: Engine, connection: ConnectionSettings, reference: ReferenceData) -> list[Finding]:

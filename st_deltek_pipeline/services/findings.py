@@ -63,7 +63,17 @@ def tried(subject: str, action: Callable[[], _T]) -> _T | Finding:
     try:
         return action()
     except PipelineError as error:
-        return Finding(Level.PROBLEM, subject, error.message, error.advice, _cause(error))
+        return problem(subject, error)
+
+
+def problem(subject: str, error: PipelineError) -> Finding:
+    """Return an error as a problem.
+
+    Args:
+        subject: What was looked at.
+        error: What came of it.
+    """
+    return Finding(Level.PROBLEM, subject, error.message, error.advice, _cause(error))
 
 
 def _cause(error: PipelineError) -> Cause:

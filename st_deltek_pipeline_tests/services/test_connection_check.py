@@ -84,6 +84,7 @@ def test_a_connection_that_fits_has_no_problem_and_no_warning(bench: Bench) -> N
         "Vantagepoint AR invoices",
         "Vantagepoint cash receipts",
         "Vantagepoint AP vouchers",
+        "Vantagepoint entry",
         "business units",
         "payment types",
         "coding rules",
@@ -175,11 +176,30 @@ def test_customers_without_a_firm_are_counted_once_they_were_matched(bench: Benc
 
 def test_the_check_writes_nothing_to_either_system(bench: Bench) -> None:
     before = len(bench.sandbox.hooks.log.entries())
+    files = dict(bench.sandbox.sandbox.vantagepoint.state.files)
     bench.check()
     entries = bench.sandbox.hooks.log.entries()[before:]
-    assert {(entry.method, entry.path.rsplit("/", 1)[-1]) for entry in entries if entry.method != "GET"} == {
-        ("POST", "token")
-    }
+    writes = [entry for entry in entries if entry.method != "GET" and not entry.path.endswith("/token")]
+    assert [(entry.method, entry.path.rsplit("/", 1)[-1]) for entry in writes] == [("POST", "inControl")]
+    assert all(entry.status == 400 for entry in writes)
+    assert bench.sandbox.sandbox.vantagepoint.state.files == files
+
+
+@pytest.mark.parametrize("use_files", [True, False])
+@pytest.mark.parametrize("entry", ["files", "single"])
+def test_the_way_of_entry_is_held_against_the_tenants(bench: Bench, entry: str, *, use_files: bool) -> None:
+    bench.sandbox.sandbox.vantagepoint.set_switches({"use_files": use_files})
+    bench.document["vantagepoint"]["entry"] = entry
+    (finding,) = [finding for finding in bench.check() if finding.subject == "Vantagepoint entry"]
+    fits = use_files == (entry == "files")
+    assert (finding.level, finding.cause) == ((Level.OK, None) if fits else (Level.PROBLEM, Cause.CONFIGURATION))
+    assert fits or "vantagepoint.entry" in finding.advice
+
+
+def test_a_role_that_may_not_enter_transactions_is_a_problem(bench: Bench) -> None:
+    bench.sandbox.sandbox.vantagepoint.set_switches({"role_may_enter": False})
+    (finding,) = [finding for finding in bench.problems() if finding.subject == "Vantagepoint entry"]
+    assert finding.cause is Cause.PERMISSION
 
 
 @pytest.mark.parametrize(

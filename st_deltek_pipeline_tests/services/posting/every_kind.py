@@ -1,7 +1,7 @@
 """Documents of every kind for tests that hold for each of them: made, edited and voided by the sandbox's users."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -59,6 +59,23 @@ class Flow:
     def effect(self, total: str) -> Decimal:
         """What a document of a stated total adds."""
         return self.sign * Decimal(total)
+
+
+_LIABILITY = {
+    "name": "payables",
+    "when": {"document": ["bill", "ap_credit"], "line": "payable"},
+    "give": {"liability": "201.00"},
+}
+
+
+def set_up_for(bench: Bench, flow: Flow) -> Bench:
+    """The bench with the settings of a flow."""
+    connected = replace(bench)
+    if flow.posting:
+        plain = connected.settings.model_dump()
+        changed = {**plain, "posting": {**plain["posting"], **flow.posting}, "coding": [_LIABILITY, *plain["coding"]]}
+        connected.settings = type(connected.settings).model_validate(changed)
+    return connected
 
 
 # --- Invoices --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What holds for every kind of document, in files and one by one: entered, posted, confirmed, exactly once."""
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,16 +10,11 @@ import pytest
 from sqlalchemy import Engine
 
 from st_deltek_pipeline_tests.sandbox_fixtures import running_sandbox
-from st_deltek_pipeline_tests.services.posting.every_kind import FLOWS, Flow
+from st_deltek_pipeline_tests.services.posting.every_kind import FLOWS, Flow, set_up_for
 from st_deltek_pipeline_tests.services.posting.harness import Bench, Entry, bench
 
 ZERO = Decimal("0.00")
 POSTED = ("posted", "", ZERO)
-_LIABILITY = {
-    "name": "payables",
-    "when": {"document": ["bill", "ap_credit"], "line": "payable"},
-    "give": {"liability": "201.00"},
-}
 
 
 @dataclass
@@ -53,11 +48,7 @@ def flow(request: pytest.FixtureRequest) -> Flow:
 
 @pytest.fixture
 def acme(office: Office, flow: Flow) -> Generator[Bench]:
-    connected = replace(office.bench)
-    if flow.posting:
-        plain = connected.settings.model_dump()
-        changed = {**plain, "posting": {**plain["posting"], **flow.posting}, "coding": [_LIABILITY, *plain["coding"]]}
-        connected.settings = type(connected.settings).model_validate(changed)
+    connected = set_up_for(office.bench, flow)
     yield connected
     connected.sandbox.no_faults()
 
