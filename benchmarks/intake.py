@@ -25,10 +25,11 @@ from sqlalchemy import Engine, create_engine, text
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME
 from st_deltek_pipeline.services.intake import take_in_feed
 from st_deltek_pipeline.services.intake_pages import IntakeResult
-from st_deltek_pipeline.services.staging import pending_days, stage_invoices
+from st_deltek_pipeline.services.staging import pending_days, stage_day
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.servicetitan.credentials import ServiceTitanCredentials
 from st_deltek_pipeline.store.database import engine_for
@@ -113,7 +114,7 @@ def measure(url: str, database_url: str) -> dict[str, Any]:
         raw = intake("invoices")
         taken_in = time.perf_counter()
         days = pending_days(engine, settings, calendar)
-        results = [stage_invoices(engine, settings, calendar, day, run_id="benchmark") for day in days]
+        results = [stage_day(engine, settings, calendar, Kind.INVOICE, day, run_id="benchmark") for day in days]
         staged = time.perf_counter()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

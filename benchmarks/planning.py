@@ -22,7 +22,7 @@ from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.posting.context import PostingContext
 from st_deltek_pipeline.services.posting.planner import plan_day
-from st_deltek_pipeline.services.staging import stage_invoices
+from st_deltek_pipeline.services.staging import stage_day
 from st_deltek_pipeline.store.database import engine_for
 from st_deltek_pipeline.store.statistics import refresh_statistics
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
@@ -85,7 +85,7 @@ def _run(invoices: int) -> dict[str, Any]:
     with connected(invoices, days_off=_DAYS_OFF) as connection:
         connection.take_in()
         connection.poll_master_data()
-        stage_invoices(connection.engine, connection.settings, connection.calendar, _DAY, run_id=RUN_ID)
+        stage_day(connection.engine, connection.settings, connection.calendar, Kind.INVOICE, _DAY, run_id=RUN_ID)
         command = [sys.executable, "-m", "benchmarks.planning", "--measure", str(connection.installation.database_url)]
         answer = subprocess.run(
             command, check=True, input=connection.settings.model_dump_json(), stdout=subprocess.PIPE, text=True

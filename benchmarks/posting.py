@@ -36,7 +36,7 @@ from st_deltek_pipeline.services.posting.enter import enter_file
 from st_deltek_pipeline.services.posting.planner import plan_day
 from st_deltek_pipeline.services.posting.post import post_file
 from st_deltek_pipeline.services.reconciliation import tie_out
-from st_deltek_pipeline.services.staging import stage_invoices
+from st_deltek_pipeline.services.staging import stage_day
 from st_deltek_pipeline.store.statistics import refresh_statistics
 
 INVOICES_OF_THE_MONTH = 4600
@@ -153,7 +153,7 @@ def _run_days(connection: Connected, days: Sequence[date], clock: _Clock) -> _Ru
 
     for day in days:
         with step("stage"):
-            stage_invoices(engine, settings, calendar, day, run_id=RUN_ID)
+            stage_day(engine, settings, calendar, Kind.INVOICE, day, run_id=RUN_ID)
         with step("align"):
             align_day(engine, settings, Kind.INVOICE, day, run_id=RUN_ID)
         with step("plan"):

@@ -20,7 +20,7 @@ Exit code: 0 when every cent is accounted for, in our books and in the sandbox's
 @click.option(
     "--invoices",
     type=click.IntRange(100, 50_000),
-    help="Invoices of the month, 5850 by default; with them come as many payments, and bills.",
+    help="Invoices of the month, 5750 by default; with them come as many payments, and bills.",
 )
 def demo(*, invoices: int | None) -> ExitCode:
     """Post a contractor's whole month into Vantagepoint, every kind of document, and prove it to the cent.
@@ -30,7 +30,16 @@ def demo(*, invoices: int | None) -> ExitCode:
     ServiceTitan change a few documents, and a second synchronisation posts what that makes different.
     The tie-out is compared with what the sandbox itself has in its books. Nothing is left running.
     """
-    # Dagster takes a second to import; --help need not wait for it.
-    from st_deltek_pipeline.cli.demo_run import run_demo  # noqa: PLC0415
+    # Not for --help. The sandbox makes its contractor while Dagster, which takes seconds the first time, is imported.
+    from st_deltek_pipeline.cli.demo_connection import demo_places, demo_sandbox, demo_settings  # noqa: PLC0415
 
-    return run_demo(invoices)
+    settings = demo_settings()
+    places = demo_places(settings, invoices)
+    sandbox = demo_sandbox(places)
+    sandbox.begin()
+    try:
+        from st_deltek_pipeline.cli.demo_run import run_demo  # noqa: PLC0415
+
+        return run_demo(settings, places, sandbox)
+    finally:
+        sandbox.stop()

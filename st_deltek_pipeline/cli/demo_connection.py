@@ -1,5 +1,6 @@
 """The demo's connection: a sandbox whose changes are kept, its connection file, its credentials in the vault."""
 
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,14 @@ from st_deltek_pipeline.connections.files import load_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.services.clients import CREDENTIAL_NAMES
-from st_deltek_pipeline.settings import DATA_DIR_VARIABLE, Settings
+from st_deltek_pipeline.settings import (
+    CONNECTIONS_VARIABLE,
+    DAGSTER_DATABASE_URL_VARIABLE,
+    DATA_DIR_VARIABLE,
+    DATABASE_URL_VARIABLE,
+    Settings,
+    load_settings,
+)
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.vault import open_vault
 
@@ -24,10 +32,11 @@ CONNECTION = "demo"
 _MONTH = "2026-10"
 _SEED = "7"
 # With them come as many payments, and bills: over 15,000 documents in all.
-_INVOICES = 5850
+_INVOICES = 5750
 _SIZE_FILE = "invoices"
 _HOST = "127.0.0.1"
 _CALLS_PER_SECOND = 60
+_DOCUMENTS_PER_FILE = 500
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,16 @@ class DemoPlaces:
     def changes(self) -> Path:
         """What the demo has had ServiceTitan's users do since."""
         return self.folder / f"changes-{self.month}.json"
+
+
+def demo_settings() -> Settings:
+    """Return the demo's settings, for this process and those it starts.
+
+    Dagster's instance reads the environment: neither a named server nor other connections are the demo's to touch.
+    """
+    for variable in (DATABASE_URL_VARIABLE, DAGSTER_DATABASE_URL_VARIABLE, CONNECTIONS_VARIABLE, "DAGSTER_HOME"):
+        os.environ.pop(variable, None)
+    return load_settings()
 
 
 def demo_places(settings: Settings, invoices: int | None = None) -> DemoPlaces:
@@ -119,6 +138,7 @@ def connect(settings: Settings, places: DemoPlaces, ready: Mapping[str, Any]) ->
             **{name: vantagepoint[name] for name in ("base_url", "database", "company")},
             # A Vantagepoint on this machine need not be spared as a hosted one is.
             "calls_per_second": _CALLS_PER_SECOND,
+            "documents_per_file": _DOCUMENTS_PER_FILE,
         },
     }
     places.connection_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """What ``st-deltek demo`` does, step by step, and the proof at its end."""
 
 import contextlib
-import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,7 @@ from rich.table import Table
 
 from st_deltek_pipeline.cli.demo_books import differences, month_of
 from st_deltek_pipeline.cli.demo_changes import Change, make_changes, posted_for
-from st_deltek_pipeline.cli.demo_connection import (
-    CONNECTION,
-    DemoPlaces,
-    connect,
-    demo_places,
-    demo_sandbox,
-)
+from st_deltek_pipeline.cli.demo_connection import CONNECTION, DemoPlaces, connect
 from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.progress import LineProgress
 from st_deltek_pipeline.cli.sandbox_process import SandboxProcess
@@ -35,42 +28,30 @@ from st_deltek_pipeline.orchestration.syncing import SyncRequest, synchronise
 from st_deltek_pipeline.services.connection_check import check_connection
 from st_deltek_pipeline.services.findings import Level
 from st_deltek_pipeline.services.reconciliation import tie_out_days
-from st_deltek_pipeline.settings import (
-    CONNECTIONS_VARIABLE,
-    DAGSTER_DATABASE_URL_VARIABLE,
-    DATABASE_URL_VARIABLE,
-    Settings,
-    load_settings,
-)
+from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
 from st_deltek_pipeline.store.vault import open_vault
 
 
-def run_demo(invoices: int | None) -> ExitCode:
+def run_demo(settings: Settings, places: DemoPlaces, sandbox: SandboxProcess) -> ExitCode:
     """Run the demo in this process, on the embedded database.
 
     Args:
-        invoices: How many the month has; by default as many as the last time.
+        settings: The demo's own (``demo_settings``).
+        places: Where it keeps its things.
+        sandbox: Begun, and not entered yet.
 
     Returns:
         ``OK`` when every cent and every document is accounted for on both sides and nothing is left running.
-
-    Raises:
-        ConfigurationError: The data folder has a demo of another size.
     """
-    # Dagster's instance reads the environment: neither a named server nor other connections are the demo's to touch.
-    for variable in (DATABASE_URL_VARIABLE, DAGSTER_DATABASE_URL_VARIABLE, CONNECTIONS_VARIABLE, "DAGSTER_HOME"):
-        os.environ.pop(variable, None)
-    settings = load_settings()
-    places = demo_places(settings, invoices)
     began = time.monotonic()
     with LineProgress() as progress:
         progress.doing("starting the embedded PostgreSQL")
         EmbeddedPostgres(settings.data_dir).ensure_running()
         progress.done(f"PostgreSQL runs in {settings.data_dir / 'postgres'}")
         progress.doing("starting the sandbox of both systems")
-        with demo_sandbox(places) as sandbox:
+        with sandbox:
             progress.done(f"ServiceTitan at {sandbox.ready['servicetitan']['api_url']}")
             progress.done(f"Vantagepoint at {sandbox.ready['vantagepoint']['base_url']}")
             connection = connect(settings, places, sandbox.ready)

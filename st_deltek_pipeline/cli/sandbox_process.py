@@ -38,12 +38,8 @@ class SandboxProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self.ready: dict[str, Any] = {}
 
-    def __enter__(self) -> Self:
-        """Start it and wait until both systems answer.
-
-        Raises:
-            BrokenError: It ended, or was not ready in 90 seconds; the message has its own words.
-        """
+    def begin(self) -> None:
+        """Start it without waiting; it makes its contractor while the caller does something else."""
         command = [sys.executable, "-m", "st_deltek_pipeline.cli.child", str(os.getpid())]
         with self._log.open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own program
@@ -55,11 +51,20 @@ class SandboxProcess:
                 start_new_session=True,
             )
         self._process = process
+
+    def __enter__(self) -> Self:
+        """Start it, if that was not done yet, and wait until both systems answer.
+
+        Raises:
+            BrokenError: It ended, or was not ready in 90 seconds; the message has its own words.
+        """
+        if self._process is None:
+            self.begin()
         with contextlib.ExitStack() as undo:
             undo.callback(self.stop)
-            if process.stdout is None:
+            if self._process is None or self._process.stdout is None:
                 raise self._failed("its output cannot be read")  # noqa: EM101, TRY003 - a part of the message
-            self.ready = json.loads(self._first_line(process.stdout))
+            self.ready = json.loads(self._first_line(self._process.stdout))
             undo.pop_all()
         return self
 

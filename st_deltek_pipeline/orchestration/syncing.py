@@ -30,7 +30,7 @@ from st_deltek_pipeline.services.findings import Finding
 from st_deltek_pipeline.services.following import days_left_behind
 from st_deltek_pipeline.services.held_days import days_to_decide_again
 from st_deltek_pipeline.services.reconciliation import tie_out, tie_out_days
-from st_deltek_pipeline.services.staging import pending_days
+from st_deltek_pipeline.services.staging import pending_days, settle_unchanged_day
 from st_deltek_pipeline.services.write_back import write_back_days
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.command_lock import command_lock
@@ -264,8 +264,9 @@ class _Synchronisation:
         journal = Journal(engine, connection.name, run_id=run_id)
         found: dict[date, list[Kind]] = {}
         for kind in self.kinds:
+            pending = pending_days(engine, connection, calendar, (kind,))
             for day in {
-                *pending_days(engine, connection, calendar, (kind,)),
+                *(day for day in pending if not self._says_nothing_new(kind, day, run_id)),
                 *undecided_days(engine, connection.name, kind),
                 *journal.days_under_way(kind),
                 *days_to_decide_again(engine, connection, kind),
@@ -279,6 +280,10 @@ class _Synchronisation:
         if later:
             self.progress.done(f"documents dated ahead wait for their day: {len(later)} days after {newest}")
         return {day: found[day] for day in _postable(found, self.wiring)}
+
+    def _says_nothing_new(self, kind: Kind, day: date, run_id: str) -> bool:
+        connection, calendar = self.wiring.connection, self.wiring.calendar
+        return settle_unchanged_day(self.pipeline.engine, connection, calendar, kind, day, run_id=run_id)
 
     def _post_released(self, before: Sequence[DayReport], wanted: Sequence[date] | None) -> list[DayReport]:
         """Run days again whose documents waited for what has been posted since: a payment is often dated before its invoice."""

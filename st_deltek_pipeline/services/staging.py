@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
-from st_deltek_pipeline.domain.documents import Document, Kind
+from st_deltek_pipeline.domain.documents import Document, DocumentKey, Kind
 from st_deltek_pipeline.services.staging_lookups import look_up, read_lookups, unread_kinds
 from st_deltek_pipeline.servicetitan.documents import FORMS, DocumentForm
 from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
@@ -83,36 +83,77 @@ def stage_day(
     Raises:
         ValueError: ``business_day`` is not a business day.
     """
-    table = TABLES[kind]
-    dates = _dates_of(calendar, business_day, settings.start_date)
     refresh(engine, settings, calendar, (kind,))
     with engine.begin() as db:
-        lock_staging(db, settings.name)
-        # Read before the records, so that what arrives in between leaves the day pending.
-        changes = changed_dates(db, settings.name, kind, dates[0]) if dates else {}
+        return _stage(db, settings, calendar, kind, business_day, run_id=run_id)[0]
+
+
+def settle_unchanged_day(
+    engine: Engine,
+    settings: ConnectionSettings,
+    calendar: BusinessCalendar,
+    kind: Kind,
+    business_day: date,
+    *,
+    run_id: str,
+) -> bool:
+    """See whether what came for a day since it was staged says anything new; if not, the day is pending no more.
+
+    ServiceTitan counts a record as modified for many reasons that are none to accounting, such as an invoice's balance
+    with every payment.
+
+    Args:
+        engine: The application's database.
+        settings: The connection.
+        calendar: The connection's calendar.
+        kind: The kind of document.
+        business_day: A business day that is pending.
+        run_id: Who asks.
+
+    Returns:
+        Whether nothing is new: staged rows then name the newest versions. Otherwise nothing was written, and ``stage_day``
+        has something to do.
+    """
+    with engine.connect() as db, db.begin() as transaction:
         before = staged_days(db, settings.name, kind).get(business_day)
-        work = _Work(db, settings, kind, lru_cache(maxsize=None)(calendar.business_day))
-        for chunk in candidates(
-            db,
-            table,
-            settings.name,
-            business_day,
-            dates,
-            everything=before is None or before.stale or before.document_dates != tuple(dates),
-            chunk=_CHUNK,
-        ):
-            with _no_search_for_cycles():
-                work.stage(chunk)
-        high = max((changes[day] for day in dates if day in changes), default=0)
-        day = close_day(db, table, settings.name, business_day, dates, raw_seq_high=high, run_id=run_id)
-    return StagingResult(business_day, day.documents, work.changed, day.set_aside, day.total)
+        if before is None or before.stale or before.shape != TABLES[kind].shape:
+            return False
+        _, work = _stage(db, settings, calendar, kind, business_day, run_id=run_id)
+        settled = not work.news
+        if not settled:
+            transaction.rollback()
+    return settled
 
 
-def stage_invoices(
-    engine: Engine, settings: ConnectionSettings, calendar: BusinessCalendar, business_day: date, *, run_id: str
-) -> StagingResult:
-    """Stage a business day's invoices; see ``stage_day``."""
-    return stage_day(engine, settings, calendar, Kind.INVOICE, business_day, run_id=run_id)
+def _stage(
+    db: Connection,
+    settings: ConnectionSettings,
+    calendar: BusinessCalendar,
+    kind: Kind,
+    business_day: date,
+    *,
+    run_id: str,
+) -> tuple[StagingResult, "_Work"]:
+    table, dates = TABLES[kind], _dates_of(calendar, business_day, settings.start_date)
+    lock_staging(db, settings.name)
+    # Read before the records, so that what arrives in between leaves the day pending.
+    changes = changed_dates(db, settings.name, kind, dates[0]) if dates else {}
+    before = staged_days(db, settings.name, kind).get(business_day)
+    work = _Work(db, settings, kind, lru_cache(maxsize=None)(calendar.business_day))
+    for chunk in candidates(
+        db,
+        table,
+        settings.name,
+        business_day,
+        dates,
+        everything=before is None or before.stale or before.document_dates != tuple(dates),
+        chunk=_CHUNK,
+    ):
+        with _no_search_for_cycles():
+            work.stage(chunk)
+    high = max((changes[day] for day in dates if day in changes), default=0)
+    day = close_day(db, table, settings.name, business_day, dates, raw_seq_high=high, run_id=run_id)
+    return StagingResult(business_day, day.documents, work.changed, day.set_aside, day.total), work
 
 
 def pending_days(
@@ -207,7 +248,12 @@ def _dates_of(calendar: BusinessCalendar, business_day: date, start: date) -> li
 
 
 class _Work:
-    """Stages chunks of candidates of one kind within one transaction."""
+    """Stages chunks of candidates of one kind within one transaction.
+
+    Attributes:
+        changed: Documents written.
+        news: Of these, the ones that say something new, and records set aside or taken back from there.
+    """
 
     def __init__(
         self, db: Connection, settings: ConnectionSettings, kind: Kind, business_day: Callable[[date], date]
@@ -220,6 +266,7 @@ class _Work:
         self._form: DocumentForm[Any] = FORMS[kind]
         self._business_day = business_day
         self.changed = 0
+        self.news = 0
 
     def stage(self, chunk: Sequence[Candidate]) -> None:
         """Decide what each record is now, and write what differs."""
@@ -243,13 +290,31 @@ class _Work:
                         fits_again.append(candidate.record_id)
                     yield verdict, candidate
 
-        changed = self._changed(list(documents(are_staged=True)))
+        known = list(documents(are_staged=True))
+        changed = self._changed(known)
+        self.news += self._news(known, {document.key for document in changed})
         # New ones are read while they are sent, so that Postgres does its share at the same time.
         new = (document for document, _ in documents(are_staged=False))
         replaced = [document.key.document_id for document in changed]
-        self.changed += write_documents(self._db, self._table, self._connection, chain(changed, new), replaced)
+        written = write_documents(self._db, self._table, self._connection, chain(changed, new), replaced)
+        self.changed += written
         write_set_aside(self._db, self._connection, unfit, shape=self._table.shape)
         clear_set_aside(self._db, self._connection, self._kind, fits_again)
+        self.news += written - len(changed) + len(unfit) + len(fits_again)
+
+    def _news(self, documents: Sequence[tuple[Document, Candidate]], changed: Collection[DocumentKey]) -> int:
+        """Count the changed documents of which more than the version they were read from differs."""
+        version = self._table.columns.index("raw_seq")
+        return sum(
+            1
+            for document, candidate in documents
+            if document.key in changed
+            and candidate.staged is not None
+            and any(
+                place != version and before != now
+                for place, (before, now) in enumerate(zip(candidate.staged, self._table.row(document), strict=True))
+            )
+        )
 
     def _changed(self, documents: Sequence[tuple[Document, Candidate]]) -> list[Document]:
         """Pick the documents that differ from their staged rows."""

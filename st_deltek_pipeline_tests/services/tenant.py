@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from st_deltek_pipeline.domain.documents import Document, Kind
 from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME
 from st_deltek_pipeline.services.intake import take_in_feed
-from st_deltek_pipeline.services.staging import StagingResult, pending_days, stage_day
+from st_deltek_pipeline.services.staging import StagingResult, pending_days, settle_unchanged_day, stage_day
 from st_deltek_pipeline.store.staged_documents import documents_by_id, documents_of_day
 from st_deltek_pipeline.store.staged_set_aside import SetAside, set_aside_of_day, set_aside_undated
 from st_deltek_pipeline_tests.services.servicetitan_rows import CALENDAR, CONNECTION, Feeds, encoded, settings
@@ -51,6 +51,9 @@ class Tenant:
 
     def stage(self, day: date = MONDAY) -> StagingResult:
         return stage_day(self.engine, self.settings, self.calendar, self.kind, day, run_id="stage")
+
+    def settles(self, day: date = MONDAY) -> bool:
+        return settle_unchanged_day(self.engine, self.settings, self.calendar, self.kind, day, run_id="stage")
 
     def stage_all(self) -> None:
         for day in self.pending():

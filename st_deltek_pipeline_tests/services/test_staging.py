@@ -15,7 +15,7 @@ from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME
 from st_deltek_pipeline.services.intake import take_in_feed
-from st_deltek_pipeline.services.staging import StagingResult, pending_days, stage_invoices
+from st_deltek_pipeline.services.staging import StagingResult, pending_days, stage_day
 from st_deltek_pipeline.store.staged import invoices_by_id, invoices_of_day, set_aside_of_day
 from st_deltek_pipeline.store.staged_candidates import candidates, undated_candidates
 from st_deltek_pipeline.store.staged_lookups import lookup_candidates
@@ -62,7 +62,7 @@ class _Tenant:
         return pending_days(self.engine, self.settings, self.calendar)
 
     def stage(self, day: date = MONDAY) -> StagingResult:
-        return stage_invoices(self.engine, self.settings, self.calendar, day, run_id="stage")
+        return stage_day(self.engine, self.settings, self.calendar, Kind.INVOICE, day, run_id="stage")
 
     def stage_all(self) -> None:
         for day in self.pending():

@@ -99,6 +99,26 @@ def test_staging_an_unchanged_day_again_writes_nothing(tenant: Tenant, sort: Sor
     assert _written(tenant.engine) == before
 
 
+def test_a_version_that_says_nothing_new_is_no_work_and_one_that_does_is(tenant: Tenant, sort: Sort) -> None:
+    tenant.documents(sort.row(1), sort.row(2))
+    assert not tenant.settles()
+    tenant.stage_all()
+    tenant.documents(sort.row(1, taxZoneNote="17.00", modifiedOn="2026-10-08T09:00:00Z"))
+    assert tenant.pending() == [MONDAY]
+    assert tenant.settles()
+    assert tenant.pending() == []
+    tenant.documents(sort.row(1, **{sort.amount: "2.50", "modifiedOn": "2026-10-08T10:00:00Z"}))
+    before = _written(tenant.engine)
+    assert not tenant.settles()
+    assert tenant.pending() == [MONDAY]
+    assert tenant.one(1).total != Decimal("2.50")
+    assert tenant.stage().changed == 1
+    assert _written(tenant.engine) != before
+    tenant.documents(sort.row(2, **{sort.amount: None, "modifiedOn": "2026-10-08T11:00:00Z"}))
+    assert not tenant.settles()
+    assert tenant.stage().set_aside == 1
+
+
 def test_a_document_that_moves_takes_its_revisions_along(tenant: Tenant, sort: Sort) -> None:
     tenant.documents(sort.row(1))
     tenant.stage_all()
