@@ -9,7 +9,7 @@ from st_deltek_pipeline.cli.tie_out_tables import named
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.documents import Kind
-from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.money import ZERO, shown, total
 from st_deltek_pipeline.domain.reconciliation import Amounts, Area, TieOut, effect_of
 
 _NAMES = {
@@ -78,7 +78,7 @@ def differences(
         for area, (ledger_type, sign) in _LEDGERS.items()
     ]
     return [
-        f"{name}: the sandbox has {theirs:,.2f}, the tie-out says {ours:,.2f}."
+        f"{name}: the sandbox has {shown(theirs)}, the tie-out says {shown(ours)}."
         for name, theirs, ours in sides
         if theirs - ours != ZERO
     ]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row, text
 
 from st_deltek_pipeline.cli.sandbox_process import SandboxProcess
 from st_deltek_pipeline.domain.documents import Kind
-from st_deltek_pipeline.domain.money import parse_amount
+from st_deltek_pipeline.domain.money import parse_amount, shown
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ def posted_for(engine: Engine, connection: str, change: Change) -> str:
     parameters = {"connection": connection, "kind": change.kind, "document_id": change.document_id}
     with engine.connect() as db:
         lines = db.execute(text(_LAST_POSTING), parameters).all()
-    shown = [f"{line.amount:+,.2f} {_whereabouts(line)}" for line in lines if line.amount]
-    return "; ".join(shown) or "nothing"
+    parts = [f"{line.amount:+,.2f} {_whereabouts(line)}" for line in lines if line.amount]
+    return "; ".join(parts) or "nothing"
 
 
 _LAST_POSTING = """
@@ -189,29 +189,27 @@ def _calls(db: Connection, connection: str, taken: list[int], before: set[str]) 
         return found
 
     if row := find("applied later", _UNAPPLIED):
-        said = f"{row.amount:,.2f} of unapplied money is applied to invoice {row.number}"
+        said = f"{shown(row.amount)} of unapplied money is applied to invoice {row.number}"
         change = Change("applied later", Kind.PAYMENT.value, row.document_id, said)
         yield _Call(change, "POST", f"payments/{row.document_id}/apply", {"invoiceId": row.invoice_id})
     if row := find("moved", _MOVABLE):
-        said = f"{row.amount:,.2f} is moved from invoice {row.invoice_number} to invoice {row.target}"
+        said = f"{shown(row.amount)} is moved from invoice {row.invoice_number} to invoice {row.target}"
         change = Change("moved", Kind.PAYMENT.value, row.document_id, said)
         body = {"from": row.invoice_id, "to": row.target_id}
         yield _Call(change, "POST", f"payments/{row.document_id}/move", body)
     if row := find("voided", _PAID):
-        said = f"a payment of {row.amount:,.2f} on invoice {row.invoice_number} is voided"
+        said = f"a payment of {shown(row.amount)} on invoice {row.invoice_number} is voided"
         change = Change("voided", Kind.PAYMENT.value, row.document_id, said)
         yield _Call(change, "POST", f"payments/{row.document_id}/void", {})
     if row := find("refunded", _PAID):
-        said = f"{_BACK:,.2f} of a payment of {row.amount:,.2f} on invoice {row.invoice_number} is given back"
+        said = f"{shown(_BACK)} of a payment of {shown(row.amount)} on invoice {row.invoice_number} is given back"
         change = Change("refunded", Kind.PAYMENT.value, row.document_id, said)
         yield _Call(change, "POST", f"payments/{row.document_id}/refund", {"amount": f"{_BACK:.2f}"})
     if row := find("invoice edited", _UNPAID):
-        said = f"invoice {row.number} of {row.amount:,.2f} is edited after posting: {_MORE:,.2f} more"
+        said = f"invoice {row.number} of {shown(row.amount)} is edited after posting: {shown(_MORE)} more"
         change = Change("invoice edited", Kind.INVOICE.value, row.document_id, said)
         yield _Call(change, "PATCH", f"invoices/{row.document_id}", {"total": f"{row.amount + _MORE:.2f}"})
     if row := find("bill edited", _BILL):
-        said = (
-            f"{row.vendor_name}'s bill {row.number} of {row.amount:,.2f} is edited after posting: {_DEARER:,.2f} more"
-        )
+        said = f"{row.vendor_name}'s bill {row.number} of {shown(row.amount)} is edited after posting: {shown(_DEARER)} more"
         change = Change("bill edited", Kind.BILL.value, row.document_id, said)
         yield _Call(change, "PATCH", f"bills/{row.document_id}", {"billAmount": f"{row.amount + _DEARER:.2f}"})

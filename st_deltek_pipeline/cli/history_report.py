@@ -13,6 +13,7 @@ from st_deltek_pipeline.cli.staged_report import header_of, lines_of
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.coded_amounts import LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.services.document_history import DocumentHistory, document_history
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
@@ -133,7 +134,7 @@ def _show(history: DocumentHistory) -> None:
                     "account": line.key.account,
                     "section": line.key.section,
                     "tax code": line.key.tax_code,
-                    ">amount": f"{line.amount:,.2f}",
+                    ">amount": shown(line.amount),
                     "decided by": _rules(line.decided_by),
                 }
                 for line in history.alignment.lines
@@ -147,7 +148,7 @@ def _show(history: DocumentHistory) -> None:
                 "project": _project(key),
                 "number": key.invoice or key.heading.number,
                 "account": key.account,
-                ">amount": f"{amount:,.2f}",
+                ">amount": shown(amount),
             }
             for (day, key), amount in sorted(history.standing.lines.items())
         ],
@@ -159,7 +160,7 @@ def _show(history: DocumentHistory) -> None:
                 "batch": file.batch,
                 "state": file.state.value,
                 "period": file.period,
-                ">of this document": f"{file.document_amount:,.2f}",
+                ">of this document": shown(file.document_amount),
                 "since": moment_text(file.changed_at),
                 "words": file.words,
             }
@@ -201,7 +202,9 @@ def _show_outcome(history: DocumentHistory) -> None:
         return
     reason = f", {outcome.reason}" if outcome.reason else ""
     since = f", since {moment_text(history.held.since)} ({age_text(history.held.age)})" if history.held else ""
-    click.echo(f"{history.document}: {outcome.outcome.value}{reason}{since}; not in the ledger: {outcome.amount:,.2f}")
+    click.echo(
+        f"{history.document}: {outcome.outcome.value}{reason}{since}; not in the ledger: {shown(outcome.amount)}"
+    )
     for label, words in (
         ("What is wrong", outcome.message),
         ("Vantagepoint", outcome.words),

@@ -7,6 +7,7 @@ from st_deltek_pipeline.cli.output import print_json, working
 from st_deltek_pipeline.cli.posting_context import posting_context
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.journal import FileState
+from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.services.holds import Released, ignore_document, release_document
 from st_deltek_pipeline.settings import Settings
 
@@ -36,7 +37,9 @@ def ignore(settings: Settings, name: str, document: tuple[Kind, int], *, reason:
         print_json({"document": str(key), **data, "amount": outcome.amount, "revision": outcome.revision, "by": by})
     else:
         click.echo(f"{outcome.message}")
-        click.echo(f"{outcome.amount:,.2f} stays in the tie-out as ignored. Undo: st-deltek holds release {name} {key}")
+        click.echo(
+            f"{shown(outcome.amount)} stays in the tie-out as ignored. Undo: st-deltek holds release {name} {key}"
+        )
 
 
 def release(

@@ -11,6 +11,7 @@ from st_deltek_pipeline.cli.output import print_csv, print_json, print_table
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.hold_queue import HeldDocument, ReasonSum, sum_by_reason
+from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.holds import held_documents
@@ -141,7 +142,7 @@ def _show(name: str, held: Sequence[HeldDocument], sums: Sequence[ReasonSum]) ->
                 each.outcome.reason,
                 moment_text(each.since),
                 age_text(each.age),
-                f"{each.outcome.amount:,.2f}",
+                shown(each.outcome.amount),
                 _wrong(each),
             )
             for each in held
@@ -154,7 +155,7 @@ def _show(name: str, held: Sequence[HeldDocument], sums: Sequence[ReasonSum]) ->
                 each.kind.value,
                 each.reason,
                 f"{each.documents:,}",
-                f"{each.amount:,.2f}",
+                shown(each.amount),
                 moment_text(each.oldest),
                 each.advice,
             )

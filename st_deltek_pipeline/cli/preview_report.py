@@ -12,7 +12,7 @@ from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.kinds import chosen_kinds
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
-from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.domain.money import shown, total
 from st_deltek_pipeline.domain.reconciliation import OutsideSum, outside_sums
 from st_deltek_pipeline.services.alignment import align_day
 from st_deltek_pipeline.services.posting.planner import DayPlan
@@ -135,7 +135,7 @@ def show_plans(name: str, plans: Sequence[DayPlan]) -> None:
             named(plan.kind),
             f"{plan.documents:,}",
             f"{_documents(plan):,}",
-            f"{total(file.amount for file in plan.files):,.2f}",
+            shown(total(file.amount for file in plan.files)),
             f"{plan.unchanged:,}",
             f"{plan.held:,}",
             f"{plan.ignored:,}",
@@ -156,10 +156,10 @@ def _files_table(plans: Sequence[DayPlan]) -> Table:
     for plan in plans:
         for file in plan.files:
             documents = len({posting.document for posting in file.postings})
-            cells = (file.batch, str(file.period), f"{documents:,}", f"{file.amount:,.2f}")
+            cells = (file.batch, str(file.period), f"{documents:,}", shown(file.amount))
             table.add_row(named(plan.kind), file.entry.plural, *cells)
         for file in plan.resumed:
-            cells = (f"{file.batch} ({file.state})", str(file.period), f"{file.documents:,}", f"{file.amount:,.2f}")
+            cells = (f"{file.batch} ({file.state})", str(file.period), f"{file.documents:,}", shown(file.amount))
             table.add_row(named(plan.kind), file.entry.plural, *cells)
     return table
 
@@ -168,7 +168,7 @@ def _outside_table(plans: Sequence[DayPlan]) -> Table:
     table = _table("Left out", "kind", "outcome", "reason", ">documents", ">amount", "what to do")
     for plan in plans:
         for each in _outside(plan):
-            counts = (f"{each.documents:,}", f"{each.amount:,.2f}")
+            counts = (f"{each.documents:,}", shown(each.amount))
             table.add_row(named(plan.kind), each.outcome, each.reason, *counts, each.advice)
     return table
 

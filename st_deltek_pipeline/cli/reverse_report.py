@@ -11,7 +11,7 @@ from st_deltek_pipeline.cli.posting_context import posting_context
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.coded_amounts import LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
-from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.domain.money import shown, total
 from st_deltek_pipeline.domain.postings import Posting
 from st_deltek_pipeline.domain.transaction_files import TransactionFile
 from st_deltek_pipeline.services.reversing import (
@@ -127,7 +127,7 @@ def carry_out(
         if not new and result.complete:
             click.echo("Nothing to do: all of it was reversed before.")
         else:
-            click.echo(f"Taken out of the ledger now: {amount:,.2f}.")
+            click.echo(f"Taken out of the ledger now: {shown(amount)}.")
     return ExitCode.OK if result.complete else ExitCode.HELD
 
 
@@ -188,7 +188,7 @@ def _show_documents(documents: Sequence[DocumentReversal]) -> None:
             (
                 each.document,
                 _STATES[each.state],
-                f"{each.amount:,.2f}",
+                shown(each.amount),
                 ", ".join(each.files),
                 f"{each.message} Vantagepoint: {each.words}" if each.words else each.message,
             )
@@ -201,7 +201,7 @@ def _show_files(plan: ReversalPlan) -> None:
     print_table(
         ("batch", "body's hash", ">period", ">postings", ">amount"),
         (
-            (file.batch, file.body_hash, file.period, f"{len(file.postings):,}", f"{file.amount:,.2f}")
+            (file.batch, file.body_hash, file.period, f"{len(file.postings):,}", shown(file.amount))
             for file in plan.files
         ),
         title="Transaction files",
@@ -222,7 +222,7 @@ def _lines(file: TransactionFile) -> list[tuple[object, ...]]:
             posting.master.trans_date,
             _project(line.key),
             line.key.account,
-            f"{line.amount:,.2f}",
+            shown(line.amount),
         )
         for posting in file.postings
         for line in posting.lines

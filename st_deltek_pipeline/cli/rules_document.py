@@ -12,6 +12,7 @@ from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.coded_amounts import RETAINER, CodedAmount
 from st_deltek_pipeline.domain.coding import Coding
 from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.services.rules import ExplainedDocument, ExplainedLine, explain_document
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
@@ -45,7 +46,7 @@ _POSTED_VALUES: Mapping[str, Callable[[CodedAmount], str]] = {
     "section": lambda line: line.key.section,
     "tax code": lambda line: line.key.tax_code,
     "organization": lambda line: line.organization,
-    ">tax basis": lambda line: f"{line.tax_basis:,.2f}" if line.tax_basis else "",
+    ">tax basis": lambda line: shown(line.tax_basis) if line.tax_basis else "",
     "invoice": lambda line: line.key.invoice or (RETAINER if line.key.section == RETAINER else "on account"),
     "credit memo": lambda line: line.key.heading.credit_memo,
     "reference": lambda line: line.key.heading.number,
@@ -142,7 +143,7 @@ def _show(explained: ExplainedDocument) -> None:
     state = document.sync_status.value if document.active else "voided"
     click.echo(
         f"{document.key}, number {document.number or NONE}, {document.document_date}, {state}, "
-        f"total {document.total:,.2f}, revision {document.revision}"
+        f"total {shown(document.total)}, revision {document.revision}"
     )
     kind = document.key.kind
     if explained.lines:
@@ -161,7 +162,7 @@ def _show(explained: ExplainedDocument) -> None:
         print_table(
             (*columns, "description", ">amount"),
             [
-                (*(_POSTED_VALUES[name](line) or NONE for name in columns), line.description, f"{line.amount:,.2f}")
+                (*(_POSTED_VALUES[name](line) or NONE for name in columns), line.description, shown(line.amount))
                 for line in explained.postings
             ],
             title="Lines that should stand in Vantagepoint",
@@ -172,7 +173,7 @@ def _line_cells(line: ExplainedLine, columns: tuple[str, ...]) -> tuple[str, ...
     coding = line.coding
     return (
         line.description if line.whole else f"{line.item} {line.description}".strip(),
-        f"{line.amount:,.2f}",
+        shown(line.amount),
         facts_as_text(line.facts, "\n"),
         *(_coding_cell(line, coding, column) for column in columns),
         "\n".join(f"{', '.join(fields)}: {rule}" for rule, fields in _by_rule(line.decided_by).items()),

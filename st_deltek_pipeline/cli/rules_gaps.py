@@ -16,6 +16,7 @@ from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.coding import FACT_FIELDS
 from st_deltek_pipeline.domain.coding_gaps import Gap
 from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.services.rules import RuleGaps, find_gaps
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
@@ -118,7 +119,7 @@ def _show(name: str, found: RuleGaps) -> None:
                 facts_as_text(gap.facts, ", "),
                 f"{gap.documents:,}",
                 f"{gap.lines:,}",
-                f"{gap.amount:,.2f}",
+                shown(gap.amount),
                 gap.example,
             )
             for gap in found.gaps
@@ -126,7 +127,7 @@ def _show(name: str, found: RuleGaps) -> None:
         title=f"What no rule of {name} gives",
     )
     click.echo(
-        f"{found.documents_with_gaps:,} documents have {found.lines_with_gaps:,} lines, {found.amount:,.2f} together, "
+        f"{found.documents_with_gaps:,} documents have {found.lines_with_gaps:,} lines, {shown(found.amount)} together, "
         f"that miss something; looked at {looked_at}."
     )
     click.echo(f"Add rules to coding in the connection's file; st-deltek rules test {name} EXAMPLE shows one document.")

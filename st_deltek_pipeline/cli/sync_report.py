@@ -8,6 +8,7 @@ from rich.console import Console
 
 from st_deltek_pipeline.cli.tie_out_tables import held_table, named, plain_console, tie_out_table
 from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.money import shown, written
 from st_deltek_pipeline.domain.reconciliation import Amounts, Area, OutsideSum, TieOut, TieOutRow
 from st_deltek_pipeline.orchestration.syncing import KindReport, SyncReport
 
@@ -82,7 +83,7 @@ def show_findings(
     """
     for document in result.unaccounted if result else ():
         console.print(f"unaccounted for: {document}", style="bold red")
-    parts = [f"{documents:,} {named(kind)} {amount:,.2f}" for kind, (documents, amount) in posted.items()]
+    parts = [f"{documents:,} {named(kind)} {shown(amount)}" for kind, (documents, amount) in posted.items()]
     console.print(f"Posted {'; '.join(parts)}." if parts else "Posted nothing new.")
     if result is not None and result.waiting:
         console.print(held_table(result))
@@ -138,4 +139,4 @@ def _outside(each: OutsideSum) -> dict[str, object]:
 
 
 def _text(amount: Decimal) -> str:
-    return f"{amount:.2f}"
+    return written(amount)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from st_deltek_pipeline.domain.documents import Kind
-from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.domain.money import shown, total
 from st_deltek_pipeline.domain.reconciliation import AREAS, Amounts, TieOut
 
 _TITLE = "Tie-out: ServiceTitan = posted + held + ignored"
@@ -85,7 +85,7 @@ def day_table(result: TieOut) -> Table:
         table.add_row(
             _day(day),
             f"{sum(row.documents for row in rows):,}",
-            *(f"{total(row.servicetitan_total for row in rows if row.area is area):,.2f}" for area in areas),
+            *(shown(total(row.servicetitan_total for row in rows if row.area is area)) for area in areas),
             _difference(rows),
         )
     return table
@@ -106,10 +106,10 @@ def held_table(result: TieOut) -> Table:
     for kind in dict.fromkeys(row.kind for row in result.rows):
         waiting = [each for each in result.waiting if each.kind is kind]
         for each in waiting:
-            table.add_row(named(kind), each.reason, f"{each.documents:,}", f"{each.amount:,.2f}", each.advice)
+            table.add_row(named(kind), each.reason, f"{each.documents:,}", shown(each.amount), each.advice)
         if len(waiting) > 1:
             documents, amount = sum(each.documents for each in waiting), total(each.amount for each in waiting)
-            table.add_row(named(kind), "", f"{documents:,}", f"{amount:,.2f}", style="bold")
+            table.add_row(named(kind), "", f"{documents:,}", shown(amount), style="bold")
         if waiting:
             table.add_section()
     return table
@@ -127,14 +127,14 @@ def _table(title: str, *names: str) -> Table:
 
 def _cells(amounts: Amounts) -> list[str | Text]:
     columns = (amounts.servicetitan_total, amounts.posted, amounts.held, amounts.ignored)
-    return [f"{amounts.documents:,}", *(f"{amount:,.2f}" for amount in columns), _difference([amounts])]
+    return [f"{amounts.documents:,}", *(shown(amount) for amount in columns), _difference([amounts])]
 
 
 def _difference(rows: Iterable[Amounts]) -> Text:
     found = list(rows)
     # Two differences that make each other good are two differences.
     off = found[0].difference if len(found) == 1 else total(abs(row.difference) for row in found)
-    return Text(f"{off:,.2f}", style="bold red" if off else "")
+    return Text(shown(off), style="bold red" if off else "")
 
 
 def _day(day: date | None) -> str:

@@ -55,6 +55,16 @@ def round_to_cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP) + ZERO
 
 
+def shown(amount: Decimal) -> str:
+    """Write an amount for people, exactly: thousands separators, two decimals, and more only for a fraction of a cent."""
+    return f"{amount:,.2f}" if amount == round_to_cents(amount) else f"{amount.normalize():,f}"
+
+
+def written(amount: Decimal) -> str:
+    """Write an amount for machines, exactly: at least two decimals, no separators."""
+    return shown(amount).replace(",", "")
+
+
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Add amounts; an empty list is 0.00."""
     return sum(amounts, start=ZERO)

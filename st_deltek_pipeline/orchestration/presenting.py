@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.domain.reconciliation import OutsideSum
 from st_deltek_pipeline.orchestration.tables import TABLES
 
@@ -16,7 +17,7 @@ COLUMN_SCHEMA = "dagster/column_schema"
 
 def money(amount: Decimal) -> dg.MetadataValue:
     """Show an amount with thousands separators and two decimals."""
-    return dg.MetadataValue.text(f"{amount:,.2f}")
+    return dg.MetadataValue.text(shown(amount))
 
 
 def table_metadata(table: str) -> dict[str, Any]:
@@ -47,5 +48,5 @@ def outside_table(sums: Iterable[OutsideSum]) -> dg.MetadataValue:
 
 
 def _cell(value: object) -> str:
-    text = f"{value:,.2f}" if isinstance(value, Decimal) else str(value)
+    text = shown(value) if isinstance(value, Decimal) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")

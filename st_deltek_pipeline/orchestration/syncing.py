@@ -15,7 +15,7 @@ from st_deltek_pipeline.connections.kinds import chosen_kinds
 from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.holds import HoldReason
-from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.domain.money import shown, total
 from st_deltek_pipeline.domain.reconciliation import AREAS, Area, TieOut
 from st_deltek_pipeline.orchestration.build import definitions_of, wiring_of
 from st_deltek_pipeline.orchestration.document_kinds import WORDS, posted_asset
@@ -381,7 +381,7 @@ def _since(reports: Sequence[DayReport], day: date) -> bool:
 
 def _day_line(report: DayReport) -> str:
     posted = [
-        f"{each.posted_now:,} {WORDS[each.kind].plural.replace('_', ' ')} {each.posted_now_total:,.2f}"
+        f"{each.posted_now:,} {WORDS[each.kind].plural.replace('_', ' ')} {shown(each.posted_now_total)}"
         for each in report.kinds
         if each.posted_now
     ]

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.domain.money import AmountError, allocate, parse_amount, round_to_cents, spread, total
+from st_deltek_pipeline.domain.money import (
+    AmountError,
+    allocate,
+    parse_amount,
+    round_to_cents,
+    shown,
+    spread,
+    total,
+    written,
+)
 
 CENTS = st.decimals("-1000000", "1000000", places=2)
 
@@ -119,3 +128,19 @@ def test_a_small_amount_is_not_overdrawn_by_the_remainder() -> None:
 def test_amounts_and_targets_of_different_sums_cannot_be_spread() -> None:
     with pytest.raises(ValueError, match="same sum"):
         spread([Decimal("1.00")], [Decimal("1.01")])
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("0.00", "0.00"),
+        ("1234.5", "1,234.50"),
+        ("-12117.065", "-12,117.065"),
+        ("60.0050", "60.005"),
+        ("1000", "1,000.00"),
+        ("-0.004", "-0.004"),
+    ],
+)
+def test_an_amount_is_shown_exactly_so_that_what_is_shown_adds_up(amount: str, text: str) -> None:
+    assert shown(Decimal(amount)) == text
+    assert written(Decimal(amount)) == text.replace(",", "")
