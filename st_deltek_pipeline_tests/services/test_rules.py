@@ -14,9 +14,9 @@ from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.services.rules import explain_document, find_gaps
-from st_deltek_pipeline.store.staged import invoices_of_day
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench, bench
+from st_deltek_pipeline_tests.services.staged_invoices import invoices_of_day
 
 
 @pytest.fixture

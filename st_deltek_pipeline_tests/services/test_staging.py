@@ -16,7 +16,6 @@ from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME
 from st_deltek_pipeline.services.intake import take_in_feed
 from st_deltek_pipeline.services.staging import StagingResult, pending_days, stage_day
-from st_deltek_pipeline.store.staged import invoices_by_id, invoices_of_day, set_aside_of_day
 from st_deltek_pipeline.store.staged_candidates import candidates, undated_candidates
 from st_deltek_pipeline.store.staged_lookups import lookup_candidates
 from st_deltek_pipeline.store.staged_set_aside import set_aside_undated
@@ -30,6 +29,7 @@ from st_deltek_pipeline_tests.services.servicetitan_rows import (
     item,
     settings,
 )
+from st_deltek_pipeline_tests.services.staged_invoices import invoices_by_id, invoices_of_day, set_aside_of_day
 from st_deltek_pipeline_tests.services.test_intake import _written
 
 MONDAY = date(2026, 10, 5)

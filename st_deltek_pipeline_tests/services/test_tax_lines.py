@@ -11,9 +11,9 @@ from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.sandbox.contractor.taxes import ZONES_BY_CITY
 from st_deltek_pipeline.services.rules import explain_document, find_gaps
 from st_deltek_pipeline.services.tax_zones import tax_zones_to_split_by
-from st_deltek_pipeline.store.staged import invoices_of_day
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 from st_deltek_pipeline_tests.services.posting.harness import Bench, bench
+from st_deltek_pipeline_tests.services.staged_invoices import invoices_of_day
 
 DENVER = ZONES_BY_CITY["Denver"]
 
