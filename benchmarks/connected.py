@@ -169,6 +169,8 @@ def _settings(ready: dict[str, Any], days_off: Sequence[date]) -> ConnectionSett
     return ConnectionSettings.model_validate(
         {
             **given,
+            # The month (benchmarks.month) has every kind; here the figures are per invoice.
+            "posting": {**given.get("posting", {}), "documents": ["invoice"]},
             "name": CONNECTION,
             "servicetitan": {name: servicetitan[name] for name in ("api_url", "auth_url", "tenant_id")},
             "vantagepoint": {name: vantagepoint[name] for name in ("base_url", "database", "company")},

@@ -81,6 +81,21 @@ def ties_out(acme: Bench) -> bool:
     return tie_out(acme.engine, acme.settings, QUIET_DAY, QUIET_DAY, kinds=BILLS).balanced
 
 
+def test_where_the_connection_allows_it_both_bills_are_posted_and_each_follows_its_own_changes(acme: Bench) -> None:
+    acme.changed(posting={"duplicate_vendor_invoice": "allow"})
+    first, second = add(acme, "250.00"), add(acme, "250.00")
+    run_kinds(acme, BILLS)
+    assert stands(acme) == Decimal("500.00")
+    acme.sandbox.edit_bill(second["id"], billAmount="260.00")
+    take_in_documents(acme)
+    run_kinds(acme, BILLS)
+    assert {outcome_of(acme, Kind.BILL, bill["id"])[0] for bill in (first, second)} == {"posted"}
+    assert stands(acme) == Decimal("510.00")
+    assert ties_out(acme)
+    run_kinds(acme, BILLS)
+    assert stands(acme) == Decimal("510.00")
+
+
 def test_an_allowed_bill_is_posted_beside_the_first_and_not_taken_for_it(
     acme: Bench, bills: tuple[dict[str, Any], dict[str, Any]]
 ) -> None:
