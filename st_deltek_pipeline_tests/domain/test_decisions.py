@@ -201,3 +201,10 @@ def test_a_change_without_effect_on_the_books_settles_without_a_posting() -> Non
     )
     assert outcome(decision) == (OutcomeKind.POSTED, "", Decimal("0.00"))
     assert decision.postings == ()
+
+
+def test_a_hold_that_vantagepoint_explained_keeps_its_words() -> None:
+    hold = Hold(HoldReason.FIRM_REFUSED, "customer 7: Vantagepoint refused to create its firm.", "Name is required.")
+    decision = decide(situation(invoice("100.00"), lines=(), hold=hold), RULES, PERIODS)
+    assert decision.outcome is not None
+    assert (decision.outcome.reason, decision.outcome.words) == ("firm_refused", "Name is required.")
