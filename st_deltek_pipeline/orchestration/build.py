@@ -12,12 +12,12 @@ from typing import Any
 import dagster as dg
 
 from st_deltek_pipeline.connections.calendars import business_calendar
-from st_deltek_pipeline.connections.files import load_connections
+from st_deltek_pipeline.connections.files import connection_files, load_connections
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.orchestration.connection_assets import ConnectionAssets, connection_assets
+from st_deltek_pipeline.orchestration.location import location
 from st_deltek_pipeline.orchestration.resources import RESOURCE_KEY, Pipeline
-from st_deltek_pipeline.orchestration.step_values import IO_MANAGER_KEY, step_values
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.settings import Settings
 
@@ -40,10 +40,11 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     loaded = load_connections(settings)
     for error in loaded.errors:
         _logger.error("Connection disabled: %s", error)
+    everybody = len(connection_files(settings))
     built: list[ConnectionAssets] = []
     for connection in loaded.connections.values():
         try:
-            built.append(_assets_of(wiring_of(connection)))
+            built.append(_assets_of(wiring_of(connection), connections=everybody))
         except ConfigurationError as error:
             _logger.error("Connection disabled: %s", error)  # noqa: TRY400 - the message says it all
     return _definitions(built, {RESOURCE_KEY: Pipeline(settings), **(overrides or {})})
@@ -70,13 +71,13 @@ def wiring_of(connection: ConnectionSettings) -> Wiring:
     return Wiring.of(connection, calendar)
 
 
-def _assets_of(wiring: Wiring) -> ConnectionAssets:
+def _assets_of(wiring: Wiring, *, connections: int = 1) -> ConnectionAssets:
     try:
         with warnings.catch_warnings():
             # Backfill policies are beta and partitioned checks a preview; the version is pinned, the tests cover both.
             warnings.simplefilter("ignore", dg.BetaWarning)
             warnings.simplefilter("ignore", dg.PreviewWarning)
-            return connection_assets(wiring)
+            return connection_assets(wiring, connections=connections)
     except dg.DagsterError as error:
         # Dagster has rules of its own (an owner's form, for one) that a connection file can break.
         message = f"Dagster does not accept connection {wiring.name}: {error}"
@@ -84,10 +85,10 @@ def _assets_of(wiring: Wiring) -> ConnectionAssets:
 
 
 def _definitions(built: Sequence[ConnectionAssets], resources: Mapping[str, Any]) -> dg.Definitions:
-    return dg.Definitions(
+    return location(
         assets=[asset for found in built for asset in found.assets],
         jobs=[job for found in built for job in found.jobs],
-        resources={IO_MANAGER_KEY: step_values, **resources},
-        # A step in a process of its own costs two seconds (dagster.md section 3).
-        executor=dg.in_process_executor,
+        sensors=[sensor for found in built for sensor in found.sensors],
+        schedules=[schedule for found in built for schedule in found.schedules],
+        resources=resources,
     )

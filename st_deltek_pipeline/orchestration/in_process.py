@@ -4,7 +4,7 @@ A resident ``execute_in_process`` starts a run in under a second; a run worker o
 section 3). The price is that such a run cannot be re-executed from the UI; materializing its assets there can.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,15 +26,20 @@ from st_deltek_pipeline.domain.errors import (
     TransientError,
 )
 from st_deltek_pipeline.orchestration.document_kinds import aligned_asset, posted_asset, staged_asset
+from st_deltek_pipeline.orchestration.firm_assets import MAPPINGS_ASSET
 from st_deltek_pipeline.orchestration.interrupts import own_handlers_afterwards
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
 from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP
+from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, DAY_TAG
 from st_deltek_pipeline.orchestration.tie_out_assets import TIE_OUT_ASSET
-from st_deltek_pipeline.orchestration.wiring import CONNECTION_TAG, servicetitan_pool, vantagepoint_pool
+from st_deltek_pipeline.orchestration.wiring import servicetitan_pool, vantagepoint_pool
 from st_deltek_pipeline.orchestration.write_back_assets import EXPORTS_ASSET
 
 STARTED_BY_TAG = "st_deltek/started_by"
 STARTED_BY = "sync"
+
+GiveJob = Callable[[str], dg.JobDefinition]
+"""Gives a job by its name."""
 
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -86,15 +91,24 @@ class InProcessRunner:
     """Runs the jobs of one connection, one after the other.
 
     Args:
-        definitions: Definitions that contain the connection.
+        jobs: Where the connection's jobs are.
         instance: Where runs are recorded.
         connection: The connection's name.
+        tags: Of every run, beside those that its job has.
     """
 
-    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, connection: str) -> None:
-        self._definitions = definitions
+    def __init__(
+        self,
+        jobs: GiveJob,
+        instance: dg.DagsterInstance,
+        connection: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        self._jobs = jobs
         self._instance = instance
         self._connection = connection
+        self._tags = {STARTED_BY_TAG: STARTED_BY, **(tags or {})}
 
     def bury_dead_runs(self) -> int:
         """End runs that a killed command left behind; call it only while no other such command can be running.
@@ -140,6 +154,14 @@ class InProcessRunner:
         """
         return self._run(take_in_job_name(self._connection))
 
+    def align_firms(self) -> FinishedRun:
+        """Run the part of the take-in job that matches customers and vendors.
+
+        Raises:
+            PipelineError: The step failed; the class says what kind of trouble it is.
+        """
+        return self._run(take_in_job_name(self._connection), assets=[dg.AssetKey([self._connection, MAPPINGS_ASSET])])
+
     def post_day(
         self,
         day: date,
@@ -184,12 +206,12 @@ class InProcessRunner:
         assets: Sequence[dg.AssetKey] | None = None,
     ) -> FinishedRun:
         with own_handlers_afterwards():
-            result = self._definitions.resolve_job_def(job_name).execute_in_process(
+            result = self._jobs(job_name).execute_in_process(
                 instance=self._instance,
                 run_config={**_QUIET, **(config or {})},
                 partition_key=partition_key,
                 asset_selection=assets,
-                tags={STARTED_BY_TAG: STARTED_BY},
+                tags={**self._tags, **({DAY_TAG: partition_key} if partition_key else {})},
                 raise_on_error=False,
             )
         if not result.success:

@@ -1,10 +1,12 @@
 """``raw_*`` and ``reference_*``: what both systems say, taken in unchanged. None of these is partitioned by day."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.orchestration.external_assets import MASTER_DATA_ASSET, SERVICETITAN_ASSET
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, table_metadata
@@ -32,9 +34,11 @@ class IntakeConfig(dg.Config):
 
     Attributes:
         full: Read the feed from its beginning again; what is known already is not stored twice.
+        since: Read again what was modified since this day, as YYYY-MM-DD in UTC.
     """
 
     full: bool = False
+    since: str | None = None
 
 
 class ReferenceConfig(dg.Config):
@@ -160,6 +164,7 @@ def raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
                 feed,
                 run_id=context.run.run_id,
                 full=config.full,
+                since=_day(config.since),
             )
             records = raw.count_records(pipeline.engine, wiring.name, feed.kind)
         return dg.MaterializeResult(
@@ -175,3 +180,13 @@ def raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
         )
 
     return asset
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is no day."
+        raise ConfigurationError(message, advice="Write since as YYYY-MM-DD.") from None

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.orchestration.run_tags import live_tags
 from st_deltek_pipeline.orchestration.wiring import Wiring
 
 AssetJob = Any
@@ -40,7 +41,7 @@ def post_days_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
             "Stage, align, post and tie out one business day, all kinds of document. Running a day again posts only "
             "what is new."
         ),
-        tags=wiring.tags,
+        tags=live_tags(wiring.name),
     )
 
 

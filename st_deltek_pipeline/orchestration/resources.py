@@ -49,6 +49,11 @@ class Pipeline:
         self._statistics_at = -_MOMENT_SECONDS
 
     @property
+    def settings(self) -> Settings:
+        """The installation."""
+        return self._settings
+
+    @property
     def engine(self) -> Engine:
         """The database, with its schema up to date."""
         with self._lock:

@@ -9,8 +9,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.documents import Kind, content_hash
 from st_deltek_pipeline.orchestration.partitions import business_day_partitions
-
-CONNECTION_TAG = "connection"
+from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,12 @@ class Wiring:
         """Changes with every setting that decides how documents are coded."""
         decisive = [self.connection.model_dump_json(include={"coding", "posting", "start_date"})]
         return content_hash(decisive)[:8]
+
+    @property
+    def settings_version(self) -> str:
+        """Changes with every setting that may give days work."""
+        decisive = {"coding", "posting", "firms", "calendar", "start_date", "vantagepoint"}
+        return content_hash([self.connection.model_dump_json(include=decisive)])[:16]
 
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of this connection's assets."""

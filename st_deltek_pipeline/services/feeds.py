@@ -1,6 +1,6 @@
 """Which streams of records there are in ServiceTitan, how each is read, and which of them a connection needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -132,6 +132,12 @@ _OTHERS: tuple[Feed, ...] = (
 
 FEEDS: tuple[Feed, ...] = (*_OTHERS, *_BILLS.values())
 """Every feed the program knows; a connection reads those that ``feeds_of`` gives."""
+
+
+def followers(feed: Feed, feeds: Iterable[Feed]) -> list[Feed]:
+    """Return the feeds that have to be read behind a feed, whenever something of it was read."""
+    return [each for each in feeds if each.after == feed.name]
+
 
 FEEDS_BY_NAME = {feed.name: feed for feed in FEEDS}
 

@@ -8,6 +8,8 @@ grow with the volume. What the records mean is staging's business, which streams
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -44,6 +46,7 @@ def take_in_feed(
     *,
     run_id: str,
     full: bool = False,
+    since: date | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> IntakeResult:
     """Drain a feed into ``raw`` from where the last intake ended.
@@ -59,6 +62,7 @@ def take_in_feed(
         feed: What to read.
         run_id: Who reads, kept with every new version.
         full: Read from the very first record, whatever the cursor says.
+        since: Read what was modified since that day in UTC, whatever the cursor says; a list read whole is anyway.
         progress: Told the number of rows so far after each stored page.
 
     Returns:
@@ -74,9 +78,9 @@ def take_in_feed(
     store = PageStore(engine, connection, feed, run_id)
     match feed.reading:
         case Reading.EXPORT:
-            _drain_export(store, client, tally, tell, full=full)
+            _drain_export(store, client, tally, tell, _Start(full, since))
         case Reading.MODIFIED:
-            drain_modified(store, client, tally, tell, full=full)
+            drain_modified(store, client, tally, tell, full=full, since=since)
         case Reading.LIST:
             drain_list(store, client, tally, tell)
     reread_open(store, client, tally, tell)
@@ -107,9 +111,22 @@ def _tell_nobody(_rows: int) -> None:
     """Stand in for a missing progress callback."""
 
 
-def _drain_export(store: PageStore, client: FeedClient, tally: Tally, tell: Tell, *, full: bool) -> None:
+@dataclass(frozen=True)
+class _Start:
+    """Where reading a feed begins, if not at its cursor."""
+
+    full: bool
+    since: date | None
+
+    def token(self, cursor: Cursor) -> str | None:
+        if self.full:
+            return None
+        return cursor.continue_from if self.since is None else self.since.isoformat()
+
+
+def _drain_export(store: PageStore, client: FeedClient, tally: Tally, tell: Tell, start: _Start) -> None:
     cursor = store.cursor()
-    token = None if full else cursor.continue_from
+    token = start.token(cursor)
     with _one_page_ahead(client, store.feed) as fetch:
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Draining lists into ``raw``: whole ones, those asked for what was modified, and open records by their ids.
+"""Draining lists into ``raw``: whole ones, those asked for what was modified, and single records by their ids.
 
 Nothing is promised of a list's order, so the mark of what has been seen moves only when everything was read, never
 beyond the moment at which reading began, and each intake looks back a little behind it.
@@ -6,7 +6,7 @@ beyond the moment at which reading began, and each intake looks back a little be
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Protocol
 
@@ -55,7 +55,9 @@ def drain_list(store: PageStore, client: ListClient, tally: Tally, tell: Tell) -
             tell(tally.rows)
 
 
-def drain_modified(store: PageStore, client: ListClient, tally: Tally, tell: Tell, *, full: bool) -> None:
+def drain_modified(
+    store: PageStore, client: ListClient, tally: Tally, tell: Tell, *, full: bool, since: date | None = None
+) -> None:
     """Read what a list says was modified since the mark, or all of it without one.
 
     Args:
@@ -64,12 +66,15 @@ def drain_modified(store: PageStore, client: ListClient, tally: Tally, tell: Tel
         tally: Is told what was found.
         tell: Is told the number of rows so far.
         full: Read everything, whatever the mark says.
+        since: Read what was modified since that day in UTC, whatever the mark says.
 
     Raises:
         TransientError: The list never stood still. What was read is kept; the mark was not moved.
     """
     began = datetime.now(UTC)
     before = None if full else store.cursor().continue_from
+    if before is not None and since is not None:
+        before = min(before, datetime.combine(since, time(), UTC).strftime(_MARK))
     newest: datetime | None = None
     last = _NOTHING
     for filters in _windows(store, before):
@@ -96,11 +101,42 @@ def reread_open(store: PageStore, client: ListClient, tally: Tally, tell: Tell) 
         return
     open_ids = raw.open_records(store.engine, store.connection, feed.kind, feed.reread_since)
     ids = [each for each in open_ids if each not in tally.read_ids]
-    for filters in feed.passes:
-        rows = client.by_ids(feed.reread_from, ids, **filters) if ids else iter(())
+    read_by_ids(store, client, tally, tell, resource=feed.reread_from, passes=feed.passes, ids=ids)
+
+
+def read_by_ids(
+    store: PageStore,
+    client: ListClient,
+    tally: Tally,
+    tell: Tell,
+    *,
+    resource: str,
+    passes: Sequence[Mapping[str, str]],
+    ids: Sequence[int],
+) -> set[int]:
+    """Read records as they are now, and keep those that say something new.
+
+    Args:
+        store: Where they go.
+        client: ServiceTitan.
+        tally: Is told what was found.
+        tell: Is told the number of rows so far.
+        resource: A list that can be asked for ids.
+        passes: Filters; the list is asked once with each of these.
+        ids: ServiceTitan's ids.
+
+    Returns:
+        The ids that were found.
+    """
+    found: set[int] = set()
+    for filters in passes:
+        rows = client.by_ids(resource, ids, **filters) if ids else iter(())
         while chunk := list(islice(rows, _ROWS_AT_ONCE)):
             tally.pages += 1
-            _keep(store, _without_repetitions(store, sort_rows(chunk, feed.kind), tally), tally, tell)
+            page = sort_rows(chunk, store.feed.kind)
+            found.update(version.record_id for version in page.versions)
+            _keep(store, _without_repetitions(store, page, tally), tally, tell)
+    return found
 
 
 def _without_repetitions(store: PageStore, page: Page, tally: Tally) -> Page:

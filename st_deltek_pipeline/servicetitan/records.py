@@ -73,6 +73,7 @@ class BusinessUnitRecord(Record):
 class JobRecord(Record):
     """A job (section 3.7)."""
 
+    invoice_id: Id | None = None
     job_number: Text = None
     job_status: Text = None
     job_type_id: Id | None = None

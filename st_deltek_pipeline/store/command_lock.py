@@ -13,6 +13,10 @@ from sqlalchemy import Engine, text
 from st_deltek_pipeline.domain.errors import TransientError
 
 
+class AlreadyRunningError(TransientError):
+    """Another process runs the same command on the same connection."""
+
+
 @contextmanager
 def command_lock(engine: Engine, command: str, connection: str) -> Generator[None]:
     """Hold the lock of one command on one connection, without waiting for it.
@@ -23,7 +27,7 @@ def command_lock(engine: Engine, command: str, connection: str) -> Generator[Non
         connection: The connection's name.
 
     Raises:
-        TransientError: Another process runs the same command on the same connection.
+        AlreadyRunningError: Another process runs the same command on the same connection.
     """
     digest = hashlib.sha256(f"{command}|{connection}".encode()).digest()
     key = int.from_bytes(digest[:8], signed=True)
@@ -31,7 +35,7 @@ def command_lock(engine: Engine, command: str, connection: str) -> Generator[Non
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as held:
         if not held.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one():
             message = f"Another st-deltek {command} of connection {connection} is running."
-            raise TransientError(message, advice="Wait for it to end.")
+            raise AlreadyRunningError(message, advice="Wait for it to end.")
         try:
             yield
         finally:

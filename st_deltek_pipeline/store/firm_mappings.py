@@ -25,6 +25,7 @@ from st_deltek_pipeline.domain.firm_links import (
     VendorLink,
 )
 from st_deltek_pipeline.domain.firm_matching import EarlierLink, FirmMatch
+from st_deltek_pipeline.store.changes import note_change
 from st_deltek_pipeline.store.copying import copy_rows
 
 _DECIDED = (
@@ -210,6 +211,7 @@ def write_mappings(db: Connection, connection: str, mappings: Iterable[FirmMappi
                 """  # noqa: S608 (column names are constants)
             )
         )
+        note_change(db, connection, "firm_mappings", run_id=run_id)
     return written
 
 

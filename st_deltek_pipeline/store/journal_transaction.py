@@ -20,6 +20,7 @@ from st_deltek_pipeline.domain.posting_keys import NaturalKey, natural_key
 from st_deltek_pipeline.domain.reversals import PersonalReversal
 from st_deltek_pipeline.domain.transaction_files import TransactionFile
 from st_deltek_pipeline.store import allowances, ignores, natural_keys, reversals, write_backs
+from st_deltek_pipeline.store.changes import note_change
 from st_deltek_pipeline.store.copying import copy_rows
 from st_deltek_pipeline.store.file_states import STANDING, TAKEN
 from st_deltek_pipeline.store.journal_rows import (
@@ -461,23 +462,28 @@ class JournalTransaction:
     def ignore(self, ignored: PersonalIgnore) -> None:
         """Record that a person ignores a revision (``ignores.put``)."""
         ignores.put(self._connection, ignored)
+        self._note("ignored_documents")
 
     def forget_ignore(self, document: DocumentKey) -> None:
         """Record that a person took it back (``ignores.remove``)."""
         ignores.remove(self._connection, document)
+        self._note("ignored_documents")
 
     def reverse(self, decided: Sequence[PersonalReversal]) -> None:
         """Record what a person wants reversed (``reversals.put``)."""
         if decided:
             reversals.put(self._connection, decided)
+            self._note("reversals")
 
     def forget_reversal(self, document: DocumentKey) -> None:
         """Record that a person took a reversal back (``reversals.remove``)."""
         reversals.remove(self._connection, document)
+        self._note("reversals")
 
     def allow(self, allowance: Allowance) -> None:
         """Record what a person allows a document (``allowances.put``)."""
         allowances.put(self._connection, allowance)
+        self._note("allowances")
 
     def tell(self, exports: Sequence[DueExport], state: ExportState, words: Iterable[str] = ()) -> None:
         """Record how far telling ServiceTitan has come (``write_backs.put``)."""
@@ -495,3 +501,7 @@ class JournalTransaction:
             ),
             {"connection": self._name, "kind": kind.value, "day": business_day},
         )
+
+    def _note(self, what: str) -> None:
+        """Let the next synchronisation decide again with what a person said."""
+        note_change(self._connection, self._name, what, run_id=self._run_id)

@@ -13,6 +13,7 @@ from typing import Any
 from psycopg2 import errors as driver_errors
 from sqlalchemy import Connection, Engine, text
 
+from st_deltek_pipeline.store.changes import note_change
 from st_deltek_pipeline.store.copying import copy_rows
 
 
@@ -285,6 +286,7 @@ def store_versions(db: Connection, connection: str, kind: str, versions: Sequenc
     touched = db.execute(
         _MAKE_LATEST, {"connection": connection, "kind": kind, "first": sequence[0], "last": sequence[-1]}
     ).scalars()
+    note_change(db, connection, kind, run_id=run_id)
     return Stored(len(rows) - len(refused), frozenset(touched), tuple(refused))
 
 

@@ -28,6 +28,7 @@ from st_deltek_pipeline.domain.reference import (
     ReferenceData,
     TaxCode,
 )
+from st_deltek_pipeline.store.changes import note_change
 from st_deltek_pipeline.store.copying import copy_rows
 
 _T = TypeVar("_T")
@@ -158,6 +159,8 @@ def store_snapshots(
             ),
             {"connection": connection, "kind": kind, "keys": gone, "run_id": run_id},
         )
+    if changed or gone:
+        note_change(db, connection, kind, run_id=run_id)
     new = sum(1 for snapshot in changed if snapshot.key not in known)
     return SnapshotChanges(new=new, changed=len(changed) - new, gone=len(gone))
 

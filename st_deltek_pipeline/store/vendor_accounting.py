@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from st_deltek_pipeline.domain.firm_links import LinkState, PartyKind, VendorAccounting
+from st_deltek_pipeline.store.changes import note_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +100,5 @@ def put_accounting(
             ),
             parameters,
         )
+    if any(each["has_accounting"] for each in parameters):
+        note_change(db, connection, "vendor_accounting", run_id="")

@@ -6,6 +6,7 @@ import pytest
 
 from st_deltek_pipeline.connections.example import starting_file
 from st_deltek_pipeline.connections.files import load_connection
+from st_deltek_pipeline.connections.schedule_settings import ScheduleSettings
 from st_deltek_pipeline.connections.settings import (
     CalendarSettings,
     ConnectionSettings,
@@ -29,7 +30,15 @@ def test_the_full_example_is_a_connection(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [ConnectionSettings, ServiceTitanSettings, VantagepointSettings, CalendarSettings, PostingSettings, FirmSettings],
+    [
+        ConnectionSettings,
+        ServiceTitanSettings,
+        VantagepointSettings,
+        CalendarSettings,
+        PostingSettings,
+        FirmSettings,
+        ScheduleSettings,
+    ],
 )
 def test_every_key_is_in_the_example_and_in_the_tables(model: type[ConnectionSettings]) -> None:
     for name in model.model_fields:

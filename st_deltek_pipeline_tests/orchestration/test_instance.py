@@ -54,8 +54,8 @@ def test_the_limits_of_dagster_yaml_are_in_force(installation: Settings) -> None
         assert instance.telemetry_enabled is False
         queue = instance.get_concurrency_config().run_queue_config
         assert queue is not None
-        assert queue.max_concurrent_runs == 4
-        assert [limit["key"] for limit in queue.tag_concurrency_limits] == ["connection"]
+        assert queue.max_concurrent_runs == 8
+        assert [limit["key"] for limit in queue.tag_concurrency_limits] == ["posts"]
 
 
 def test_files_lie_in_the_data_folder_wherever_the_command_is_started(

@@ -422,7 +422,7 @@ def test_a_pool_slot_that_an_ended_run_kept_is_given_back(acme: Installation) ->
         instance.report_run_failed(run, "The machine lost its power.")
         instance.event_log_storage.initialize_concurrency_limit_to_default("vantagepoint_acme")
         instance.event_log_storage.claim_concurrency_slot("vantagepoint_acme", run.run_id, "step")
-        runner = InProcessRunner(dg.Definitions(), instance, CONNECTION)
+        runner = InProcessRunner(dg.Definitions().resolve_job_def, instance, CONNECTION)
         assert runner.free_pools() == []
         assert not instance.event_log_storage.get_concurrency_info("vantagepoint_acme").claimed_slots
 
@@ -433,7 +433,7 @@ def test_a_run_that_is_alive_keeps_its_slot_and_is_named(acme: Installation) -> 
         instance.report_dagster_event(_started(run), run.run_id)
         instance.event_log_storage.initialize_concurrency_limit_to_default("vantagepoint_acme")
         instance.event_log_storage.claim_concurrency_slot("vantagepoint_acme", run.run_id, "step")
-        assert InProcessRunner(dg.Definitions(), instance, CONNECTION).free_pools() == [run.run_id]
+        assert InProcessRunner(dg.Definitions().resolve_job_def, instance, CONNECTION).free_pools() == [run.run_id]
 
 
 @dg.job

@@ -1,0 +1,291 @@
+"""The runs of business days that a synchronisation makes: which days, in which order, and what each of them did.
+
+A day's run only has the kinds of document that need it. Of several days the receivables come first, and what still
+waited for something that another day brought is run again in the same synchronisation, a few times at most.
+Who synchronises, and what is taken in before, is in ``syncing`` and ``live_run``.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.money import shown
+from st_deltek_pipeline.domain.reconciliation import AREAS, Area
+from st_deltek_pipeline.orchestration.document_kinds import WORDS, posted_asset
+from st_deltek_pipeline.orchestration.in_process import FinishedRun, InProcessRunner
+from st_deltek_pipeline.orchestration.presenting import ROW_COUNT
+from st_deltek_pipeline.orchestration.resources import Pipeline
+from st_deltek_pipeline.orchestration.wiring import Wiring
+from st_deltek_pipeline.services.day_documents import days_of_deposits
+from st_deltek_pipeline.services.following import days_left_behind
+from st_deltek_pipeline.services.held_days import days_to_decide_again
+from st_deltek_pipeline.services.staging import pending_days, settle_unchanged_day
+from st_deltek_pipeline.services.write_back import write_back_days
+from st_deltek_pipeline.store.days import undecided_days
+from st_deltek_pipeline.store.journal import Journal
+
+# A payment waits for its invoice, and a deposit's payments for each other; a longer chain is for the next run.
+_MOST_PASSES = 3
+_RELEASED_BY_OTHERS = (HoldReason.WAITING_FOR_INVOICE, HoldReason.OVER_APPLIED, HoldReason.DEPOSIT_INCOMPLETE)
+_RECEIVABLES = (Kind.INVOICE, Kind.CREDIT_MEMO, Kind.PAYMENT)
+_APPLIED_TO = AREAS[Area.AR]
+
+
+@dataclass(frozen=True)
+class KindReport:
+    """What posting one kind of document of a business day did.
+
+    Attributes:
+        posted_now, posted_now_total: What this run added to Vantagepoint's ledger.
+        posted_before: Documents that stood there already, unchanged.
+    """
+
+    kind: Kind
+    documents: int
+    posted_now: int
+    posted_now_total: Decimal
+    posted_before: int
+    held: int
+    ignored: int
+    plan_hash: str
+
+
+@dataclass(frozen=True)
+class DayReport:
+    """What one run of a business day did.
+
+    Attributes:
+        kinds: Those that were run, in the order of posting.
+    """
+
+    day: date
+    run_id: str
+    kinds: tuple[KindReport, ...]
+
+    @property
+    def documents(self) -> int:
+        """Documents of the day, of the kinds that were run."""
+        return sum(each.documents for each in self.kinds)
+
+    @property
+    def posted_now(self) -> int:
+        """Documents this run added to Vantagepoint's ledger."""
+        return sum(each.posted_now for each in self.kinds)
+
+    @property
+    def posted_before(self) -> int:
+        """Documents that stood there already, unchanged."""
+        return sum(each.posted_before for each in self.kinds)
+
+    @property
+    def held(self) -> int:
+        """Documents that are held."""
+        return sum(each.held for each in self.kinds)
+
+    @property
+    def ignored(self) -> int:
+        """Documents that are ignored."""
+        return sum(each.ignored for each in self.kinds)
+
+
+class Progress(Protocol):
+    """Is told how a synchronisation goes."""
+
+    def doing(self, what: str) -> None:
+        """Something has begun that may take a while."""
+        ...
+
+    def done(self, what: str) -> None:
+        """Something has ended, with its result in a line."""
+        ...
+
+
+@dataclass(frozen=True)
+class DayRuns:
+    """Decides which days of one connection have to be run, and runs them.
+
+    Attributes:
+        kinds: Kinds of document, all that the connection moves or some of them.
+    """
+
+    pipeline: Pipeline
+    wiring: Wiring
+    runner: InProcessRunner
+    progress: Progress
+    kinds: tuple[Kind, ...]
+
+    def with_work(self, run_id: str, *, held_too: bool = True) -> Mapping[date, Sequence[Kind]]:
+        """Return the days that have to be run, each with its kinds of document, oldest first.
+
+        These are days with something to stage, to decide or to go on with.
+
+        Args:
+            run_id: Who asks; recorded where nothing new is settled at once.
+            held_too: Also those with held documents that would be decided otherwise now, which looks at each of them, and
+                those about which ServiceTitan has to be told.
+        """
+        engine, connection, calendar = self.pipeline.engine, self.wiring.connection, self.wiring.calendar
+        journal = Journal(engine, connection.name, run_id=run_id)
+        found: dict[date, list[Kind]] = {}
+        for kind in self.kinds:
+            pending = pending_days(engine, connection, calendar, (kind,))
+            for day in {
+                *(day for day in pending if not self._says_nothing_new(kind, day, run_id)),
+                *undecided_days(engine, connection.name, kind),
+                *journal.days_under_way(kind),
+                *(days_to_decide_again(engine, connection, kind) if held_too else ()),
+                *(days_of_deposits(engine, connection, calendar) if kind is Kind.PAYMENT else ()),
+            }:
+                found.setdefault(day, []).append(kind)
+        for day in write_back_days(engine, connection) if held_too else ():
+            found.setdefault(day, [])
+        newest = newest_day(self.wiring)
+        later = [day for day in found if day > newest]
+        if later:
+            self.progress.done(f"documents dated ahead wait for their day: {len(later)} days after {newest}")
+        return {day: found[day] for day in postable(found, self.wiring)}
+
+    def post(self, work: Mapping[date, Sequence[Kind]], *, pinned_plan_hash: str | None = None) -> list[DayReport]:
+        """Run days.
+
+        Args:
+            work: Days that can be posted, with their kinds of document.
+            pinned_plan_hash: Send only if the plan of the (single) day and kind has this hash.
+
+        Raises:
+            PipelineError: A run failed; what earlier runs did stays done.
+        """
+        return [self._post(part, pinned_plan_hash) for part in _in_order(work)]
+
+    def post_released(self, before: Sequence[DayReport], wanted: Collection[date] | None = None) -> list[DayReport]:
+        """Run days again whose documents waited for what has been posted since: a payment is often dated before its invoice.
+
+        Args:
+            before: What was run already.
+            wanted: No other days than these; any when not given.
+
+        Raises:
+            PipelineError: A run failed; what earlier runs did stays done.
+        """
+        reports: list[DayReport] = []
+        for _ in range(_MOST_PASSES):
+            released = self._released([*before, *reports])
+            days = [day for day in postable(released, self.wiring) if wanted is None or day in wanted]
+            again = [self._post(_Part(day, released[day]), None) for day in days]
+            reports += again
+            if not any(report.posted_now for report in again):
+                break
+        return reports
+
+    def _says_nothing_new(self, kind: Kind, day: date, run_id: str) -> bool:
+        connection, calendar = self.wiring.connection, self.wiring.calendar
+        return settle_unchanged_day(self.pipeline.engine, connection, calendar, kind, day, run_id=run_id)
+
+    def _released(self, reports: Sequence[DayReport]) -> Mapping[date, Sequence[Kind]]:
+        engine, connection = self.pipeline.engine, self.wiring.connection
+        found: dict[date, list[Kind]] = {}
+        for kind in self.kinds:
+            waiting = days_to_decide_again(engine, connection, kind, reasons=_RELEASED_BY_OTHERS)
+            days = {day for day in waiting if _since(reports, day)}
+            days |= set(days_left_behind(engine, connection, kind))
+            if kind is Kind.PAYMENT:
+                # A deposit may be known only since its payments' own days were staged.
+                deposited = days_of_deposits(engine, connection, self.wiring.calendar)
+                days |= set(deposited) - {report.day for report in reports}
+            for day in days:
+                found.setdefault(day, []).append(kind)
+        return found
+
+    def _post(self, part: "_Part", pinned_plan_hash: str | None) -> DayReport:
+        day, kinds = part.day, part.kinds
+        self.progress.doing(f"posting {day}")
+        chosen = None if tuple(kinds) == self.wiring.kinds and pinned_plan_hash is None else kinds
+        run = self.runner.post_day(
+            day,
+            kinds=chosen,
+            write_back=part.last and self.wiring.writes_back,
+            tie_out=part.last,
+            pinned_plan_hash=pinned_plan_hash,
+        )
+        report = DayReport(day, run.run_id, tuple(_kind_report(run, kind) for kind in kinds))
+        self.progress.done(_day_line(report))
+        return report
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one run does of a day.
+
+    Attributes:
+        last: No other run of the day is to follow, so that it is tied out.
+    """
+
+    day: date
+    kinds: Sequence[Kind]
+    last: bool = True
+
+
+def _in_order(work: Mapping[date, Sequence[Kind]]) -> Sequence[_Part]:
+    """Put the work into runs: a day each, but of several days first what others are applied to.
+
+    Payments are often dated before their invoice. With every day's invoices posted first, they go with their own day's
+    file and need not be run again.
+    """
+    if len(work) == 1:
+        return [_Part(day, kinds) for day, kinds in work.items()]
+    # A day of which nothing but telling ServiceTitan is left has no kinds.
+    first = {day: [kind for kind in kinds if kind in _APPLIED_TO] for day, kinds in work.items()}
+    second = {day: [kind for kind in kinds if kind not in _APPLIED_TO] for day, kinds in work.items()}
+    return [
+        *(_Part(day, kinds, last=not second[day]) for day, kinds in first.items() if kinds),
+        *(_Part(day, kinds) for day, kinds in second.items() if kinds or not first[day]),
+    ]
+
+
+def _kind_report(run: FinishedRun, kind: Kind) -> KindReport:
+    asset = posted_asset(kind)
+    return KindReport(
+        kind=kind,
+        documents=run.number(asset, ROW_COUNT),
+        posted_now=run.number(asset, "posted_now"),
+        posted_now_total=run.amount(asset, "posted_now_total"),
+        posted_before=run.number(asset, "posted_before"),
+        held=run.number(asset, "held"),
+        ignored=run.number(asset, "ignored"),
+        plan_hash=run.text(asset, "plan_hash"),
+    )
+
+
+def _since(reports: Sequence[DayReport], day: date) -> bool:
+    """Say whether receivables have changed since a day was run."""
+    runs = [number for number, report in enumerate(reports) if report.day == day]
+    later = reports[runs[-1] + 1 :] if runs else reports
+    return any(each.posted_now for report in later for each in report.kinds if each.kind in _RECEIVABLES)
+
+
+def _day_line(report: DayReport) -> str:
+    posted = [
+        f"{each.posted_now:,} {WORDS[each.kind].plural.replace('_', ' ')} {shown(each.posted_now_total)}"
+        for each in report.kinds
+        if each.posted_now
+    ]
+    return (
+        f"{report.day}  {report.documents:,} documents: posted now {'; '.join(posted) or 'nothing'}"
+        f"  ({report.posted_before:,} before, {report.held:,} held, {report.ignored:,} ignored)"
+    )
+
+
+def newest_day(wiring: Wiring) -> date:
+    """Return the last business day that can be posted."""
+    return wiring.calendar.business_day(wiring.calendar.today(datetime.now(UTC)))
+
+
+def postable(days: Iterable[date], wiring: Wiring) -> Sequence[date]:
+    """Return those of some days that can be posted, oldest first: not ahead, and business days still."""
+    newest = newest_day(wiring)
+    # A day that was posted before it became a day off has no partition any more; its key is the next one.
+    return sorted(day for day in days if day <= newest and wiring.calendar.is_business_day(day))

@@ -1,0 +1,128 @@
+"""What the live system does in one run: read what webhooks name, post its days, and decide again where something has changed.
+
+One run takes as many events as wait, so a burst costs hardly more than one. Events are marked as handled only when their
+days have been posted, held or ignored; a run that ends early leaves them waiting, and reading a record twice does no
+harm. Days are run as ``st-deltek sync`` runs them, each a Dagster run with its partition.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from st_deltek_pipeline.orchestration.day_runs import DayReport, DayRuns, Progress
+from st_deltek_pipeline.orchestration.in_process import InProcessRunner
+from st_deltek_pipeline.orchestration.resources import Pipeline
+from st_deltek_pipeline.orchestration.settling import Settling, why_not_settled
+from st_deltek_pipeline.orchestration.wiring import Wiring
+from st_deltek_pipeline.services.named_records import PARTIES, NamedReading, NamedRecord, read_named_records
+from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
+from st_deltek_pipeline.store import changes, inbox
+from st_deltek_pipeline.store.inbox import WaitingEvent
+
+_EVENTS_AT_ONCE = 1000
+# What arrives while a run works is taken along; a stream that never ends is for the next run.
+_MOST_ROUNDS = 20
+_UNKNOWN = "ServiceTitan has no such record (any more); the feeds tell of it if it comes to be."
+_NOT_READ = "The connection does not move this kind of record."
+
+
+@dataclass
+class LiveReport:
+    """What one run did.
+
+    Attributes:
+        events: Events that were handled.
+        days: In the order of the runs.
+        settled: Every day was decided with what is known.
+    """
+
+    events: int = 0
+    new_versions: int = 0
+    days: list[DayReport] = field(default_factory=list[DayReport])
+    settled: bool = False
+
+    @property
+    def posted_now(self) -> int:
+        """Documents added to Vantagepoint's ledger."""
+        return sum(day.posted_now for day in self.days)
+
+
+@dataclass(frozen=True)
+class LiveRun:
+    """One run of one connection, under the lock of its synchronisations.
+
+    Attributes:
+        run_id: The run that does it all; the days have runs of their own.
+    """
+
+    pipeline: Pipeline
+    wiring: Wiring
+    runner: InProcessRunner
+    progress: Progress
+    run_id: str
+
+    def run(self, *, settle: bool) -> LiveReport:
+        """Handle every waiting event, and decide about everything that has changed.
+
+        Args:
+            settle: Decide about changes too; without it only about what events name, which is quicker.
+
+        Raises:
+            PipelineError: A run of a day failed, or ServiceTitan could not be asked. What was done stays done, and
+                what was not waits.
+        """
+        report = LiveReport()
+        for _ in range(_MOST_ROUNDS):
+            events = inbox.waiting(self.pipeline.engine, self.wiring.name, limit=_EVENTS_AT_ONCE)
+            if events:
+                self._follow(events, report)
+            elif settle and not report.settled and why_not_settled(self.pipeline.engine, self.wiring):
+                self._settle(report)
+            else:
+                break
+        return report
+
+    @property
+    def _days(self) -> DayRuns:
+        return DayRuns(self.pipeline, self.wiring, self.runner, self.progress, self.wiring.kinds)
+
+    def _follow(self, events: Sequence[WaitingEvent], report: LiveReport) -> None:
+        engine, name = self.pipeline.engine, self.wiring.name
+        named = {_named(event) for event in events}
+        self.progress.doing(f"reading {len(named):,} records that {len(events):,} events name")
+        client = self.pipeline.servicetitan(self.wiring)
+        read = read_named_records(engine, client, self.wiring.connection, named, run_id=self.run_id)
+        if PARTIES & read.new_versions.keys():
+            self.runner.align_firms()
+        work = self._days.with_work(self.run_id, held_too=False)
+        done = self._days.post(work)
+        done += self._days.post_released(done)
+        with engine.begin() as db:
+            for reason, seqs in _by_reason(events, read).items():
+                inbox.mark_handled(db, name, seqs, run_id=self.run_id, reason=reason)
+            # What this run read is decided about; what others brought meanwhile is not.
+            changes.forget_of_run(db, name, self.run_id)
+        report.events += len(events)
+        report.new_versions += sum(read.new_versions.values())
+        report.days += done
+
+    def _settle(self, report: LiveReport) -> None:
+        settling = Settling.begin(self.pipeline.engine, self.wiring)
+        done = self._days.post(self._days.with_work(self.run_id))
+        done += self._days.post_released(done)
+        settling.end(run_id=self.run_id)
+        report.days += done
+        report.settled = True
+
+
+def _named(event: WaitingEvent) -> NamedRecord:
+    return RecordKind(event.record_kind), event.record_id
+
+
+def _by_reason(events: Sequence[WaitingEvent], read: NamedReading) -> dict[str, list[int]]:
+    """Sort events by what there is to say about them; nothing where the record was read."""
+    found: dict[str, list[int]] = {}
+    for event in events:
+        named = _named(event)
+        reason = _NOT_READ if named in read.not_read else _UNKNOWN if named in read.missing else ""
+        found.setdefault(reason, []).append(event.seq)
+    return found

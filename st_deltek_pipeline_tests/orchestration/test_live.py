@@ -1,0 +1,325 @@
+"""The live system's job, sensors and schedules against both systems over HTTP. The first class follows one connection."""
+
+from collections.abc import Generator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pytest
+from sqlalchemy import text
+
+from st_deltek_pipeline.domain.deliveries import Delivery, DeliveryState
+from st_deltek_pipeline.domain.reconciliation import Area
+from st_deltek_pipeline.orchestration.build import build_definitions, wiring_of
+from st_deltek_pipeline.orchestration.instance import open_instance
+from st_deltek_pipeline.orchestration.live_sensors import sync_request
+from st_deltek_pipeline.orchestration.resources import RESOURCE_KEY
+from st_deltek_pipeline.orchestration.run_tags import DAY_TAG, PARENT_RUN_TAG, POSTS_TAG, TRIGGER_TAG
+from st_deltek_pipeline.orchestration.schedules import days_to_close
+from st_deltek_pipeline.orchestration.settling import Settling, why_not_settled
+from st_deltek_pipeline.orchestration.syncing import SyncRequest, synchronise
+from st_deltek_pipeline.store import inbox
+from st_deltek_pipeline.store.changes import note_change
+from st_deltek_pipeline.store.command_lock import command_lock
+from st_deltek_pipeline_tests.orchestration.installations import CONNECTION, Installation
+
+SYNC = f"{CONNECTION}_sync"
+
+
+class Silent:
+    def doing(self, what: str) -> None:
+        pass
+
+    def done(self, what: str) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def instance(shared_acme: Installation) -> Generator[dg.DagsterInstance]:
+    with open_instance(shared_acme.settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def definitions(shared_acme: Installation) -> dg.Definitions:
+    return build_definitions(shared_acme.settings)
+
+
+@pytest.fixture(scope="module")
+def live(shared_acme: Installation, instance: dg.DagsterInstance, definitions: dg.Definitions) -> "Live":
+    synchronise(shared_acme.settings, SyncRequest(CONNECTION), Silent())
+    return Live(shared_acme, instance, definitions)
+
+
+class Live:
+    """A connection whose month has been posted once, and the means to go on with it."""
+
+    def __init__(self, acme: Installation, instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
+        self.acme = acme
+        self.instance = instance
+        self.definitions = definitions
+
+    def deliver(self, kind: str, record_id: int, occurrence: str | None = None) -> None:
+        delivery = Delivery(
+            connection=CONNECTION,
+            occurrence=occurrence or f"user:{kind}-{record_id}-{datetime.now(UTC).timestamp()}",
+            event_type="test",
+            delivery_id="",
+            occurred_at=None,
+            tenant_id=None,
+            record_kind=kind,
+            record_id=record_id,
+            body=b"{}",
+            state=DeliveryState.WAITING,
+        )
+        with self.acme.engine.begin() as db:
+            inbox.keep(db, [delivery])
+
+    def run(self, *, settle: bool = False, trigger: str = "webhooks", ok: bool = True) -> dg.ExecuteInProcessResult:
+        request = sync_request(CONNECTION, trigger, settle=settle)
+        result = self.definitions.resolve_job_def(SYNC).execute_in_process(
+            instance=self.instance, run_config=request.run_config, tags=request.tags, raise_on_error=False
+        )
+        assert result.success is ok
+        return result
+
+    def tick(self, sensor: str) -> Any:
+        found = self.definitions.resolve_sensor_def(f"{CONNECTION}_{sensor}")
+        resources = {RESOURCE_KEY: (self.definitions.resources or {})[RESOURCE_KEY]}
+        context = dg.build_sensor_context(instance=self.instance, definitions=self.definitions, resources=resources)
+        return found(context)
+
+    def requests(self, schedule: str, at: datetime) -> Sequence[dg.RunRequest]:
+        found = self.definitions.resolve_schedule_def(f"{CONNECTION}_{schedule}")
+        context = dg.build_schedule_context(
+            instance=self.instance,
+            scheduled_execution_time=at,
+            repository_def=self.definitions.get_repository_def(),
+        )
+        return found.evaluate_tick(context).run_requests or ()
+
+    def waiting(self) -> Sequence[inbox.WaitingEvent]:
+        return inbox.waiting(self.acme.engine, CONNECTION, limit=100)
+
+    def days_run(self, result: dg.ExecuteInProcessResult) -> set[str]:
+        runs = self.instance.get_runs(dg.RunsFilter(tags={PARENT_RUN_TAG: result.run_id}))
+        return {run.tags[DAY_TAG] for run in runs if DAY_TAG in run.tags}
+
+
+class TestWebhooks:
+    def test_an_invoice_named_by_a_webhook_is_posted_and_only_its_day_is_run(self, live: Live) -> None:
+        before = live.acme.books[Area.AR]
+        invoice = live.acme.sandbox.add_invoice(date="2026-10-22", total="100.00")
+        live.deliver("invoice", invoice["id"])
+        assert isinstance(live.tick("inbox"), dg.RunRequest)
+        result = live.run()
+        assert live.acme.books[Area.AR] == before + Decimal("100.00")
+        assert live.days_run(result) == {"2026-10-22"}
+        assert live.waiting() == []
+        assert isinstance(live.tick("inbox"), dg.SkipReason)
+
+    def test_the_days_of_one_run_are_tagged_with_what_made_them(self, live: Live) -> None:
+        (run,) = live.instance.get_runs(dg.RunsFilter(tags={DAY_TAG: "2026-10-22", TRIGGER_TAG: "webhooks"}))
+        assert run.tags[POSTS_TAG] == CONNECTION
+        assert run.tags["dagster/partition"] == "2026-10-22"
+
+    def test_many_events_are_one_run_and_one_call_for_all_their_records(self, live: Live) -> None:
+        before = live.acme.books[Area.AR]
+        invoices = [
+            live.acme.sandbox.add_invoice(date=f"2026-10-{day}", total="10.00") for day in (22, 22, 22, 23, 23, 26)
+        ]
+        for invoice in invoices:
+            live.deliver("invoice", invoice["id"])
+            live.deliver("invoice", invoice["id"])
+        live.acme.sandbox.admin("DELETE", "requests")
+        result = live.run()
+        calls = live.acme.sandbox.admin("GET", "requests")["systems"]["servicetitan"]["by_call"]
+        assert {call: count for call, count in calls.items() if "invoices" in call} == {
+            "GET /accounting/v2/tenant/{key}/invoices": 1
+        }
+        assert live.acme.books[Area.AR] == before + Decimal("60.00")
+        assert live.days_run(result) == {"2026-10-22", "2026-10-23", "2026-10-26"}
+
+    def test_a_job_stands_for_its_invoice(self, live: Live) -> None:
+        with live.acme.engine.connect() as db:
+            job_id, invoice_id, total = db.execute(
+                text(
+                    """
+                    SELECT staged.job_id, staged.document_id, staged.total FROM staged.invoices AS staged
+                    JOIN journal.outcomes AS outcome USING (connection, document_id)
+                    WHERE outcome.kind = 'invoice' AND outcome.outcome = 'posted' AND staged.total > 100
+                      AND EXISTS (
+                        SELECT FROM raw.latest AS l JOIN raw.records AS r USING (seq)
+                        WHERE l.kind = 'job' AND l.record_id = staged.job_id
+                          AND CAST(r.payload ->> 'invoiceId' AS bigint) = staged.document_id)
+                    ORDER BY staged.document_id LIMIT 1
+                    """
+                )
+            ).one()
+        before = live.acme.books[Area.AR]
+        live.acme.sandbox.edit_invoice(invoice_id, total=f"{total + 5:.2f}")
+        live.deliver("job", job_id)
+        live.run()
+        assert live.acme.books[Area.AR] == before + Decimal("5.00")
+
+    def test_an_invoice_of_a_customer_nobody_has_heard_of_brings_the_customer_along(self, live: Live) -> None:
+        invoice = live.acme.sandbox.add_invoice(date="2026-10-22", total="10.00")
+        customer = invoice["customer"]["id"]
+        with live.acme.engine.begin() as db:
+            db.execute(
+                text("DELETE FROM raw.latest WHERE kind = 'customer' AND record_id = :customer"), {"customer": customer}
+            )
+            db.execute(
+                text("DELETE FROM raw.records WHERE kind = 'customer' AND record_id = :customer"),
+                {"customer": customer},
+            )
+        before = live.acme.books[Area.AR]
+        live.deliver("invoice", invoice["id"])
+        live.run()
+        assert live.acme.books[Area.AR] == before + Decimal("10.00")
+        with live.acme.engine.connect() as db:
+            known = text("SELECT count(*) FROM raw.latest WHERE kind = 'customer' AND record_id = :customer")
+            assert db.scalar(known, {"customer": customer}) == 1
+
+    def test_a_payment_named_by_a_webhook_pays_its_invoice(self, live: Live) -> None:
+        before = live.acme.books
+        invoice = live.acme.sandbox.add_invoice(date="2026-10-26", total="80.00")
+        payment = live.acme.sandbox.add_payment(
+            date="2026-10-26", total="80.00", splits=[{"invoiceId": invoice["id"], "amount": "80.00"}]
+        )
+        live.deliver("payment", payment["id"])
+        live.deliver("invoice", invoice["id"])
+        live.run()
+        assert live.acme.books[Area.CASH] == before[Area.CASH] + Decimal("80.00")
+
+    def test_a_record_that_is_not_known_is_handled_with_that_reason(self, live: Live) -> None:
+        live.deliver("invoice", 999_999_999, "user:unknown")
+        live.run()
+        with live.acme.engine.connect() as db:
+            state, reason = db.execute(
+                text("SELECT state, reason FROM inbox.events WHERE occurrence = 'user:unknown'")
+            ).one()
+        assert (state, "no such record" in reason) == ("handled", True)
+
+    def test_no_event_is_handled_before_its_effect_is_in_the_journal(self, live: Live) -> None:
+        invoice = live.acme.sandbox.add_invoice(date="2026-10-23", total="33.00")
+        live.deliver("invoice", invoice["id"])
+        before = live.acme.books[Area.AR]
+        live.acme.sandbox.fault(system="vantagepoint", effect="answer", status=403, body="{}")
+        live.run(ok=False)
+        assert [event.record_id for event in live.waiting()] == [invoice["id"]]
+        tick = live.tick("inbox")
+        assert isinstance(tick, dg.SkipReason)
+        assert "failed" in str(tick.skip_message)
+        live.acme.sandbox.no_faults()
+        live.run()
+        assert live.acme.books[Area.AR] == before + Decimal("33.00")
+        assert live.waiting() == []
+
+
+class TestChanges:
+    def test_a_connection_is_settled_once_everything_was_decided_with_what_is_known(self, live: Live) -> None:
+        live.run(settle=True, trigger="changes")
+        assert why_not_settled(live.acme.engine, wiring_of(live.acme.connection)) == ""
+        assert isinstance(live.tick("changes"), dg.SkipReason)
+
+    def test_events_that_were_handled_leave_no_work_behind(self, live: Live) -> None:
+        invoice = live.acme.sandbox.add_invoice(date="2026-10-23", total="12.00")
+        live.deliver("invoice", invoice["id"])
+        live.run()
+        assert isinstance(live.tick("changes"), dg.SkipReason)
+
+    def test_what_a_poll_brings_is_posted_by_the_run_that_the_sensor_requests(self, live: Live) -> None:
+        before = live.acme.books[Area.AR]
+        live.acme.sandbox.add_invoice(date="2026-10-23", total="44.00")
+        poll = live.definitions.resolve_job_def(f"{CONNECTION}_take_in").execute_in_process(
+            instance=live.instance, asset_selection=[dg.AssetKey([CONNECTION, "raw_invoices"])]
+        )
+        assert poll.success
+        request = live.tick("changes")
+        assert isinstance(request, dg.RunRequest)
+        assert request.tags[TRIGGER_TAG] == "changes"
+        live.run(settle=True, trigger="changes")
+        assert live.acme.books[Area.AR] == before + Decimal("44.00")
+        assert isinstance(live.tick("changes"), dg.SkipReason)
+
+    def test_changed_rules_are_work(self, live: Live) -> None:
+        wiring = wiring_of(live.acme.connection)
+        posting = wiring.connection.posting.model_copy(update={"zero_documents": "post"})
+        other = wiring_of(wiring.connection.model_copy(update={"posting": posting}))
+        assert "rules" in why_not_settled(live.acme.engine, other)
+
+    def test_a_change_that_comes_while_days_are_decided_is_still_work_afterwards(self, live: Live) -> None:
+        settling = Settling.begin(live.acme.engine, wiring_of(live.acme.connection))
+        with live.acme.engine.begin() as db:
+            note_change(db, CONNECTION, "invoice", run_id="poll")
+        settling.end(run_id="r")
+        assert isinstance(live.tick("changes"), dg.RunRequest)
+        live.run(settle=True, trigger="changes")
+
+    def test_a_run_under_way_is_waited_for(self, live: Live) -> None:
+        live.deliver("invoice", 999_999_998)
+        run = live.instance.create_run_for_job(live.definitions.resolve_job_def(SYNC))
+        tick = live.tick("inbox")
+        assert isinstance(tick, dg.SkipReason)
+        assert "under way" in str(tick.skip_message)
+        live.instance.report_run_failed(run, "for this test")
+        live.run()
+
+    def test_a_persons_sync_goes_first_and_nothing_is_lost(self, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("st_deltek_pipeline.orchestration.sync_job._LOCK_SECONDS", 0.0)
+        live.deliver("invoice", 999_999_997)
+        with command_lock(live.acme.engine, "sync", CONNECTION):
+            live.run()
+        assert len(live.waiting()) == 1
+        live.run()
+        assert live.waiting() == []
+
+
+class TestSchedules:
+    def test_every_schedule_and_sensor_runs_unless_it_is_switched_off(self, live: Live) -> None:
+        schedules = {each.name: each for each in live.definitions.schedules or []}
+        assert set(schedules) == {f"acme_{name}" for name in ("poll", "poll_reference", "rescan", "close")}
+        for each in [*schedules.values(), *(live.definitions.sensors or [])]:
+            assert "RUNNING" in str(each.default_status)
+            assert each.description
+
+    def test_a_rescan_reads_the_feeds_again_from_some_weeks_ago(self, live: Live) -> None:
+        schedule = live.definitions.resolve_schedule_def("acme_rescan")
+        at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+        (request,) = (
+            schedule.evaluate_tick(
+                dg.build_schedule_context(instance=live.instance, scheduled_execution_time=at)
+            ).run_requests
+            or ()
+        )
+        assert request.run_config["ops"]["acme__raw_invoices"]["config"] == {"since": "2026-10-16"}
+        take_in = live.definitions.resolve_job_def("acme_take_in")
+        for _ in range(2):
+            result = take_in.execute_in_process(
+                instance=live.instance, run_config=request.run_config, asset_selection=request.asset_selection
+            )
+            assert result.success
+            if isinstance(live.tick("changes"), dg.RunRequest):
+                live.run(settle=True, trigger="changes")
+        assert isinstance(live.tick("changes"), dg.SkipReason), "what is known already is no change"
+
+    def test_the_close_takes_every_business_day_that_is_over_once(self, live: Live) -> None:
+        # A Tuesday just after midnight in Denver; Saturday and Sunday belong to the Monday.
+        requests = live.requests("close", datetime(2026, 10, 27, 6, 45, tzinfo=UTC))
+        assert [request.partition_key for request in requests] == [
+            "2026-10-20",
+            "2026-10-21",
+            "2026-10-22",
+            "2026-10-23",
+            "2026-10-26",
+        ]
+        assert requests[-1].run_key == "close 2026-10-26"
+
+    def test_nothing_before_the_start_date_is_closed(self, live: Live) -> None:
+        wiring = wiring_of(live.acme.connection)
+        start = wiring.connection.start_date
+        assert days_to_close(wiring, start) == []
+        assert days_to_close(wiring, start + timedelta(days=1)) == [start]
+        assert days_to_close(wiring, date(2026, 1, 1)) == []
