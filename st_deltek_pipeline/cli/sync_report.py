@@ -10,7 +10,8 @@ from st_deltek_pipeline.cli.tie_out_tables import held_table, named, plain_conso
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import shown, written
 from st_deltek_pipeline.domain.reconciliation import Amounts, Area, OutsideSum, TieOut, TieOutRow
-from st_deltek_pipeline.orchestration.syncing import KindReport, SyncReport
+from st_deltek_pipeline.orchestration.day_runs import KindReport
+from st_deltek_pipeline.orchestration.syncing import SyncReport
 
 _AMOUNTS = ("servicetitan_total", "posted", "held", "ignored", "difference")
 

@@ -34,6 +34,7 @@ from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, DAY_TAG
 from st_deltek_pipeline.orchestration.tie_out_assets import TIE_OUT_ASSET
 from st_deltek_pipeline.orchestration.wiring import servicetitan_pool, vantagepoint_pool
 from st_deltek_pipeline.orchestration.write_back_assets import EXPORTS_ASSET
+from st_deltek_pipeline.services.reference_data import REFERENCE_KINDS
 
 STARTED_BY_TAG = "st_deltek/started_by"
 STARTED_BY = "sync"
@@ -153,6 +154,17 @@ class InProcessRunner:
             PipelineError: A step failed; the class says what kind of trouble it is.
         """
         return self._run(take_in_job_name(self._connection))
+
+    def take_in_reference(self) -> FinishedRun:
+        """Run the part of the take-in job that reads Vantagepoint's master data.
+
+        Raises:
+            PipelineError: The step failed; the class says what kind of trouble it is.
+        """
+        names = [f"reference_{kind}" for kind in REFERENCE_KINDS]
+        return self._run(
+            take_in_job_name(self._connection), assets=[dg.AssetKey([self._connection, name]) for name in names]
+        )
 
     def align_firms(self) -> FinishedRun:
         """Run the part of the take-in job that matches customers and vendors.

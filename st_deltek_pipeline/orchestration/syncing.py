@@ -3,7 +3,8 @@
 Which days need it and how they are run is in ``day_runs``; what the live system does instead is in ``live_run``.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,6 +21,7 @@ from st_deltek_pipeline.orchestration.in_process import InProcessRunner
 from st_deltek_pipeline.orchestration.instance import open_instance
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.settling import Settling
+from st_deltek_pipeline.orchestration.sync_job import SYNC_COMMAND
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.coding_check import rule_problems
 from st_deltek_pipeline.services.findings import Finding
@@ -114,45 +116,72 @@ def synchronise(settings: Settings, request: SyncRequest, progress: Progress) ->
     wiring = wiring_of(connection)
     kinds = chosen_kinds(connection, request.kinds, one=request.pinned_plan_hash is not None)
     wanted = _wanted_days(wiring, request)
+    with day_runs(settings, wiring, progress, kinds=kinds) as days:
+        return _Synchronisation(days).run(request, wanted)
+
+
+@contextmanager
+def day_runs(
+    settings: Settings,
+    wiring: Wiring,
+    progress: Progress,
+    *,
+    kinds: tuple[Kind, ...] = (),
+    tags: Mapping[str, str] | None = None,
+) -> Generator[DayRuns]:
+    """Open everything that running a connection's days in this process needs, under the lock of its synchronisations.
+
+    Args:
+        settings: The installation.
+        wiring: The connection.
+        progress: Told about every step.
+        kinds: Kinds of document; all that the connection moves when empty.
+        tags: Of every run.
+
+    Raises:
+        TransientError: Another synchronisation of this connection is running.
+    """
     pipeline = Pipeline(settings)
     progress.doing("opening the database and Dagster's instance")
     try:
-        with command_lock(pipeline.engine, "sync", connection.name), open_instance(settings) as instance:
-            runner = InProcessRunner(definitions_of(wiring, pipeline).resolve_job_def, instance, connection.name)
+        with command_lock(pipeline.engine, SYNC_COMMAND, wiring.name), open_instance(settings) as instance:
+            jobs = definitions_of(wiring, pipeline).resolve_job_def
+            runner = InProcessRunner(jobs, instance, wiring.name, tags=tags)
             runner.bury_dead_runs()
             for run_id in runner.free_pools():
                 progress.done(f"run {run_id[:8]} of Dagster is using the same systems; the two take turns in posting")
-            return _Synchronisation(pipeline, wiring, runner, progress, kinds).run(request, wanted)
+            yield DayRuns(pipeline, wiring, runner, progress, kinds or wiring.kinds)
     finally:
         pipeline.close()
 
 
 @dataclass(frozen=True)
 class _Synchronisation:
-    pipeline: Pipeline
-    wiring: Wiring
-    runner: InProcessRunner
-    progress: Progress
-    kinds: tuple[Kind, ...]
+    days: DayRuns
 
     @property
-    def days(self) -> DayRuns:
-        return DayRuns(self.pipeline, self.wiring, self.runner, self.progress, self.kinds)
+    def pipeline(self) -> Pipeline:
+        return self.days.pipeline
+
+    @property
+    def wiring(self) -> Wiring:
+        return self.days.wiring
 
     def run(self, request: SyncRequest, wanted: Sequence[date] | None) -> SyncReport:
-        self.progress.doing("taking in ServiceTitan's records and Vantagepoint's master data")
-        taken_in = self.runner.take_in()
+        progress, kinds = self.days.progress, self.days.kinds
+        progress.doing("taking in ServiceTitan's records and Vantagepoint's master data")
+        taken_in = self.days.runner.take_in()
         new_versions = {
             asset.removeprefix("raw_"): taken_in.number(asset, "new_versions")
             for asset in taken_in.metadata
             if asset.startswith("raw_")
         }
-        self.progress.done(_taken_in_line(new_versions))
+        progress.done(_taken_in_line(new_versions))
         misfits = rule_problems(self.pipeline.engine, self.wiring.connection)
         for found in misfits:
-            self.progress.done(f"warning: {found.subject}: {found.message} {found.advice}")
+            progress.done(f"warning: {found.subject}: {found.message} {found.advice}")
         settling = Settling.begin(self.pipeline.engine, self.wiring) if wanted is None and not request.kinds else None
-        work = self.days.with_work(taken_in.run_id) if wanted is None else dict.fromkeys(wanted, self.kinds)
+        work = self.days.with_work(taken_in.run_id) if wanted is None else dict.fromkeys(wanted, kinds)
         reports = self.days.post(work, pinned_plan_hash=request.pinned_plan_hash)
         reports += self.days.post_released(reports, wanted)
         if settling is not None:
@@ -162,7 +191,7 @@ class _Synchronisation:
             days |= self._days_on_hold()
         result = None
         if days:
-            self.progress.doing("tying out")
+            progress.doing("tying out")
             result = self._tie_out(days, request, undated=wanted is None)
         return SyncReport(self.wiring.name, taken_in.run_id, new_versions, misfits, reports, result)
 
@@ -170,7 +199,7 @@ class _Synchronisation:
         journal = Journal(self.pipeline.engine, self.wiring.name, run_id=_READER)
         return {
             outcome.business_day
-            for kind in self.kinds
+            for kind in self.days.kinds
             for outcome in journal.held(kind).values()
             if outcome.business_day is not None
         }
@@ -179,31 +208,47 @@ class _Synchronisation:
         engine, connection = self.pipeline.engine, self.wiring.connection
         self.pipeline.refresh_statistics()
         if request.days:
-            return tie_out_days(engine, connection, sorted(set(days)), kinds=self.kinds)
-        return tie_out(engine, connection, min(days), max(days), kinds=self.kinds, undated=undated)
+            return tie_out_days(engine, connection, sorted(set(days)), kinds=self.days.kinds)
+        return tie_out(engine, connection, min(days), max(days), kinds=self.days.kinds, undated=undated)
+
+
+def wanted_days(wiring: Wiring, first: date | None, last: date | None) -> Sequence[date] | None:
+    """Return the business days of a range that a person names; ``None`` without one.
+
+    Args:
+        wiring: The connection.
+        first: The first day.
+        last: The last day.
+
+    Raises:
+        ConfigurationError: The range begins before the connection does, ends ahead, or has no business day in it.
+    """
+    if first is None or last is None:
+        return None
+    if first > last:
+        message = f"{first} is after {last}."
+        raise ConfigurationError(message, advice="Give the earlier day first.")
+    if first < wiring.connection.start_date:
+        message = f"{first} is before {wiring.name}'s start_date, {wiring.connection.start_date}."
+        raise ConfigurationError(message, advice="Documents before it are never posted; correct the day or the file.")
+    newest = newest_day(wiring)
+    if last > newest:
+        message = f"{last} is in the future."
+        raise ConfigurationError(message, advice=f"The last business day that can be posted is {newest}.")
+    days = list(wiring.calendar.business_days(first, last))
+    if not days:
+        message = f"There is no business day from {first} to {last}."
+        raise ConfigurationError(
+            message, advice=f"What is dated then belongs to {wiring.calendar.business_day(first)}."
+        )
+    return days
 
 
 def _wanted_days(wiring: Wiring, request: SyncRequest) -> Sequence[date] | None:
     if request.days:
         return postable(request.days, wiring)
-    if request.first is None or request.last is None:
-        return None
-    if request.first > request.last:
-        message = f"{request.first} is after {request.last}."
-        raise ConfigurationError(message, advice="Give the earlier day first.")
-    if request.first < wiring.connection.start_date:
-        message = f"{request.first} is before {wiring.name}'s start_date, {wiring.connection.start_date}."
-        raise ConfigurationError(message, advice="Documents before it are never posted; correct the day or the file.")
-    newest = newest_day(wiring)
-    if request.last > newest:
-        message = f"{request.last} is in the future."
-        raise ConfigurationError(message, advice=f"The last business day that can be posted is {newest}.")
-    days = list(wiring.calendar.business_days(request.first, request.last))
-    if not days:
-        message = f"There is no business day from {request.first} to {request.last}."
-        next_day = wiring.calendar.business_day(request.first)
-        raise ConfigurationError(message, advice=f"What is dated then belongs to {next_day}.")
-    if request.pinned_plan_hash is not None and len(days) != 1:
+    days = wanted_days(wiring, request.first, request.last)
+    if days is not None and request.pinned_plan_hash is not None and len(days) != 1:
         message = "A plan hash is that of one business day."
         raise ConfigurationError(message, advice="Give the same day as first and last.")
     return days

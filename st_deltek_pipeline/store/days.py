@@ -1,9 +1,10 @@
-"""Which business days have documents that no plan has decided about yet.
+"""Which business days have documents that no plan has decided about yet, and which days some documents are on.
 
 A day is staged in one run and planned in the next step; when the process dies in between, nothing is pending and
 nothing is under way, and only this comparison still knows of the day.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import Engine, text
@@ -38,3 +39,25 @@ def undecided_days(engine: Engine, connection: str, kind: Kind) -> list[date]:
     """  # noqa: S608 (constants)
     with engine.connect() as db:
         return list(db.scalars(text(statement), {"connection": connection, "kind": kind.value}))
+
+
+def days_of_documents(engine: Engine, connection: str, kind: Kind, document_ids: Sequence[int]) -> list[date]:
+    """Return the business days that some documents are staged on, or were decided about on.
+
+    Args:
+        engine: The database.
+        connection: The connection's name.
+        kind: The kind of document.
+        document_ids: ServiceTitan's ids.
+    """
+    statement = f"""
+        SELECT business_day FROM {TABLES[kind].table}
+        WHERE connection = :connection AND document_id = ANY(:ids)
+        UNION
+        SELECT business_day FROM journal.outcomes
+        WHERE connection = :connection AND kind = :kind AND document_id = ANY(:ids) AND business_day IS NOT NULL
+        ORDER BY business_day
+    """  # noqa: S608 (constants)
+    parameters = {"connection": connection, "kind": kind.value, "ids": list(document_ids)}
+    with engine.connect() as db:
+        return list(db.scalars(text(statement), parameters))

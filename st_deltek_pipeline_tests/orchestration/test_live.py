@@ -3,26 +3,30 @@
 from collections.abc import Generator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.domain.deliveries import Delivery, DeliveryState
+from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.reconciliation import Area
 from st_deltek_pipeline.orchestration.build import build_definitions, wiring_of
 from st_deltek_pipeline.orchestration.instance import open_instance
 from st_deltek_pipeline.orchestration.live_sensors import sync_request
+from st_deltek_pipeline.orchestration.replaying import ReplayRequest, replay
 from st_deltek_pipeline.orchestration.resources import RESOURCE_KEY
 from st_deltek_pipeline.orchestration.run_tags import DAY_TAG, PARENT_RUN_TAG, POSTS_TAG, TRIGGER_TAG
 from st_deltek_pipeline.orchestration.schedules import days_to_close
 from st_deltek_pipeline.orchestration.settling import Settling, why_not_settled
-from st_deltek_pipeline.orchestration.syncing import SyncRequest, synchronise
+from st_deltek_pipeline.orchestration.syncing import SyncReport, SyncRequest, day_runs, synchronise
 from st_deltek_pipeline.store import inbox
 from st_deltek_pipeline.store.changes import note_change
 from st_deltek_pipeline.store.command_lock import command_lock
-from st_deltek_pipeline_tests.orchestration.installations import CONNECTION, Installation
+from st_deltek_pipeline_tests.orchestration.installations import CONNECTION, Installation, installed
 
 SYNC = f"{CONNECTION}_sync"
 
@@ -98,6 +102,9 @@ class Live:
             repository_def=self.definitions.get_repository_def(),
         )
         return found.evaluate_tick(context).run_requests or ()
+
+    def replay(self, **what: Any) -> SyncReport:
+        return replay(self.acme.settings, ReplayRequest(CONNECTION, **what), Silent())
 
     def waiting(self) -> Sequence[inbox.WaitingEvent]:
         return inbox.waiting(self.acme.engine, CONNECTION, limit=100)
@@ -323,3 +330,67 @@ class TestSchedules:
         assert days_to_close(wiring, start) == []
         assert days_to_close(wiring, start + timedelta(days=1)) == [start]
         assert days_to_close(wiring, date(2026, 1, 1)) == []
+
+
+class TestReplay:
+    def test_a_range_of_days_run_again_posts_nothing_new(self, live: Live) -> None:
+        before = live.acme.books
+        report = live.replay(first=date(2026, 10, 22), last=date(2026, 10, 23))
+        assert {day.day for day in report.days} == {date(2026, 10, 22), date(2026, 10, 23)}
+        assert (report.posted_now, report.accounted_for) == (0, True)
+        assert live.acme.books == before
+
+    def test_a_document_is_read_again_and_its_difference_posted(self, live: Live) -> None:
+        invoice = live.acme.sandbox.add_invoice(date="2026-10-26", total="20.00")
+        before = live.acme.books[Area.AR]
+        report = live.replay(documents=((Kind.INVOICE, invoice["id"]),))
+        assert live.acme.books[Area.AR] == before + Decimal("20.00")
+        assert report.new_versions["invoice"] == 1
+        again = live.replay(documents=((Kind.INVOICE, invoice["id"]),))
+        assert (again.posted_now, [day.day for day in again.days]) == (0, [date(2026, 10, 26)])
+
+    def test_a_document_nobody_knows_is_an_error_that_says_so(self, live: Live) -> None:
+        with pytest.raises(ConfigurationError, match="invoice 999999996"):
+            live.replay(documents=((Kind.INVOICE, 999_999_996),))
+
+    def test_the_days_of_holds_are_run_again_and_nothing_is_posted_twice(self, live: Live) -> None:
+        before = live.acme.books
+        report = live.replay(holds=True)
+        assert any(day.held for day in report.days)
+        assert report.posted_now == 0
+        assert live.acme.books == before
+
+    def test_the_whole_inbox_again_posts_nothing_new(self, live: Live) -> None:
+        before = live.acme.books
+        with live.acme.engine.connect() as db:
+            events = db.scalar(text("SELECT count(*) FROM inbox.events"))
+        report = live.replay(webhooks=True)
+        assert report.posted_now == 0
+        assert live.acme.books == before
+        assert live.waiting() == []
+        with live.acme.engine.connect() as db:
+            assert db.scalar(text("SELECT count(*) FROM inbox.events WHERE state = 'handled'")) == events
+
+    def test_the_whole_inbox_on_a_fresh_database_posts_nothing_new(
+        self, live: Live, engine: Engine, tmp_path: Path
+    ) -> None:
+        columns = "connection, occurrence, event_type, delivery_id, record_kind, record_id, body, state"
+        with live.acme.engine.connect() as db:
+            events = [dict(row) for row in db.execute(text(f"SELECT {columns} FROM inbox.events")).mappings()]  # noqa: S608
+        assert len({event["record_id"] for event in events}) > 10
+        with installed(engine, tmp_path, live.acme.sandbox) as fresh:
+            fresh.write_file(start_date="2026-10-20")
+            with engine.begin() as db:
+                values = ", ".join(f":{name.strip()}" for name in columns.split(","))
+                db.execute(text(f"INSERT INTO inbox.events ({columns}) VALUES ({values})"), events)  # noqa: S608
+            wiring = wiring_of(fresh.connection)
+            with day_runs(fresh.settings, wiring, Silent()) as days:
+                days.runner.take_in_reference()
+            ledger = fresh.sandbox.ledger()
+            replay(fresh.settings, ReplayRequest(CONNECTION, webhooks=True), Silent())
+            with engine.connect() as db:
+                outcomes = dict(
+                    db.execute(text("SELECT outcome, count(*) FROM journal.outcomes GROUP BY outcome")).all()  # pyright: ignore[reportArgumentType]
+                )
+        assert outcomes["posted"] > 10
+        assert live.acme.sandbox.ledger() == ledger
