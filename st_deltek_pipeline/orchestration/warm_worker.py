@@ -35,6 +35,7 @@ _IMPORTED = (
     "psycopg2.extras",
     "sqlalchemy.dialects.postgresql.psycopg2",
     "st_deltek_pipeline.orchestration.build",
+    "st_deltek_pipeline.transport.wire",
     "upath.implementations.local",
 )
 _CHUNK = 65_536
