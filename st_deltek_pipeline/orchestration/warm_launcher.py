@@ -1,4 +1,4 @@
-"""Dagster's run launcher, with runs that start in a tenth of the time: dagster.yaml names this class.
+"""Dagster's run launcher, with runs that start in a fraction of the time: dagster.yaml names this class.
 
 Dagster's own launcher has the code server start a fresh Python for every run, which imports everything anew. Here a run
 is a fork of a process that has imported it (``warm_worker``); from there on it is the run worker that Dagster has for
