@@ -24,9 +24,7 @@ INSTANCE_FILE = "dagster.yaml"
 _FOLDER_SECTIONS = ("local_artifact_storage", "compute_logs")
 # A command's runs store thousands of events one by one. Dagster's storage opens a connection for each unless it is told,
 # in the words it has for its web server, to keep one open; that was half the time of a run.
-_STATEMENT_MILLISECONDS = 600_000
-_RECYCLE_SECONDS = 1800
-_FURTHER_CONNECTIONS = 20
+KEPT_CONNECTION: Mapping[str, int] = {"statement_timeout": 600_000, "pool_recycle": 1800, "max_overflow": 20}
 # Runs inside our own process: capturing would redirect the command's own output, and start two processes a run.
 _OUR_STORAGE: Mapping[str, Mapping[str, object]] = {
     "custom": {"module": "st_deltek_pipeline.orchestration.instance_storage", "class": "InstanceStorage", "config": {}}
@@ -123,9 +121,5 @@ def open_instance(settings: Settings) -> Generator[dg.DagsterInstance]:
     home = prepare_home(settings)
     file = _COMMAND_FILE if (home / _COMMAND_FILE).is_file() else INSTANCE_FILE
     with dg.DagsterInstance.from_config(str(home), file) as instance:
-        instance.optimize_for_webserver(
-            statement_timeout=_STATEMENT_MILLISECONDS,
-            pool_recycle=_RECYCLE_SECONDS,
-            max_overflow=_FURTHER_CONNECTIONS,
-        )
+        instance.optimize_for_webserver(**KEPT_CONNECTION)
         yield instance

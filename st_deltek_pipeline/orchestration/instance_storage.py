@@ -13,20 +13,43 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import dagster as dg
-from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage, PostgresRunStorage
 from sqlalchemy import Connection
 
+from st_deltek_pipeline.orchestration.instance import KEPT_CONNECTION
 from st_deltek_pipeline.settings import load_settings
 from st_deltek_pipeline.store.database import postgres_url_for_dagster
 
+_keeping = threading.Event()
 
-class EventLog(PostgresEventLogStorage):
+
+def keep_connections() -> None:
+    """Let storages that are opened from now on in this process keep a connection, for a process with a single run."""
+    _keeping.set()
+
+
+class _Seeing:
+    """Remembers tables and columns that are there. One that was missing is looked for again: a migration adds it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - those of the storage
+        super().__init__(*args, **options)
+        self._seen: set[tuple[str, str]] = set()
+
+    def _remembered(self, what: str, name: str, look: Callable[[], bool]) -> bool:
+        if (what, name) in self._seen:
+            return True
+        found = look()
+        if found:
+            self._seen.add((what, name))
+        return found
+
+
+class EventLog(_Seeing, PostgresEventLogStorage):
     """Dagster's event log, which looks at its own schema once and stores an event in one statement."""
 
     def __init__(self, postgres_url: str) -> None:
         # The tables exist: the storage that this one is a part of has seen to that.
         super().__init__(postgres_url, should_autocreate_tables=False)
-        self._seen: set[tuple[str, str]] = set()
 
     def has_table(self, table_name: str) -> bool:
         """Say whether a table exists; one that was seen still does."""
@@ -41,13 +64,21 @@ class EventLog(PostgresEventLogStorage):
         """Store an event the way every database of Dagster does, without PostgreSQL's notification."""
         super(PostgresEventLogStorage, self).store_event(event)
 
-    def _remembered(self, what: str, name: str, look: Callable[[], bool]) -> bool:
-        if (what, name) in self._seen:
-            return True
-        found = look()
-        if found:
-            self._seen.add((what, name))
-        return found
+
+class RunStorage(_Seeing, PostgresRunStorage):
+    """Dagster's run storage, which looks at its own schema once; it did so with every read of a run."""
+
+    def __init__(self, postgres_url: str) -> None:
+        # As above.
+        super().__init__(postgres_url, should_autocreate_tables=False)
+
+    def has_run_stats_index_cols(self) -> bool:
+        """Say whether columns exist; those that were seen still do."""
+        return self._remembered("column", "start_time", super().has_run_stats_index_cols)
+
+    def has_backfill_id_column(self) -> bool:
+        """Say whether a column exists; one that was seen still does."""
+        return self._remembered("column", "backfill_id", super().has_backfill_id_column)
 
 
 _TYPES = dg.DagsterEventType
@@ -111,6 +142,7 @@ class InstanceStorage(DagsterPostgresStorage):
     def __init__(self, postgres_url: str, inst_data: Any = None) -> None:  # noqa: ANN401 - Dagster's private type
         super().__init__(postgres_url, inst_data=inst_data)
         self._event_log_storage = self.event_log(postgres_url)
+        self._run_storage = RunStorage(postgres_url)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -128,7 +160,11 @@ class InstanceStorage(DagsterPostgresStorage):
         Returns:
             A storage whose tables exist.
         """
-        return cls(postgres_url=postgres_url_for_dagster(load_settings()), inst_data=inst_data)
+        storage = cls(postgres_url=postgres_url_for_dagster(load_settings()), inst_data=inst_data)
+        if _keeping.is_set():
+            for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
+                part.optimize_for_webserver(**KEPT_CONNECTION)
+        return storage
 
 
 class CommandStorage(InstanceStorage):

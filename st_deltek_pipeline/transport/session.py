@@ -5,22 +5,15 @@ there is an answer, and whether a request may be sent again. A request that writ
 first one surely had no effect: it never left, or was turned away with 429.
 """
 
-import os
-import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-import requests
-import requests.utils
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
-
 from st_deltek_pipeline.domain.errors import BrokenError, InDoubtError, TransientError
 from st_deltek_pipeline.transport.answers import Answer
+from st_deltek_pipeline.transport.attempts import Failure, Fault, Received
 from st_deltek_pipeline.transport.exchange import ExchangeRecord, RequestLog
 from st_deltek_pipeline.transport.hosts import HostPolicy, is_loopback
 from st_deltek_pipeline.transport.options import TransportOptions
@@ -30,7 +23,6 @@ from st_deltek_pipeline.transport.retry_after import parse_retry_after
 from st_deltek_pipeline.transport.tokens import TokenCache, TokenRefusedError
 
 T = TypeVar("T")
-_CHUNK = 64 * 1024
 _READ_BACK = "Read back before anything is sent again."
 
 
@@ -60,29 +52,6 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     body: bytes | None = field(default=None, repr=False)
     writes: bool = False
-
-
-class _Fault(Enum):
-    """Why there is no answer."""
-
-    NOT_SENT = auto()
-    LOST = auto()
-    TOO_LARGE = auto()
-    UNTRUSTED = auto()
-    UNSENDABLE = auto()
-
-
-@dataclass(frozen=True)
-class _Failure:
-    fault: _Fault
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Raw:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class HttpSession:
@@ -121,17 +90,14 @@ class HttpSession:
         self._request_log = request_log
         # What one call found out after all its attempts, the next calls need not find out as slowly.
         self._known_unreachable = False
-        self._session = requests.Session()
-        # The environment may name a .netrc whose password would replace our own Authorization header.
-        self._session.trust_env = False
-        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=options.connections, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        # What sends takes a tenth of a second to import, and the definitions alone send nothing.
+        from st_deltek_pipeline.transport.wire import Wire  # noqa: PLC0415
+
+        self._wire = Wire(options)
 
     def close(self) -> None:
         """Close the pooled connections."""
-        self._session.close()
+        self._wire.close()
 
     def call(self, request: Request, read: Callable[[Answer], T]) -> T:
         """Send a request until there is an answer worth reading, or no use in trying.
@@ -192,7 +158,7 @@ class HttpSession:
         started = self._options.timing.monotonic()
         result = self._send(request, host)
         self._record(request, result, attempt, self._options.timing.monotonic() - started)
-        if isinstance(result, _Failure):
+        if isinstance(result, Failure):
             raise self._error(request, result, host)
         self._known_unreachable = False
         answer = Answer(
@@ -222,65 +188,35 @@ class HttpSession:
             message, advice="Lower calls_per_second in the connection if this is frequent.", retry_after=seconds
         )
 
-    def _send(self, request: Request, host: str) -> _Raw | _Failure:
+    def _send(self, request: Request, host: str) -> Received | Failure:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "st-deltek-pipeline"}
         headers.update(request.headers)
         url = f"{request.url}?{request.query}" if request.query else request.url
-        deadline = self._options.timing.monotonic() + self._options.answer_seconds
-        try:
-            prepared = self._session.prepare_request(
-                requests.Request(request.method, url, headers=headers, data=request.body)
-            )
-            response = self._session.send(
-                prepared,
-                stream=True,
-                allow_redirects=False,
-                timeout=(self._options.connect_seconds, self._options.read_seconds),
-                proxies={} if is_loopback(host) else requests.utils.get_environ_proxies(url),
-            )
-            with response:
-                body = self._bounded(response.iter_content(_CHUNK), deadline)
-        except (requests.RequestException, HTTPError) as error:
-            return _classified(error)
-        if isinstance(body, _Failure):
-            return body
-        return _Raw(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
+        return self._wire.send(request.method, url, headers, request.body, use_proxies=not is_loopback(host))
 
-    def _bounded(self, chunks: Iterator[bytes], deadline: float) -> bytes | _Failure:
-        pieces: list[bytes] = []
-        size = 0
-        for chunk in chunks:
-            pieces.append(chunk)
-            size += len(chunk)
-            if size > self._options.largest_answer:
-                return _Failure(_Fault.TOO_LARGE, f"more than {self._options.largest_answer} bytes")
-            if self._options.timing.monotonic() > deadline:
-                return _Failure(_Fault.LOST, f"not finished after {self._options.answer_seconds:g} s")
-        return b"".join(pieces)
-
-    def _error(self, request: Request, failure: _Failure, host: str) -> TransientError | InDoubtError | BrokenError:
-        if failure.fault is _Fault.UNTRUSTED:
+    def _error(self, request: Request, failure: Failure, host: str) -> TransientError | InDoubtError | BrokenError:
+        if failure.fault is Fault.UNTRUSTED:
             message = f"The certificate of {host} is not trusted, so {request.what} was not asked for."
             return BrokenError(message, advice="Name your own certificate authority in REQUESTS_CA_BUNDLE.")
-        if failure.fault is _Fault.UNSENDABLE:
+        if failure.fault is Fault.UNSENDABLE:
             message = f"{request.what} at {host} cannot be put into a request ({failure.reason})."
             return BrokenError(message, advice="Check the URL and credentials of the connection.")
-        if failure.fault is _Fault.NOT_SENT:
+        if failure.fault is Fault.NOT_SENT:
             message = f"{self._system} at {host} cannot be reached ({failure.reason}); {request.what} was not sent."
             return UnreachableError(message, advice="Check the network and the URL in the connection.")
         if request.writes:
             message = f"{request.what} was sent to {self._system} and its answer was lost ({failure.reason})."
             return InDoubtError(message, advice=_READ_BACK)
-        if failure.fault is _Fault.TOO_LARGE:
+        if failure.fault is Fault.TOO_LARGE:
             message = f"{self._system} answered {request.what} with {failure.reason}."
             return BrokenError(message, advice="Ask for smaller pages (page_size in the connection).")
         return TransientError(f"{self._system} did not answer {request.what} ({failure.reason}).")
 
-    def _record(self, request: Request, result: _Raw | _Failure, attempt: int, seconds: float) -> None:
+    def _record(self, request: Request, result: Received | Failure, attempt: int, seconds: float) -> None:
         if self._request_log is None:
             return
         url = f"{request.url}?{request.query}" if request.query else request.url
-        failed = isinstance(result, _Failure)
+        failed = isinstance(result, Failure)
         self._request_log(
             ExchangeRecord(
                 system=self._log_name,
@@ -349,32 +285,6 @@ class SignedSession:
             replace(request, headers={**request.headers, **self._sign(token)}),
             unless_refused,
         )
-
-
-def _classified(error: requests.RequestException | HTTPError) -> _Failure:
-    """Say what kind of failure it is, by type only: texts of these errors may hold URLs."""
-    cause = _root(error)
-    reason = type(cause).__name__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return _Failure(_Fault.UNTRUSTED, reason)
-    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)) or isinstance(
-        cause, NewConnectionError
-    ):
-        return _Failure(_Fault.NOT_SENT, reason)
-    if isinstance(error, ValueError):
-        return _Failure(_Fault.UNSENDABLE, reason)
-    return _Failure(_Fault.LOST, reason)
-
-
-def _root(error: BaseException) -> BaseException:
-    """Follow an error to what caused it, through the wrappings of requests and urllib3."""
-    if isinstance(error, (NewConnectionError, ssl.SSLError)):
-        return error
-    inner: object = error.reason if isinstance(error, MaxRetryError) else None
-    for argument in (inner, *error.args):
-        if isinstance(argument, BaseException):
-            return _root(argument)
-    return error
 
 
 def _host_of(url: str) -> str:

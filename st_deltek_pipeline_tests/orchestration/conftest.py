@@ -1,11 +1,13 @@
 """Fixtures of the orchestration tests."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from st_deltek_pipeline.sandbox.contractor.generate import generate
 from st_deltek_pipeline_tests.orchestration.installations import Installation, installed
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest, running_sandbox
 
@@ -28,3 +30,14 @@ def shared_acme(module_engine: Engine, tmp_path_factory: pytest.TempPathFactory)
         # Each business day is a run of a second: ten of them show as much as twenty.
         installation.write_file(start_date="2026-10-20")
         yield installation
+
+
+@pytest.fixture(scope="module")
+def ready() -> Mapping[str, Any]:
+    """A sandbox's ready line as far as connection files need it; nothing listens there."""
+    world = generate(7, "2026-10", invoices=20)
+    return {
+        "servicetitan": {"api_url": "http://127.0.0.1:9", "auth_url": "http://127.0.0.1:9", "tenant_id": 1},
+        "vantagepoint": {"base_url": "http://127.0.0.1:9/api", "database": "D", "company": "01"},
+        "connection": world.connection,
+    }

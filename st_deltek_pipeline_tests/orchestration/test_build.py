@@ -12,20 +12,8 @@ import dagster as dg
 import pytest
 
 from st_deltek_pipeline.orchestration.build import build_definitions
-from st_deltek_pipeline.sandbox.contractor.generate import generate
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline_tests.orchestration.installations import write_connection_file
-
-
-@pytest.fixture(scope="module")
-def ready() -> Mapping[str, Any]:
-    """A sandbox's ready line as far as connection files need it; nothing listens there."""
-    world = generate(7, "2026-10", invoices=20)
-    return {
-        "servicetitan": {"api_url": "http://127.0.0.1:9", "auth_url": "http://127.0.0.1:9", "tenant_id": 1},
-        "vantagepoint": {"base_url": "http://127.0.0.1:9/api", "database": "D", "company": "01"},
-        "connection": world.connection,
-    }
 
 
 @pytest.fixture
