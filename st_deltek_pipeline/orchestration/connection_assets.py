@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from st_deltek_pipeline.orchestration.alert_sensors import alert_sensor
 from st_deltek_pipeline.orchestration.external_assets import external_assets
 from st_deltek_pipeline.orchestration.firm_assets import firm_mappings
 from st_deltek_pipeline.orchestration.in_process import GiveJob
