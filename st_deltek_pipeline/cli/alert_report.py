@@ -6,7 +6,7 @@ import click
 
 from st_deltek_pipeline.cli.exit_codes import ExitCode, exit_code_of
 from st_deltek_pipeline.cli.output import print_json, print_table, working
-from st_deltek_pipeline.cli.progress import Progress
+from st_deltek_pipeline.cli.progress import LineProgress
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.services.alert_channels import channels_of
@@ -118,8 +118,10 @@ def check_journal(settings: Settings, name: str, *, as_json: bool) -> ExitCode:
     find_connection(settings, name)
     engine = ready_database(settings)
     try:
-        with Progress("Checking the journal") as progress:
-            events, broken = check_all(engine, name, progress=progress.update)
+        with LineProgress() as progress:
+            events, broken = check_all(
+                engine, name, progress=lambda done, of: progress.doing(f"{done:,} of {of:,} events checked")
+            )
     finally:
         engine.dispose()
     if as_json:

@@ -10,7 +10,7 @@ from st_deltek_pipeline.settings import load_settings
 
 # What a command needs beyond click is imported when it runs, so that its --help answers at once.
 
-_SECRET_EPILOG = """\b
+_STORE_EPILOG = """\b
 Examples:
   st-deltek alerts secret acme
   st-deltek alerts secret acme --new
@@ -58,7 +58,7 @@ def alerts() -> None:
     """
 
 
-@alerts.command(epilog=_SECRET_EPILOG)
+@alerts.command(epilog=_STORE_EPILOG)
 @click.argument("name")
 @click.option("--file", "source", type=click.File("rb"), help="JSON with the secrets; - is standard input.")
 @click.option("--new", is_flag=True, help="Make a new signing secret, store it and print it, this once.")

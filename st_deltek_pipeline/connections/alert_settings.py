@@ -29,6 +29,9 @@ class EmailSettings(_Model):
         security: ``none`` for a mail server on this machine only.
     """
 
+    # By name too, so that what ``model_dump`` gives can be read again.
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, populate_by_name=True)
+
     to: tuple[_Address, ...] = Field(default=(), max_length=50)
     sender: _Address | None = Field(default=None, alias="from")
     smtp_host: _HostName | None = None

@@ -253,7 +253,8 @@ def email_of(message: Message, settings: EmailSettings, *, now: datetime) -> Ema
     if subjects:
         further = int(data["count"]) - len(subjects)
         lines.append(f"Concerns: {', '.join(subjects)}{f' and {further} more' if further > 0 else ''}")
-    mail.set_content("\n".join(lines) + "\n")
+    # Every server takes this encoding, also one that takes no 8-bit texts.
+    mail.set_content("\n".join(lines) + "\n", cte="quoted-printable")
     return mail
 
 

@@ -70,9 +70,9 @@ def check_all(
             most = known.sequence - at.sequence if at.sequence < known.sequence else events
             found = _part(db, connection, at, head, min(events, most))
             if isinstance(found, ChainBreak):
-                return at.sequence, found
+                return found.sequence - 1, found
             if found.sequence == known.sequence and found.hash != known.hash:
-                return at.sequence, ChainBreak(found.sequence, f"event {found.sequence} is not the one it was before")
+                return found.sequence - 1, ChainBreak(found.sequence, f"event {found.sequence} is not the one it was before")
             progress(found.sequence, head.sequence)
             if found == at or found.sequence >= head.sequence:
                 return found.sequence, against_head(known, head, complete=False)
