@@ -72,7 +72,9 @@ def check_all(
             if isinstance(found, ChainBreak):
                 return found.sequence - 1, found
             if found.sequence == known.sequence and found.hash != known.hash:
-                return found.sequence - 1, ChainBreak(found.sequence, f"event {found.sequence} is not the one it was before")
+                return found.sequence - 1, ChainBreak(
+                    found.sequence, f"event {found.sequence} is not the one it was before"
+                )
             progress(found.sequence, head.sequence)
             if found == at or found.sequence >= head.sequence:
                 return found.sequence, against_head(known, head, complete=False)

@@ -200,6 +200,7 @@ class Ticks:
         self.cursor: str | None = None
 
     def tick(self) -> str:
+        """Evaluate the sensor; returns what people see of the tick."""
         with dg.build_sensor_context(
             instance=self.instance, cursor=self.cursor, resources={"pipeline": self.pipeline}
         ) as context:
