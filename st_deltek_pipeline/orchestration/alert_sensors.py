@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from st_deltek_pipeline.connections.schedule_settings import OFF
 from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.orchestration.ended_runs import ended_runs
 from st_deltek_pipeline.orchestration.resources import Pipeline
@@ -14,6 +15,8 @@ from st_deltek_pipeline.services.feeds import feeds_of
 from st_deltek_pipeline.store import run_failures
 
 ALERT_SECONDS = 60
+# The daemon manages some eight ticks a second (dagster.md section 3); alerts of all connections get a quarter of them.
+_TICKS_PER_SECOND = 2
 
 
 def alert_sensor_name(connection: str) -> str:
@@ -21,7 +24,7 @@ def alert_sensor_name(connection: str) -> str:
     return f"{connection}_alerts"
 
 
-def alert_sensor(wiring: Wiring) -> dg.SensorDefinition:
+def alert_sensor(wiring: Wiring, *, connections: int = 1) -> dg.SensorDefinition:
     """Build the sensor that looks once a minute: at the database, at runs that ended, at when feeds were read.
 
     A tick does a bounded amount of work and ends well within its minute. A channel that does not work never fails it; what
@@ -29,11 +32,12 @@ def alert_sensor(wiring: Wiring) -> dg.SensorDefinition:
 
     Args:
         wiring: The connection.
+        connections: How many connections the installation has: with more than a hundred a sensor rests longer.
     """
 
     @dg.sensor(
         name=alert_sensor_name(wiring.name),
-        minimum_interval_seconds=ALERT_SECONDS,
+        minimum_interval_seconds=max(ALERT_SECONDS, -(-connections // _TICKS_PER_SECOND)),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Tells people what needs them, once per cause: failed runs, files in doubt, a changed journal, old holds, silent "
@@ -60,7 +64,7 @@ def alert_sensor(wiring: Wiring) -> dg.SensorDefinition:
 
 
 def feeds_read_at(instance: dg.DagsterInstance, wiring: Wiring) -> dict[str, datetime]:
-    """Say when each feed of a connection was last read to its end.
+    """Say when each feed of a connection that is read on a schedule was last read to its end.
 
     An intake ends well only there, and materializes the feed's asset then, with news or without; a feed without news leaves no
     other trace, since it writes nothing.
@@ -72,7 +76,13 @@ def feeds_read_at(instance: dg.DagsterInstance, wiring: Wiring) -> dict[str, dat
     Returns:
         By feed; without those that never were.
     """
-    keys = {wiring.key(f"raw_{feed.name}"): feed.name for feed in feeds_of(wiring.connection)}
+    schedules = wiring.connection.schedules
+    crons = {
+        feed.name: schedules.feeds_by_name.get(feed.name, schedules.feeds_cron(wiring.name))
+        for feed in feeds_of(wiring.connection)
+    }
+    # Who switches a schedule off reads the feed by hand, and misses nothing.
+    keys = {wiring.key(f"raw_{name}"): name for name, cron in crons.items() if cron != OFF}
     found: dict[str, datetime] = {}
     for record in instance.get_asset_records(list(keys)):
         last = record.asset_entry.last_materialization

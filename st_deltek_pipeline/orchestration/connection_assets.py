@@ -71,6 +71,6 @@ def connection_assets(wiring: Wiring, *, connections: int = 1) -> ConnectionAsse
     return ConnectionAssets(
         assets=assets,
         jobs=[*jobs, sync_job(wiring, jobs_with)],
-        sensors=live_sensors(wiring, connections=connections),
+        sensors=[*live_sensors(wiring, connections=connections), alert_sensor(wiring, connections=connections)],
         schedules=schedules(wiring, feeds, master_data),
     )

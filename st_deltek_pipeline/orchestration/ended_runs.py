@@ -12,7 +12,8 @@ import dagster as dg
 
 from st_deltek_pipeline.domain.alert_causes import SERVICETITAN
 from st_deltek_pipeline.domain.run_failures import FORGOTTEN_AFTER, DoneWork, FailedWork
-from st_deltek_pipeline.orchestration.wiring import CONNECTION_TAG
+from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, PARENT_RUN_TAG
+from st_deltek_pipeline.orchestration.sync_job import sync_op_name
 from st_deltek_pipeline.orchestration.write_back_assets import EXPORTS_ASSET
 
 VANTAGEPOINT = "Vantagepoint"
@@ -112,6 +113,8 @@ def _is_of(run: dg.DagsterRun, connection: str) -> bool:
 
 
 def _failures(instance: dg.DagsterInstance, connection: str, run: dg.DagsterRun, ended: datetime) -> list[FailedWork]:
+    if _failed_in_a_part(instance, run):
+        return []
     failed: dict[str, FailedWork] = {}
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         event = entry.dagster_event
@@ -120,7 +123,11 @@ def _failures(instance: dg.DagsterInstance, connection: str, run: dg.DagsterRun,
         work = _work_of_step(run, event.step_key)
         if work not in failed:
             asset = _node(event.step_key).removeprefix(f"{connection}__")
-            failed[work] = _of_step(run.run_id, work, asset, event.step_failure_data, ended)
+            # What this op does itself is reading ServiceTitan; the days it posts are runs of their own.
+            system = SERVICETITAN if event.step_key == sync_op_name(connection) else _system_of(asset)
+            failed[work] = _of_step(
+                run.run_id, work, asset, system=system, failure=event.step_failure_data, ended=ended
+            )
     if not failed:
         # Killed, out of memory, or never started: no step says anything.
         work = _work_of_job(run)
@@ -136,8 +143,25 @@ def _failures(instance: dg.DagsterInstance, connection: str, run: dg.DagsterRun,
     return list(failed.values())
 
 
-def _of_step(run_id: str, work: str, asset: str, failure: Any, ended: datetime) -> FailedWork:  # noqa: ANN401 - Dagster does not export the class
-    system = next((system for begin, system in _SYSTEM_OF_ASSET.items() if asset.startswith(begin)), THIS_PROGRAM)
+def _failed_in_a_part(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Say whether a run failed because one of the runs that it made did: that one says why."""
+    parts = dg.RunsFilter(tags={PARENT_RUN_TAG: run.run_id}, statuses=[dg.DagsterRunStatus.FAILURE])
+    return bool(instance.get_runs(parts, limit=1))
+
+
+def _system_of(asset: str) -> str:
+    return next((system for begin, system in _SYSTEM_OF_ASSET.items() if asset.startswith(begin)), THIS_PROGRAM)
+
+
+def _of_step(
+    run_id: str,
+    work: str,
+    asset: str,
+    *,
+    system: str,
+    failure: Any,  # noqa: ANN401 - Dagster does not export the class
+    ended: datetime,
+) -> FailedWork:
     if failure.user_failure_data is not None:
         facts = {name: str(value.value) for name, value in failure.user_failure_data.metadata.items()}
         if "class" in facts:
@@ -178,5 +202,7 @@ def _partition(run: dg.DagsterRun) -> str:
 
 def _name_of(run: dg.DagsterRun) -> str:
     # Dagster's own job for "Materialize" runs whatever was chosen, so its name alone says nothing.
+    if CONNECTION_TAG in run.tags:
+        return run.job_name
     chosen = sorted(key.to_user_string() for key in run.asset_selection or ())
     return ", ".join(chosen) if chosen else run.job_name

@@ -17,6 +17,7 @@ from st_deltek_pipeline.orchestration.build import build_definitions, wiring_of
 from st_deltek_pipeline.orchestration.ended_runs import EndedRuns, ended_runs
 from st_deltek_pipeline.orchestration.failures import MAX_RETRIES, explained
 from st_deltek_pipeline.orchestration.resources import Pipeline
+from st_deltek_pipeline.orchestration.run_tags import PARENT_RUN_TAG
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.command_lock import command_lock
 from st_deltek_pipeline.store.vault import open_vault
@@ -60,6 +61,16 @@ def posted() -> Any:
     return post(plan())
 
 
+@dg.op(name="acme_handle_changes")
+def handle_changes() -> None:
+    do("sync")
+
+
+@dg.job(name="acme_sync", tags={"connection": "acme"})
+def sync() -> None:
+    handle_changes()
+
+
 DEFINITIONS = dg.Definitions(
     assets=[asset("acme", "raw_invoices"), asset("acme", "raw_jobs"), asset("other", "raw_invoices"), posted],
     jobs=[
@@ -67,7 +78,8 @@ DEFINITIONS = dg.Definitions(
             "acme_take_in",
             selection=dg.AssetSelection.assets(["acme", "raw_invoices"], ["acme", "raw_jobs"]),
             tags={"connection": "acme"},
-        )
+        ),
+        sync,
     ],
     executor=dg.in_process_executor,
 )
@@ -159,6 +171,25 @@ def test_a_run_that_dagster_starts_again_by_itself_is_not_told_of(instance: dg.D
     assert read(instance).failed == []
 
 
+def test_a_run_that_fails_by_itself_failed_over_servicetitan_and_one_of_its_parts_tells_for_it(
+    instance: dg.DagsterInstance,
+) -> None:
+    failing["sync"] = TransientError("It cannot be reached.")
+    job = DEFINITIONS.resolve_job_def("acme_sync")
+    job.execute_in_process(instance=instance, raise_on_error=False)
+    (alone,) = read(instance).failed
+    assert in_short(alone) == ("acme_handle_changes", "TransientError", "ServiceTitan")
+    parent = job.execute_in_process(instance=instance, raise_on_error=False).run_id
+    part = instance.create_run_for_job(
+        DEFINITIONS.resolve_job_def("acme_take_in"), tags={"connection": "acme", PARENT_RUN_TAG: parent}
+    )
+    instance.report_run_failed(part, "A day failed.")
+    assert {failed.run_id for failed in read(instance).failed} == {alone.run_id, part.run_id}
+    failing.clear()
+    job.execute_in_process(instance=instance)
+    assert alone.work in read(instance).done[-1].work
+
+
 def test_runs_are_read_in_parts_with_an_overlap_and_always_to_the_end(instance: dg.DagsterInstance) -> None:
     failing["raw_invoices"] = TransientError("It cannot be reached.")
     runs = [materialize(instance, "acme", "raw_invoices") for _ in range(5)]
@@ -184,9 +215,10 @@ def receiver() -> Generator[ScriptedServer]:
         yield server
 
 
-def connection(url: str) -> ConnectionSettings:
+def connection(url: str, schedules: dict[str, Any] | None = None, **alerts: Any) -> ConnectionSettings:
     plain = settings(rule(wbs1="P")).model_dump()
-    return ConnectionSettings.model_validate({**plain, "allow_insecure_hosts": True, "alerts": {"webhook_url": url}})
+    changes = {"allow_insecure_hosts": True, "schedules": schedules or {}, "alerts": {"webhook_url": url, **alerts}}
+    return ConnectionSettings.model_validate({**plain, **changes})
 
 
 class Ticks:
@@ -253,9 +285,9 @@ def test_feeds_that_dagster_saw_read_long_ago_are_late(
     ticks = Ticks(settings, engine, instance, receiver.url)
     take_in(instance)
     assert ticks.tick() == "0 open"
-    plain = connection(receiver.url).model_dump()
-    patient = ConnectionSettings.model_validate({**plain, "alerts": {**plain["alerts"], "feed_lag_minutes": 5}})
-    ticks.sensor = alert_sensor(wiring_of(patient))
+    # What is not read on a schedule is not missed.
+    hasty = connection(receiver.url, {"feeds_by_name": {"jobs": "off"}}, feed_lag_minutes=5)
+    ticks.sensor = alert_sensor(wiring_of(hasty))
     with pytest.MonkeyPatch.context() as patch:
         later = datetime.now(UTC) + timedelta(minutes=10)
 
@@ -266,7 +298,7 @@ def test_feeds_that_dagster_saw_read_long_ago_are_late(
 
         patch.setattr("st_deltek_pipeline.orchestration.alert_sensors.datetime", Later)
         assert "opened feed_lag" in ticks.tick()
-    assert receiver.calls[0].json["data"]["subjects"] == ["invoices", "jobs"]
+    assert receiver.calls[0].json["data"]["subjects"] == ["invoices"]
     ticks.pipeline.close()
 
 
@@ -278,3 +310,5 @@ def test_every_connection_has_its_alert_sensor_and_it_runs_by_default(tmp_path: 
     sensor = definitions.resolve_sensor_def(alert_sensor_name("acme"))
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds == 60
+    crowded = alert_sensor(wiring_of(connection("https://hooks.example.com/x")), connections=200)
+    assert crowded.minimum_interval_seconds == 100
