@@ -60,7 +60,11 @@ def _settings(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, obj
         elif name == "coding":
             yield from _settings(RuleSettings, f"{path}coding[].")
         else:
-            yield f"{path}{name}", annotation, None if field.is_required() or field.default_factory else field.default
+            yield (
+                f"{path}{field.alias or name}",
+                annotation,
+                None if field.is_required() or field.default_factory else field.default,
+            )
 
 
 def _headings(page: str) -> set[str]:

@@ -26,6 +26,9 @@ _COMMANDS = {
     "reverse": LazyCommand(f"{_CLI}.reverse", "reverse", "Take back what was posted: of a file, a run or a document."),
     "rules": LazyCommand(f"{_CLI}.rules", "rules", "Coding rules: which one decides a line, and what has none."),
     "firms": LazyCommand(f"{_CLI}.firms", "firms", "Customers and vendors: which firm they are; review, link, import."),
+    "alerts": LazyCommand(
+        f"{_CLI}.alerts", "alerts", "What needs a person, and where it is told: list, test, secrets."
+    ),
     "up": LazyCommand(f"{_CLI}.up", "up", "The live system: Dagster's UI and daemon."),
     "connection": LazyCommand(f"{_CLI}.connection", "connection", "Connections: credentials, checks, the master key."),
     "database": LazyCommand(f"{_CLI}.database", "database", "The database: its state, its schema, stop it."),

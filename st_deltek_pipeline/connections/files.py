@@ -357,7 +357,7 @@ def _suggestion(name: str) -> str:
 def _field_names(model: type[BaseModel]) -> set[str]:
     names: set[str] = set()
     for name, info in model.model_fields.items():
-        names.add(name)
+        names.add(info.alias or name)
         for inner in (info.annotation, *get_args(info.annotation)):
             if isinstance(inner, type) and issubclass(inner, BaseModel):
                 names |= _field_names(inner)

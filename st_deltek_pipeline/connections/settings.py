@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from st_deltek_pipeline.connections.alert_settings import AlertSettings
 from st_deltek_pipeline.connections.schedule_settings import ScheduleSettings
 from st_deltek_pipeline.domain.coding import CODING_FIELDS, FACT_FIELDS, Rule, fold
 from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
@@ -275,6 +276,7 @@ class ConnectionSettings(_Model):
     posting: PostingSettings = PostingSettings()
     firms: FirmSettings = FirmSettings()
     schedules: ScheduleSettings = ScheduleSettings()
+    alerts: AlertSettings = AlertSettings()
     coding: tuple[RuleSettings, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -282,6 +284,13 @@ class ConnectionSettings(_Model):
         if self.posting.receipt_files == "by_deposit" and self.vantagepoint.entry == "single":
             message = "posting.receipt_files: by_deposit needs vantagepoint.entry: files"
             raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _alerts_go_where_they_may(self) -> "ConnectionSettings":
+        problem = self.alerts.problem(allow_insecure=self.allow_insecure_hosts)
+        if problem is not None:
+            raise ValueError(problem)
         return self
 
     @property

@@ -143,16 +143,57 @@ def event_hash(
     previous_hash: str,
 ) -> str:
     """Hash one event with the one before it; 64 hex digits."""
+    return link_hash(
+        connection=connection,
+        sequence=sequence,
+        occurred_at=occurred_at,
+        run_id=run_id,
+        event_type=event.event_type.value,
+        document=str(event.document) if event.document else "",
+        revision=event.revision or 0,
+        batch=event.batch or "",
+        body=body,
+        previous_hash=previous_hash,
+    )
+
+
+def link_hash(
+    *,
+    connection: str,
+    sequence: int,
+    occurred_at: datetime,
+    run_id: str,
+    event_type: str,
+    document: str,
+    revision: int,
+    batch: str,
+    body: str,
+    previous_hash: str,
+) -> str:
+    """Hash one event as it stands in the database; 64 hex digits.
+
+    Args:
+        connection: The chain's owner.
+        sequence: Its place in the chain.
+        occurred_at: Aware instant.
+        run_id: Which run recorded it.
+        event_type: An ``EventType``'s value, or whatever stands there.
+        document: ``invoice:123``, empty for none.
+        revision: 0 for none.
+        batch: Empty for none.
+        body: Canonical JSON.
+        previous_hash: Of the event before it.
+    """
     parts = [
         previous_hash,
         connection,
         sequence,
         occurred_at.astimezone(UTC).isoformat(timespec="microseconds"),
         run_id,
-        event.event_type.value,
-        str(event.document) if event.document else "",
-        event.revision or 0,
-        event.batch or "",
+        event_type,
+        document,
+        revision,
+        batch,
         body,
     ]
     return sha256_hex(canonical_json(parts))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from st_deltek_pipeline.orchestration.alert_sensors import alert_sensor
 from st_deltek_pipeline.orchestration.external_assets import external_assets
 from st_deltek_pipeline.orchestration.firm_assets import firm_mappings
 from st_deltek_pipeline.orchestration.in_process import GiveJob
@@ -70,6 +71,6 @@ def connection_assets(wiring: Wiring, *, connections: int = 1) -> ConnectionAsse
     return ConnectionAssets(
         assets=assets,
         jobs=[*jobs, sync_job(wiring, jobs_with)],
-        sensors=live_sensors(wiring, connections=connections),
+        sensors=[*live_sensors(wiring, connections=connections), alert_sensor(wiring, connections=connections)],
         schedules=schedules(wiring, feeds, master_data),
     )

@@ -17,7 +17,7 @@ from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.statistics import refresh_statistics
-from st_deltek_pipeline.store.vault import open_vault
+from st_deltek_pipeline.store.vault import Vault, open_vault
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 
 RESOURCE_KEY = "pipeline"
@@ -60,6 +60,11 @@ class Pipeline:
             if self._opened.engine is None:
                 self._opened.engine = ready_database(self._settings)
             return self._opened.engine
+
+    @property
+    def vault(self) -> Vault:
+        """The vault, for secrets that belong to neither system."""
+        return open_vault(self.engine, self._settings)
 
     def refresh_statistics(self) -> None:
         """Tell the database's planner about tables that have just grown; call it before work on many rows.
@@ -124,4 +129,4 @@ class Pipeline:
             opened.engine.dispose()
 
     def _secrets(self, wiring: Wiring, system: str) -> dict[str, str]:
-        return open_vault(self.engine, self._settings).get(wiring.name, system)
+        return self.vault.get(wiring.name, system)

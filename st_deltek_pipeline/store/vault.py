@@ -64,7 +64,7 @@ class Vault:
 
         Args:
             connection: The connection's name.
-            system: ``servicetitan`` or ``vantagepoint``.
+            system: ``servicetitan``, ``vantagepoint`` or ``alerts``.
             values: Name to secret.
 
         Raises:
@@ -101,7 +101,7 @@ class Vault:
 
         Args:
             connection: The connection's name.
-            system: ``servicetitan`` or ``vantagepoint``.
+            system: ``servicetitan``, ``vantagepoint`` or ``alerts``.
 
         Returns:
             Name to secret.

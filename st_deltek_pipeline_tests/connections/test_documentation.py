@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from st_deltek_pipeline.connections.alert_settings import AlertSettings, EmailSettings
 from st_deltek_pipeline.connections.example import starting_file
 from st_deltek_pipeline.connections.files import load_connection
 from st_deltek_pipeline.connections.schedule_settings import ScheduleSettings
@@ -38,10 +40,13 @@ def test_the_full_example_is_a_connection(tmp_path: Path) -> None:
         PostingSettings,
         FirmSettings,
         ScheduleSettings,
+        AlertSettings,
+        EmailSettings,
     ],
 )
 def test_every_key_is_in_the_example_and_in_the_tables(model: type[ConnectionSettings]) -> None:
-    for name in model.model_fields:
+    for field_name, field in model.model_fields.items():
+        name = field.alias or field_name
         assert f"{name}:" in _EXAMPLE
         assert f"`{name}`" in _KEYS
 
@@ -51,9 +56,10 @@ def test_every_fact_and_every_field_of_rules_is_described() -> None:
 
 
 def test_the_defaults_in_the_tables_are_the_real_ones() -> None:
-    for model in (ServiceTitanSettings, VantagepointSettings, PostingSettings):
+    for model in (ServiceTitanSettings, VantagepointSettings, PostingSettings, AlertSettings):
         for name, field in model.model_fields.items():
-            if field.is_required() or (not field.default and field.default is not False):
+            nothing = not field.default and field.default is not False
+            if field.is_required() or nothing or isinstance(field.default, BaseModel):
                 continue
             default = field.default[0] if isinstance(field.default, tuple) else field.default
             value = str(default).lower() if isinstance(default, bool) else str(default)
