@@ -1,10 +1,16 @@
 """Fixtures every test may use: a real PostgreSQL for the session, and a fresh migrated database per test.
 
-The server is the embedded one, in the session's own folder, and is shared by pytest-xdist's workers. Only its
-durability is off: a test database does not have to survive a power cut.
+The server is the embedded one and is shared by pytest-xdist's workers. Only its durability is off: a test database
+does not have to survive a power cut. Where the machine has room in memory for its files they are there: a test's
+database is seven hundred of them, and making and removing those on a disk took more time than most tests do.
 """
 
+import atexit
+import contextlib
+import hashlib
 import os
+import shutil
+import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +20,7 @@ import psycopg2
 import pytest
 from sqlalchemy import Engine, make_url
 
+from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.orchestration.instance_storage import InstanceStorage
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import engine_for
@@ -27,6 +34,12 @@ pytest_plugins = ["st_deltek_pipeline_tests.sandbox_fixtures", "st_deltek_pipeli
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 # Set by pytest-xdist in its workers, whose own temporary folders stand side by side.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 (only its owner can change the folder made in it)
+_IN_MEMORY = "st_deltek-tests-"
+# The whole suite needs a fifth of it; containers give 64 MB, which is no room.
+_ROOM_BYTES = 2 * 1024**3
+_LEFT_BEHIND_SECONDS = 86_400
 
 
 def _execute(url: str, statement: str) -> None:
@@ -48,8 +61,34 @@ def _on_database(url: str, name: str) -> str:
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """URL of the session's PostgreSQL server; its own database is for administration only."""
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if _WORKER else base
-    return EmbeddedPostgres(shared / "postgres-session", server_settings=_NOT_DURABLE).ensure_running()
+    folder = _folder_of_the_server(base.parent if _WORKER else base)
+    server = EmbeddedPostgres(folder, server_settings=_NOT_DURABLE)
+    if folder.parent == _MEMORY:
+        # Handlers run in the opposite order: the last process has stopped the server when it looks for it here.
+        atexit.register(_remove_unless_running, server, folder)
+    return server.ensure_running()
+
+
+def _folder_of_the_server(session: Path) -> Path:
+    """Return the folder of a session's server: the same for all of its processes."""
+    if not os.access(_MEMORY, os.W_OK):
+        return session / "postgres-session"
+    folder = _MEMORY / f"{_IN_MEMORY}{hashlib.sha256(os.fsencode(session)).hexdigest()[:16]}"
+    for other in _MEMORY.glob(f"{_IN_MEMORY}*"):
+        facts = other.stat()
+        if facts.st_uid == os.geteuid() and time.time() - facts.st_mtime > _LEFT_BEHIND_SECONDS:
+            # Of a session that was killed, unless somebody still uses it.
+            with contextlib.suppress(TransientError):
+                EmbeddedPostgres(other).stop()
+                shutil.rmtree(other)
+    if folder.exists() or shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
+        return folder
+    return session / "postgres-session"
+
+
+def _remove_unless_running(server: EmbeddedPostgres, folder: Path) -> None:
+    if server.status().state != "running":
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
