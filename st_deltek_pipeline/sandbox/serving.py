@@ -18,6 +18,9 @@ from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.sandbox.wire import OpenConnections, tracked_protocol
 
 _BACKLOG = 128
+# uvicorn keeps the date of its answers with this.
+_TICK_SECONDS = 0.1
+_TICKS_A_DAY = 864_000
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -66,7 +69,7 @@ class HttpServers:
     def ask_to_stop(self) -> None:
         """Let the servers finish what they are answering and end; safe in any thread."""
         for server in self._servers:
-            server.should_exit = True
+            server.ask_to_stop()
 
     async def _serve(self, on_ready: Callable[[], None]) -> None:
         tasks = [
@@ -115,16 +118,49 @@ class ServerThread:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which leaves signals to us: there are several of it, and they may run in a thread."""
+    """uvicorn's server, which leaves signals to us: there are several of it, and they may run in a thread.
+
+    It ends at once when nothing is being answered; uvicorn's own looks ten times a second, and then always waits.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self._asked = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def ask_to_stop(self) -> None:
+        """Let it finish what it is answering and end; safe in any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            # A loop that is closed has ended already.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._asked.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets=sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        """Do what is done all the time until asked to stop."""
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks = (ticks + 1) % _TICKS_A_DAY
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), _TICK_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, at once when nothing is being answered."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        # A connection that was closed is gone in the loop's next round.
+        await asyncio.sleep(0)
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
