@@ -7,6 +7,7 @@ database is seven hundred of them, and making and removing those on a disk took 
 
 import atexit
 import contextlib
+import gc
 import hashlib
 import os
 import shutil
@@ -40,6 +41,18 @@ _IN_MEMORY = "st_deltek-tests-"
 # The whole suite needs a fifth of it; containers give 64 MB, which is no room.
 _ROOM_BYTES = 2 * 1024**3
 _LEFT_BEHIND_SECONDS = 86_400
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the garbage collector leave alone what lives as long as the session: modules, and thousands of tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def _execute(url: str, statement: str) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,19 +16,31 @@ from st_deltek_pipeline.domain.coding import FACT_FIELDS
 from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.services.staging import pending_days
 from st_deltek_pipeline_tests.orchestration.installations import Installation, installed
-from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
+from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest, running_sandbox
 from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, bench
 from st_deltek_pipeline_tests.services.posting.kinds import prepare_kinds
 
 
+@pytest.fixture(scope="module")
+def staged(taken_in: Callable[..., AbstractContextManager[Engine]]) -> Generator[str]:
+    """Name of a database with a clean month of 20 invoices, all of it staged, and nothing posted; for copies only."""
+    with taken_in(invoices=20) as engine:
+        with running_sandbox(invoices=20) as twin, bench(twin, engine) as connected:
+            for day in pending_days(engine, connected.settings, connected.calendar, POSTING_ORDER):
+                prepare_kinds(connected, day=day)
+        engine.dispose()
+        yield str(engine.url.database)
+
+
 @pytest.fixture
-def acme(sandbox: Callable[..., SandboxUnderTest], quiet_engine: Engine, tmp_path: Path) -> Generator[Installation]:
+def acme(
+    sandbox: Callable[..., SandboxUnderTest],
+    copied_database: Callable[[str], AbstractContextManager[Engine]],
+    staged: str,
+    tmp_path: Path,
+) -> Generator[Installation]:
     """A clean month of 20 invoices, all of it staged, and nothing posted."""
-    running = sandbox(invoices=20)
-    with bench(running, quiet_engine) as connected:
-        for day in pending_days(quiet_engine, connected.settings, connected.calendar, POSTING_ORDER):
-            prepare_kinds(connected, day=day)
-    with installed(quiet_engine, tmp_path, running) as installation:
+    with copied_database(staged) as engine, installed(engine, tmp_path, sandbox(invoices=20)) as installation:
         yield installation
 
 
