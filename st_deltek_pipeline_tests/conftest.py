@@ -1,17 +1,14 @@
 """Fixtures every test may use: a real PostgreSQL for the session, and a fresh migrated database per test.
 
 The server is the embedded one and is shared by pytest-xdist's workers. Only its durability is off: a test database
-does not have to survive a power cut. Where the machine has room in memory for its files they are there: a test's
-database is seven hundred of them, and making and removing those on a disk took more time than most tests do.
+does not have to survive a power cut. Its files are in memory where there is room.
 """
 
 import atexit
-import contextlib
 import gc
 import hashlib
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,12 +18,12 @@ import psycopg2
 import pytest
 from sqlalchemy import Engine, make_url
 
-from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.orchestration.instance_storage import InstanceStorage
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import engine_for
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
 from st_deltek_pipeline.store.migrate import known_revisions, migrate
+from st_deltek_pipeline_tests.memory import PREFIX, memory_with_room, quick_folder, remove_left_behind
 
 CopiedDatabase = Callable[[str], AbstractContextManager[Engine]]
 
@@ -35,12 +32,6 @@ pytest_plugins = ["st_deltek_pipeline_tests.sandbox_fixtures", "st_deltek_pipeli
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 # Set by pytest-xdist in its workers, whose own temporary folders stand side by side.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-
-_MEMORY = Path("/dev/shm")  # noqa: S108 (only its owner can change the folder made in it)
-_IN_MEMORY = "st_deltek-tests-"
-# The whole suite needs a fifth of it; containers give 64 MB, which is no room.
-_ROOM_BYTES = 2 * 1024**3
-_LEFT_BEHIND_SECONDS = 86_400
 
 
 @pytest.hookimpl(wrapper=True)
@@ -70,13 +61,20 @@ def _on_database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
+@pytest.fixture
+def quick_path() -> Generator[Path]:
+    """A folder for a server of a test's own, in memory where there is room."""
+    with quick_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """URL of the session's PostgreSQL server; its own database is for administration only."""
     base = tmp_path_factory.getbasetemp()
     folder = _folder_of_the_server(base.parent if _WORKER else base)
     server = EmbeddedPostgres(folder, server_settings=_NOT_DURABLE)
-    if folder.parent == _MEMORY:
+    if folder.name.startswith(PREFIX):
         # Handlers run in the opposite order: the last process has stopped the server when it looks for it here.
         atexit.register(_remove_unless_running, server, folder)
     return server.ensure_running()
@@ -84,19 +82,11 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def _folder_of_the_server(session: Path) -> Path:
     """Return the folder of a session's server: the same for all of its processes."""
-    if not os.access(_MEMORY, os.W_OK):
+    remove_left_behind()
+    memory = memory_with_room()
+    if memory is None:
         return session / "postgres-session"
-    folder = _MEMORY / f"{_IN_MEMORY}{hashlib.sha256(os.fsencode(session)).hexdigest()[:16]}"
-    for other in _MEMORY.glob(f"{_IN_MEMORY}*"):
-        facts = other.stat()
-        if facts.st_uid == os.geteuid() and time.time() - facts.st_mtime > _LEFT_BEHIND_SECONDS:
-            # Of a session that was killed, unless somebody still uses it.
-            with contextlib.suppress(TransientError):
-                EmbeddedPostgres(other).stop()
-                shutil.rmtree(other)
-    if folder.exists() or shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
-        return folder
-    return session / "postgres-session"
+    return memory / f"{PREFIX}{hashlib.sha256(os.fsencode(session)).hexdigest()[:16]}"
 
 
 def _remove_unless_running(server: EmbeddedPostgres, folder: Path) -> None:

@@ -11,10 +11,10 @@ from st_deltek_pipeline.store.migrate import known_revisions
 
 
 def test_the_embedded_database_from_absent_to_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    quick_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("ST_DELTEK_DATABASE_URL", raising=False)
-    monkeypatch.setenv("ST_DELTEK_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("ST_DELTEK_DATA_DIR", str(quick_path / "data"))
 
     def status() -> dict[str, object]:
         assert run(["database", "status", "--json"]) == 0
@@ -22,7 +22,7 @@ def test_the_embedded_database_from_absent_to_stopped(
 
     try:
         assert status()["state"] == "absent"
-        assert not (tmp_path / "data").exists()
+        assert not (quick_path / "data").exists()
         assert run(["database", "migrate"]) == 0
         assert capsys.readouterr().out == f"The schema is at revision {known_revisions()[-1]}.\n"
         running = status()
@@ -34,7 +34,7 @@ def test_the_embedded_database_from_absent_to_stopped(
         assert run(["database", "stop", "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == {"was_running": False}
     finally:
-        EmbeddedPostgres(tmp_path / "data").stop(force=True)
+        EmbeddedPostgres(quick_path / "data").stop(force=True)
 
 
 def test_a_named_server_is_described_without_its_password_and_not_stopped(

@@ -16,6 +16,7 @@ import requests
 from st_deltek_pipeline.cli.sandbox_process import SandboxProcess
 from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
+from st_deltek_pipeline_tests.memory import quick_folder
 
 PROGRAM = Path(sys.executable).parent / "st-deltek"
 PROJECT = Path(__file__).parents[2]
@@ -23,15 +24,16 @@ INVOICES = 300
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mapping[str, str]]:
     """An empty data folder, and a named database that must not be touched."""
-    return {
-        **os.environ,
-        "ST_DELTEK_DATA_DIR": str(tmp_path_factory.mktemp("demo")),
-        "ST_DELTEK_CONNECTIONS_DIR": str(tmp_path_factory.mktemp("connections")),
-        "ST_DELTEK_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/production",
-        "DAGSTER_HOME": "/nowhere/at/all",
-    }
+    with quick_folder() as folder:
+        yield {
+            **os.environ,
+            "ST_DELTEK_DATA_DIR": str(folder),
+            "ST_DELTEK_CONNECTIONS_DIR": str(tmp_path_factory.mktemp("connections")),
+            "ST_DELTEK_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/production",
+            "DAGSTER_HOME": "/nowhere/at/all",
+        }
 
 
 def processes_of(folder: str) -> list[str]:

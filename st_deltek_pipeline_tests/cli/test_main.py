@@ -135,14 +135,14 @@ def test_a_command_whose_module_is_absent_is_not_listed(capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_terminated_command_stops_its_embedded_database(tmp_path: Path, times: int) -> None:
+def test_a_terminated_command_stops_its_embedded_database(quick_path: Path, times: int) -> None:
     code = (
         "import sys, time; from pathlib import Path; from st_deltek_pipeline.cli import main\n"
         "from st_deltek_pipeline.cli.main import root\n"
         "from st_deltek_pipeline.store.embedded import EmbeddedPostgres\n"
         "@root.command()\n"
         "def wait() -> None:\n"
-        f"    EmbeddedPostgres(Path({str(tmp_path)!r})).ensure_running()\n"
+        f"    EmbeddedPostgres(Path({str(quick_path)!r})).ensure_running()\n"
         "    print('ready', flush=True)\n"
         "    time.sleep(60)\n"
         "main.main(['wait'])\n"
@@ -157,4 +157,4 @@ def test_a_terminated_command_stops_its_embedded_database(tmp_path: Path, times:
             process.wait(0.05)
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (143, "")
-    assert EmbeddedPostgres(tmp_path).status().state == "stopped"
+    assert EmbeddedPostgres(quick_path).status().state == "stopped"

@@ -47,9 +47,9 @@ def test_the_settings_read_both_urls() -> None:
 
 
 def test_without_a_named_server_the_embedded_one_serves_both_and_only_dagsters_log_does_not_wait_for_the_disk(
-    tmp_path: Path,
+    quick_path: Path,
 ) -> None:
-    settings = Settings(tmp_path / "data", None, tmp_path, None)
+    settings = Settings(quick_path / "data", None, quick_path, None)
     try:
         engine = ready_database(settings)
         assert current_revision(engine) == known_revisions()[-1]

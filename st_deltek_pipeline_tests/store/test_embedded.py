@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -79,13 +78,10 @@ def _query(server: EmbeddedPostgres, statement: str) -> object:
 
 
 @pytest.fixture
-def data_dir() -> Generator[Path]:
-    # Not tmp_path, which is too long for a socket when tests run in parallel.
-    with tempfile.TemporaryDirectory(prefix="st_deltek-test-") as parent:
-        Path(parent).chmod(0o755)
-        folder = Path(parent) / "data"
-        yield folder
-        EmbeddedPostgres(folder).stop(force=True)
+def data_dir(quick_path: Path) -> Generator[Path]:
+    folder = quick_path / "data"
+    yield folder
+    EmbeddedPostgres(folder).stop(force=True)
 
 
 def test_the_first_use_makes_a_server_with_both_databases_and_durable_writes(data_dir: Path) -> None:
@@ -154,8 +150,8 @@ def test_a_command_killed_while_making_the_cluster_leaves_nothing_half_done(data
     assert not half_made.exists()
 
 
-def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path: Path) -> None:
-    deep = tmp_path / ("long" * 20) / ("name" * 20)
+def test_a_path_too_long_for_a_socket_is_no_obstacle(quick_path: Path) -> None:
+    deep = quick_path / ("long" * 20) / ("name" * 20)
     server = EmbeddedPostgres(deep)
     server.ensure_running()
     try:
@@ -168,8 +164,8 @@ def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Büro: it's a;b&(c)", "a,b"])
-def test_an_unusual_name_of_a_folder_is_no_obstacle(tmp_path: Path, name: str) -> None:
-    server = EmbeddedPostgres(tmp_path / name)
+def test_an_unusual_name_of_a_folder_is_no_obstacle(quick_path: Path, name: str) -> None:
+    server = EmbeddedPostgres(quick_path / name)
     server.ensure_running()
     try:
         assert _query(server, "SELECT 1") == 1
