@@ -1,7 +1,6 @@
 """The demo's connection: a sandbox whose changes are kept, its connection file, its credentials in the vault."""
 
 import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from st_deltek_pipeline.cli.ports import is_free
 from st_deltek_pipeline.cli.sandbox_process import SandboxProcess
 from st_deltek_pipeline.connections.files import load_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
@@ -176,14 +176,4 @@ def _ports(connection_file: Path) -> Sequence[int]:
     except ConfigurationError:
         return 0, 0
     urls = (connection.servicetitan.api_url, connection.vantagepoint.base_url)
-    return [port if port and _is_free(port) else 0 for port in (urlsplit(url).port for url in urls)]
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            return False
-    return True
+    return [port if port and is_free(_HOST, port) else 0 for port in (urlsplit(url).port for url in urls)]

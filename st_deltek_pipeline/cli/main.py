@@ -26,6 +26,7 @@ _COMMANDS = {
     "rules": LazyCommand(f"{_CLI}.rules", "rules", "Coding rules: which one decides a line, and what has none."),
     "firms": LazyCommand(f"{_CLI}.firms", "firms", "Customers and vendors: which firm they are; review, link, import."),
     "up": LazyCommand(f"{_CLI}.up", "up", "The live system: Dagster's UI and daemon."),
+    "webhooks": LazyCommand(f"{_CLI}.webhooks", "webhooks", "ServiceTitan's webhooks: the receiver, and signing keys."),
     "connection": LazyCommand(f"{_CLI}.connection", "connection", "Connections: credentials, checks, the master key."),
     "database": LazyCommand(f"{_CLI}.database", "database", "The database: its state, its schema, stop it."),
     "sandbox": LazyCommand(f"{_CLI}.sandbox", "sandbox", "Twins of ServiceTitan and Vantagepoint to try things on."),

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from st_deltek_pipeline.connections.schedule_settings import ScheduleSettings
+from st_deltek_pipeline.connections.webhook_settings import WebhookSettings
 from st_deltek_pipeline.domain.coding import CODING_FIELDS, FACT_FIELDS, Rule, fold
 from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 
@@ -275,6 +276,7 @@ class ConnectionSettings(_Model):
     posting: PostingSettings = PostingSettings()
     firms: FirmSettings = FirmSettings()
     schedules: ScheduleSettings = ScheduleSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     coding: tuple[RuleSettings, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
