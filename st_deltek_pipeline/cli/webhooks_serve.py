@@ -16,7 +16,8 @@ def serve(settings: Settings, *, host: str, port: int, as_json: bool) -> None:
 
     Args:
         settings: The installation.
-        host, port: Where to listen.
+        host: Where to listen.
+        port: Likewise; 0 is any free one.
         as_json: Print the addresses in JSON when ready.
 
     Raises:
