@@ -3,6 +3,7 @@
 Whoever hands in a delivery learns when it is durably there, or that it is not. What is read out of a body is elsewhere.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -50,7 +51,8 @@ class InboxWriter:
         self._waiting: list[_Handed] = []
         self._changed = threading.Condition()
         self._stopping = False
-        self._said = 0.0
+        self._db: Connection | None = None
+        self._said = -float(_SAY_SO_EVERY_SECONDS)
         self._thread = threading.Thread(target=self._run, name="inbox-writer", daemon=True)
         self._announcer = None if on_new is None else _Announcer(on_new)
 
@@ -103,6 +105,7 @@ class InboxWriter:
                 # Whatever it was, the senders must not be told that it is kept, and the thread must go on.
                 _logger.exception("Deliveries could not be written.")
                 _fail(batch)
+        self._disconnect()
 
     def _next(self) -> list[_Handed]:
         with self._changed:
@@ -156,9 +159,21 @@ class InboxWriter:
         return self._kept(batch)
 
     def _kept(self, batch: Sequence[_Handed]) -> list[bool]:
-        with self._engine.begin() as db:
-            _insist_durable(db)
-            return inbox.keep(db, [handed.delivery for handed in batch])
+        if self._db is None:
+            self._db = _durable_connection(self._engine)
+        try:
+            with self._db.begin():
+                return inbox.keep(self._db, [handed.delivery for handed in batch])
+        except BaseException:
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            # One that is broken cannot be closed in good order, and need not be.
+            with contextlib.suppress(SQLAlchemyError):
+                db.close()
 
     def _say(self, error: DBAPIError) -> None:
         now = time.monotonic()
@@ -206,19 +221,31 @@ class _Announcer:
             return names
 
 
-def _insist_durable(db: Connection) -> None:
-    """Let the commit wait for the disk, whatever the server's default, and not longer than a sender would."""
-    db.execute(
-        text(
-            """
-            SELECT set_config('statement_timeout', :milliseconds, true), set_config('lock_timeout', :milliseconds, true),
-                set_config('synchronous_commit',
-                    CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
-                    ELSE current_setting('synchronous_commit') END, true)
-            """
-        ),
-        {"milliseconds": str(_STATEMENT_MILLISECONDS)},
-    )
+def _durable_connection(engine: Engine) -> Connection:
+    """Return a connection whose commits wait for the disk, whatever the server's default, and not longer than a sender.
+
+    It is taken out of the pool, so that nobody else gets these settings, and is not prepared for each batch again.
+    """
+    db = engine.connect()
+    try:
+        db.detach()
+        db.execute(
+            text(
+                """
+                SELECT set_config('statement_timeout', :milliseconds, false),
+                    set_config('lock_timeout', :milliseconds, false),
+                    set_config('synchronous_commit',
+                        CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
+                        ELSE current_setting('synchronous_commit') END, false)
+                """
+            ),
+            {"milliseconds": str(_STATEMENT_MILLISECONDS)},
+        )
+        db.commit()
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _fail(batch: Sequence[_Handed]) -> None:
