@@ -13,7 +13,7 @@ from types import FrameType
 import click
 import requests
 
-from st_deltek_pipeline.cli.demo_connection import connect, demo_places, demo_sandbox
+from st_deltek_pipeline.cli.demo_connection import CONNECTION, connect, demo_places, demo_sandbox, subscribe
 from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.live_webhooks import webhook_receiver
 from st_deltek_pipeline.cli.ports import chosen_port
@@ -52,6 +52,7 @@ def run_live_system(settings: Settings, *, host: str, port: int | None, webhooks
     stop = threading.Event()
     with _stopped_by_signal(stop), contextlib.ExitStack() as running:
         places = demo_places(settings)
+        sandbox = None
         if places.connection_file.exists():
             sandbox = running.enter_context(demo_sandbox(places))
             connect(settings, places, sandbox.ready)
@@ -62,6 +63,8 @@ def run_live_system(settings: Settings, *, host: str, port: int | None, webhooks
             running.enter_context(receiver)
             for address in receiver.ready["connections"].values():
                 click.echo(f"Webhooks     {address}")
+            if sandbox is not None and CONNECTION in receiver.ready["connections"]:
+                subscribe(settings, sandbox, receiver.ready["connections"][CONNECTION])
         dagster = running.enter_context(_dagster(settings, host, chosen))
         url = f"http://{host}:{chosen}"
         if _wait_until_ready(dagster, url, stop):
