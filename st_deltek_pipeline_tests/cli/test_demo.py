@@ -104,7 +104,9 @@ def test_up_shows_the_demos_runs_and_stops_on_ctrl_c(
     assert live.stdout is not None
     said: dict[str, str] = {}
     while "Dagster" not in said:
-        name, address, *_ = (*live.stdout.readline().split(), "", "")
+        line = live.stdout.readline()
+        assert line, said
+        name, address, *_ = (*line.split(), "", "")
         # The first of the two sandboxes is ServiceTitan.
         said.setdefault(name, address)
     address = said["Dagster"]
