@@ -16,13 +16,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from benchmarks import firm_alignment, intake, machine, month, planning, posting
+from benchmarks import firm_alignment, intake, machine, month, planning, posting, webhooks
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 MOST_MEMORY_GROWTH = Decimal("1.20")
 _QUICK_INTAKE, _QUICK_MEMORY, _QUICK_POSTING, _QUICK_PLANNING = 3_000, (1_000, 3_000), 800, (500,)
 _QUICK_MONTH = 300
 _QUICK_CUSTOMERS = 2_000
+_QUICK_WEBHOOK_SECONDS = 2
 # Smaller changes are the machine's own noise.
 _WORTH_SAYING = Decimal("0.05")
 
@@ -59,6 +60,8 @@ def measure(*, quick: bool) -> dict[str, Any]:
     planned = planning.run(_QUICK_PLANNING) if quick else planning.run()
     _say("firms: all customers of a large contractor with all firms")
     firms = firm_alignment.run(_QUICK_CUSTOMERS) if quick else firm_alignment.run()
+    _say("webhooks: a delivery from sent to answered")
+    received = webhooks.run(_QUICK_WEBHOOK_SECONDS) if quick else webhooks.run()
     _say("a month of every kind of document, through Dagster")
     whole_month = _month(quick=quick)
     return {
@@ -68,6 +71,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
         "posting": posted,
         "planning": planned,
         "firms": firms,
+        "webhooks": received,
         "month": whole_month,
     }
 
@@ -143,6 +147,12 @@ def goals(figures: dict[str, Any]) -> list[Goal]:
         ),
         *_firm_goals(figures["firms"], judged),
         Goal(
+            f"webhooks, {figures['webhooks']['per_second']}/s: sent to durably kept and answered, p99",
+            f"under {webhooks.MOST_MILLISECONDS} ms",
+            f"{figures['webhooks']['p99_milliseconds']} ms",
+            judged(figures["webhooks"]["p99_milliseconds"] < webhooks.MOST_MILLISECONDS),
+        ),
+        Goal(
             "posting, plan to confirm",
             "(none)",
             f"{first['posting_invoices_per_second']:,} invoices/s",
@@ -213,6 +223,7 @@ _HEADLINES = {
     "calls to Vantagepoint per document of the month": ("month", "first", "calls_per_document", "vantagepoint"),
     "peak memory of the month, MiB": ("month", "first", "peak_memory_mib"),
     "firm alignment, s": ("firms", "seconds"),
+    "a webhook answered, p99, ms": ("webhooks", "p99_milliseconds"),
     "peak memory of firm alignment, MiB": ("firms", "peak_memory_mib"),
     "peak memory of planning a large day, MiB": ("planning", -1, "peak_memory_after_planning_mib"),
 }
@@ -235,6 +246,7 @@ def _show(figures: dict[str, Any], judged: list[Goal]) -> None:
     posting.show(figures["posting"])
     planning.show(figures["planning"])
     firm_alignment.show(figures["firms"])
+    webhooks.show(figures["webhooks"])
     month.show(figures["month"])
     print()
     width = max(len(goal.what) for goal in judged)
@@ -287,7 +299,7 @@ def main() -> None:
         options.output.parent.mkdir(exist_ok=True)
         figures["goals"] = [asdict(goal) for goal in judged]
         options.output.write_text(json.dumps(figures, indent=2) + "\n")
-    if any(figures[measured]["problems"] for measured in ("posting", "month", "firms")):
+    if any(figures[measured]["problems"] for measured in ("posting", "month", "firms", "webhooks")):
         raise SystemExit(1)
 
 

@@ -7,6 +7,7 @@ import click
 from st_deltek_pipeline.cli.output import print_json, print_table
 from st_deltek_pipeline.connections.files import load_connections
 from st_deltek_pipeline.services.clients import CREDENTIAL_NAMES
+from st_deltek_pipeline.services.webhook_keys import WEBHOOKS
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.vault import open_vault
@@ -30,7 +31,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
     elif not found:
         click.echo(f"There are no connections in {settings.connections_dir}. Begin with: st-deltek connection add NAME")
     else:
-        columns = ("name", "state", ">tenant", "Vantagepoint", "environment", "credentials")
+        columns = ("name", "state", ">tenant", "Vantagepoint", "environment", "credentials", "webhooks")
         print_table(
             columns,
             (
@@ -41,6 +42,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
                     item["vantagepoint"] or "",
                     item["environment"] or "",
                     ", ".join(item["credentials"]) or "none",
+                    _webhooks(item["webhooks"]),
                 )
                 for item in found
             ),
@@ -74,7 +76,19 @@ def _connections(settings: Settings, stored: dict[str, dict[str, frozenset[str]]
                 "vantagepoint": connection.vantagepoint.base_url if connection else None,
                 "environment": connection.environment if connection else None,
                 "credentials": complete,
+                "webhooks": {
+                    "enabled": connection.webhooks.enabled if connection else None,
+                    "keys": len(stored.get(name, {}).get(WEBHOOKS, ())),
+                },
                 "problems": problems.get(name, []),
             }
         )
     return found
+
+
+def _webhooks(found: dict[str, Any]) -> str:
+    keys = found["keys"]
+    words = f"{keys} keys" if keys > 1 else "1 key" if keys else "no key"
+    if found["enabled"]:
+        return f"on, {words}"
+    return f"off, {words}" if keys else "off"

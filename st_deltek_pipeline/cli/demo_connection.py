@@ -1,7 +1,6 @@
 """The demo's connection: a sandbox whose changes are kept, its connection file, its credentials in the vault."""
 
 import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +10,13 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from st_deltek_pipeline.cli.ports import is_free
 from st_deltek_pipeline.cli.sandbox_process import SandboxProcess
 from st_deltek_pipeline.connections.files import load_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.services.clients import CREDENTIAL_NAMES
+from st_deltek_pipeline.services.webhook_keys import new_key, signing_keys, store_key
 from st_deltek_pipeline.settings import (
     CONNECTIONS_VARIABLE,
     DAGSTER_DATABASE_URL_VARIABLE,
@@ -24,7 +25,7 @@ from st_deltek_pipeline.settings import (
     Settings,
     load_settings,
 )
-from st_deltek_pipeline.store.database import ready_database
+from st_deltek_pipeline.store.database import open_database, ready_database
 from st_deltek_pipeline.store.vault import open_vault
 
 CONNECTION = "demo"
@@ -140,6 +141,7 @@ def connect(settings: Settings, places: DemoPlaces, ready: Mapping[str, Any]) ->
             "calls_per_second": _CALLS_PER_SECOND,
             "documents_per_file": _DOCUMENTS_PER_FILE,
         },
+        "webhooks": {"enabled": True},
     }
     places.connection_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     head = "# Written by st-deltek demo each time it runs. The sandbox it points to runs with the demo and with st-deltek up.\n"
@@ -149,9 +151,27 @@ def connect(settings: Settings, places: DemoPlaces, ready: Mapping[str, Any]) ->
         vault = open_vault(engine, settings)
         for system, names in CREDENTIAL_NAMES.items():
             vault.put(CONNECTION, system, {name: str(ready[system][name]) for name in names})
+        if not signing_keys(vault, CONNECTION).keys:
+            store_key(vault, CONNECTION, new_key())
     finally:
         engine.dispose()
     return load_connection(places.connection_file)
+
+
+def subscribe(settings: Settings, sandbox: SandboxProcess, url: str) -> None:
+    """Let the sandbox send its webhooks to a receiver.
+
+    Args:
+        settings: The installation.
+        sandbox: Of the demo, running.
+        url: Where the receiver takes the demo's webhooks.
+    """
+    engine = open_database(settings)
+    try:
+        key = signing_keys(open_vault(engine, settings), CONNECTION).keys[0]
+    finally:
+        engine.dispose()
+    sandbox.act("PUT", "servicetitan/webhooks", {"url": url, "key": key})
 
 
 def _month() -> str:
@@ -176,14 +196,4 @@ def _ports(connection_file: Path) -> Sequence[int]:
     except ConfigurationError:
         return 0, 0
     urls = (connection.servicetitan.api_url, connection.vantagepoint.base_url)
-    return [port if port and _is_free(port) else 0 for port in (urlsplit(url).port for url in urls)]
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            return False
-    return True
+    return [port if port and is_free(_HOST, port) else 0 for port in (urlsplit(url).port for url in urls)]

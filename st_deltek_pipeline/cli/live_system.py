@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,15 +13,16 @@ from types import FrameType
 import click
 import requests
 
-from st_deltek_pipeline.cli.demo_connection import connect, demo_places, demo_sandbox
+from st_deltek_pipeline.cli.demo_connection import CONNECTION, connect, demo_places, demo_sandbox, subscribe
 from st_deltek_pipeline.cli.exit_codes import ExitCode
-from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
+from st_deltek_pipeline.cli.live_webhooks import webhook_receiver
+from st_deltek_pipeline.cli.ports import chosen_port
+from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 
 _FIRST_PORT = 3000
-_PORTS_TRIED = 100
 _START_SECONDS = 120
 _STOP_SECONDS = 75
 _CHILDREN_SECONDS = 15
@@ -30,35 +30,41 @@ _POLL_SECONDS = 0.5
 _ANSWER_SECONDS = 5
 
 
-def run_live_system(settings: Settings, *, host: str, port: int | None) -> ExitCode:
-    """Run Dagster until a signal or until it ends by itself.
+def run_live_system(settings: Settings, *, host: str, port: int | None, webhooks_port: int | None) -> ExitCode:
+    """Run Dagster, and the webhook receiver where a connection needs it, until a signal or until one ends by itself.
 
     Args:
         settings: The installation.
-        host: Address of the UI.
+        host: Address of the UI and of the receiver.
         port: Port of the UI; ``None`` takes the first free one from 3000.
+        webhooks_port: Port of the receiver; ``None`` takes the first free one from 8090.
 
     Returns:
         ``OK`` after a signal.
 
     Raises:
-        ConfigurationError: The port is taken.
-        BrokenError: Dagster ended by itself or did not start.
+        ConfigurationError: A port is taken, or a connection with webhooks enabled has no signing key.
+        BrokenError: A part ended by itself or did not start.
     """
-    chosen = _free_port(host) if port is None else port
-    if port is not None and not _is_free(host, port):
-        message = f"Port {port} of {host} is taken."
-        raise ConfigurationError(message, advice="Stop what uses it, or choose another one with --port.")
+    chosen = chosen_port(host, port, _FIRST_PORT, "--port")
     click.echo("Starting ...")
     ready_database(settings).dispose()
     stop = threading.Event()
     with _stopped_by_signal(stop), contextlib.ExitStack() as running:
         places = demo_places(settings)
+        sandbox = None
         if places.connection_file.exists():
             sandbox = running.enter_context(demo_sandbox(places))
             connect(settings, places, sandbox.ready)
             for system, address in (("servicetitan", "api_url"), ("vantagepoint", "base_url")):
                 click.echo(f"Sandbox      {sandbox.ready[system][address]}")
+        receiver = webhook_receiver(settings, host=host, port=webhooks_port)
+        if receiver is not None:
+            running.enter_context(receiver)
+            for address in receiver.ready["connections"].values():
+                click.echo(f"Webhooks     {address}")
+            if sandbox is not None and CONNECTION in receiver.ready["connections"]:
+                subscribe(settings, sandbox, receiver.ready["connections"][CONNECTION])
         dagster = running.enter_context(_dagster(settings, host, chosen))
         url = f"http://{host}:{chosen}"
         if _wait_until_ready(dagster, url, stop):
@@ -66,6 +72,8 @@ def run_live_system(settings: Settings, *, host: str, port: int | None) -> ExitC
             click.echo("Press Ctrl-C to stop.")
         while not stop.wait(_POLL_SECONDS):
             _insist_running(dagster)
+            if receiver is not None:
+                receiver.insist_running()
         click.echo("Stopping ...")
     return ExitCode.OK
 
@@ -139,21 +147,3 @@ def _insist_running(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is not None:
         message = f"Dagster ended by itself with code {process.returncode}."
         raise BrokenError(message, advice="Its messages are above.")
-
-
-def _free_port(host: str) -> int:
-    for port in range(_FIRST_PORT, _FIRST_PORT + _PORTS_TRIED):
-        if _is_free(host, port):
-            return port
-    message = f"No free port on {host} from {_FIRST_PORT} to {_FIRST_PORT + _PORTS_TRIED - 1}."
-    raise ConfigurationError(message, advice="Choose one with --port.")
-
-
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True

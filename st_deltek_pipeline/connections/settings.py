@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from st_deltek_pipeline.connections.alert_settings import AlertSettings
 from st_deltek_pipeline.connections.schedule_settings import ScheduleSettings
+from st_deltek_pipeline.connections.webhook_settings import WebhookSettings
 from st_deltek_pipeline.domain.coding import CODING_FIELDS, FACT_FIELDS, Rule, fold
 from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 
@@ -277,6 +278,7 @@ class ConnectionSettings(_Model):
     firms: FirmSettings = FirmSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     alerts: AlertSettings = AlertSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     coding: tuple[RuleSettings, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

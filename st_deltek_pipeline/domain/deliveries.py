@@ -29,7 +29,8 @@ class Delivery:
     Attributes:
         connection: The connection's name.
         occurrence: The same for every delivery of one occurrence: ``user:`` and its ``userassignedid``, else ``id:`` and
-            its ``id``, else ``body:`` and the SHA-256 of the body in hex.
+            its ``id``, else ``body:`` and the SHA-256 of the body in hex. What does not wait has its state before that
+            (``refused:user:...``): once a setting is corrected, the same occurrence may come again and wait.
         event_type: As sent; empty when it has none.
         delivery_id: Its ``id`` as sent; may be empty, and differs between attempts.
         occurred_at: As it says, in UTC.

@@ -26,6 +26,7 @@ from st_deltek_pipeline.sandbox.servicetitan.app import ServiceTitanTwin
 from st_deltek_pipeline.sandbox.servicetitan.user_actions import USER_ACTIONS, UserAction, UserCall
 from st_deltek_pipeline.sandbox.state import Row
 from st_deltek_pipeline.sandbox.vantagepoint.app import VantagepointTwin
+from st_deltek_pipeline.sandbox.webhook_admin import webhook_routes
 
 _SYSTEMS = ("servicetitan", "vantagepoint")
 _DEFAULT_LIMIT = 1000
@@ -66,6 +67,7 @@ class Admin:
                 _route(action.method, f"/servicetitan{action.path}", partial(self._user_action, action))
                 for action in USER_ACTIONS
             ),
+            *webhook_routes(servicetitan.webhooks, _object, _json),
             _route("DELETE", "/servicetitan/tokens", self._expire_tokens),
             _route("PUT", "/servicetitan/switches", self._servicetitan_switches),
             _route("PUT", "/vantagepoint/periods/{period:int}", self._set_period),

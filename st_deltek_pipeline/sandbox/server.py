@@ -165,7 +165,8 @@ class Sandbox:
         self.servers.ask_to_stop()
 
     def close(self) -> None:
-        """Close the state file; nothing is served after this."""
+        """Close the state file, and send no webhook any more; nothing is served after this."""
+        self.servicetitan.webhooks.stop()
         self._persistence.close()
 
 

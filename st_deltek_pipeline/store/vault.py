@@ -15,6 +15,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class Vault:
 
         Args:
             connection: The connection's name.
-            system: ``servicetitan``, ``vantagepoint`` or ``alerts``.
+            system: ``servicetitan``, ``vantagepoint``, ``webhooks`` or ``alerts``.
             values: Name to secret.
 
         Raises:
@@ -101,7 +102,7 @@ class Vault:
 
         Args:
             connection: The connection's name.
-            system: ``servicetitan``, ``vantagepoint`` or ``alerts``.
+            system: ``servicetitan``, ``vantagepoint``, ``webhooks`` or ``alerts``.
 
         Returns:
             Name to secret.
@@ -124,6 +125,16 @@ class Vault:
             for connection, system, names in database.execute(statement):
                 found.setdefault(connection, {})[system] = frozenset(names)
             return found
+
+    def state(self, system: str) -> frozenset[tuple[str, str, datetime]]:
+        """Return what is another value whenever a secret of a system was changed, by anybody; needs no key.
+
+        Args:
+            system: For example ``webhooks``.
+        """
+        statement = text("SELECT connection, name, updated_at FROM vault.secrets WHERE system = :system")
+        with self._engine.connect() as database:
+            return frozenset((row[0], row[1], row[2]) for row in database.execute(statement, {"system": system}))
 
     def remove(self, connection: str) -> int:
         """Forget every secret of a connection.

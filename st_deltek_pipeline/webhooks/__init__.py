@@ -1,1 +1,1 @@
-"""The receiver of ServiceTitan's webhooks."""
+"""The webhook receiver: hears from ServiceTitan, checks, keeps what it heard, and only then says so."""

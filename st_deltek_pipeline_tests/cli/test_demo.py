@@ -104,7 +104,16 @@ def test_up_shows_the_demos_runs_and_stops_on_ctrl_c(
     environment: Mapping[str, str], live: subprocess.Popen[str]
 ) -> None:
     assert live.stdout is not None
-    address = next(line.split()[1] for line in live.stdout if line.startswith("Dagster"))
+    said: dict[str, str] = {}
+    while "Dagster" not in said:
+        line = live.stdout.readline()
+        assert line, said
+        name, address, *_ = (*line.split(), "", "")
+        # The first of the two sandboxes is ServiceTitan.
+        said.setdefault(name, address)
+    address = said["Dagster"]
+    assert said["Webhooks"].endswith("/webhooks/demo/servicetitan")
+    _insist_told_of_changes(f"{said['Sandbox']}/_sandbox")
     query = (
         "{ assetNodes { assetKey { path } } runsOrError(limit: 100) { ... on Runs { results { jobName status } } }"
         " instance { daemonHealth { allDaemonStatuses { daemonType } } } }"
@@ -119,6 +128,16 @@ def test_up_shows_the_demos_runs_and_stops_on_ctrl_c(
     folder = environment["ST_DELTEK_DATA_DIR"]
     assert wait_until(lambda: processes_of(folder) == [], 30), processes_of(folder)
     assert EmbeddedPostgres(Path(folder)).stop() is False
+
+
+def _insist_told_of_changes(admin: str) -> None:
+    assert requests.post(f"{admin}/servicetitan/invoices", json={"total": "12.00"}, timeout=30).ok
+
+    def states() -> list[str]:
+        found = requests.get(f"{admin}/servicetitan/webhooks/deliveries", timeout=30).json()
+        return [each["state"] for each in found if each["type"] == "tn.acc.invoice-posted"]
+
+    assert wait_until(lambda: states() == ["delivered"], 30), states()
 
 
 def test_a_sandbox_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from st_deltek_pipeline.connections.settings import (
     ServiceTitanSettings,
     VantagepointSettings,
 )
+from st_deltek_pipeline.connections.webhook_settings import WebhookSettings
 from st_deltek_pipeline.domain.coding import CODING_FIELDS, FACT_FIELDS
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "connections.md").read_text()
@@ -42,6 +43,7 @@ def test_the_full_example_is_a_connection(tmp_path: Path) -> None:
         ScheduleSettings,
         AlertSettings,
         EmailSettings,
+        WebhookSettings,
     ],
 )
 def test_every_key_is_in_the_example_and_in_the_tables(model: type[ConnectionSettings]) -> None:

@@ -4,7 +4,7 @@ Handlers run in the server's event loop, one at a time, so nothing here is locke
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.sandbox.contractor.firms import HOUSE_NAME
 from st_deltek_pipeline.sandbox.contractor.world import World
 from st_deltek_pipeline.sandbox.faults import RequestHooks
 from st_deltek_pipeline.sandbox.servicetitan.access import Access
@@ -50,6 +51,8 @@ from st_deltek_pipeline.sandbox.servicetitan.resources import RESOURCES
 from st_deltek_pipeline.sandbox.servicetitan.switches import ServiceTitanSwitches
 from st_deltek_pipeline.sandbox.servicetitan.tables import Table
 from st_deltek_pipeline.sandbox.servicetitan.values import amount_of, read_id
+from st_deltek_pipeline.sandbox.servicetitan.webhook_events import occurrences
+from st_deltek_pipeline.sandbox.servicetitan.webhooks import Webhooks
 from st_deltek_pipeline.sandbox.state import Row, StatePersistence
 
 # The live service writes these enumerations as numbers now and then (servicetitan.md section 2).
@@ -91,6 +94,8 @@ class ServiceTitanTwin:
     ) -> None:
         self.switches = switches
         self.book = Book(world.servicetitan, persistence)
+        self.webhooks = Webhooks(world.servicetitan.tenant_id, HOUSE_NAME, self.book.now)
+        self.book.observer = self._tell
         self.access = Access(world.servicetitan, lambda: self.switches)
         self.edits = InvoiceEdits(world, new_invoice)
         first_day = f"{world.month}-01"
@@ -209,6 +214,9 @@ class ServiceTitanTwin:
                 "by_day": {day: _sums(found, amount_name) for day, found in sorted(days.items())},
             }
         return {**kinds, "rows": {path: len(table.rows) for path, table in self.tables.items()}}
+
+    def _tell(self, changes: Sequence[tuple[Resource, Row | None, Row]]) -> None:
+        self.webhooks.happened([each for change in changes for each in occurrences(*change)])
 
     def _invoice(self, invoice_id: int) -> Row:
         row = self.invoices.rows.get(invoice_id)

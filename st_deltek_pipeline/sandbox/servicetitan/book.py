@@ -3,6 +3,8 @@
 What a change is, is the business of ``edits``, ``payments``, ``bills`` and ``purchasing``.
 """
 
+from collections.abc import Callable, Sequence
+
 from st_deltek_pipeline.sandbox.contractor.world import ServiceTitanWorld
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError
 from st_deltek_pipeline.sandbox.servicetitan.customer_balances import changed_customers
@@ -13,6 +15,8 @@ from st_deltek_pipeline.sandbox.servicetitan.tables import Table
 from st_deltek_pipeline.sandbox.state import Row, StatePersistence
 
 Change = tuple[Resource, Row]
+# Told of every stored change: the resource, the version before (none of a new row), the version now.
+Observer = Callable[[Sequence[tuple[Resource, Row | None, Row]]], None]
 
 _ROWS_TABLE = "servicetitan.rows"
 _CHANGES_TABLE = "servicetitan.changes"
@@ -33,6 +37,7 @@ class Book:
     def __init__(self, world: ServiceTitanWorld, persistence: StatePersistence) -> None:
         self._persistence = persistence
         self.world = world
+        self.observer: Observer | None = None
         self.tables: dict[str, Table] = {}
         for resource in RESOURCES:
             more = resource.world_filters(world) if resource.world_filters else ()
@@ -117,7 +122,12 @@ class Book:
             self.tables[path].put(row)
         for table in self.tables.values():
             table.forget_selections()
-        return [row for _, row in changed[: len(changes)]]
+        stored = [row for _, row in changed[: len(changes)]]
+        if self.observer is not None:
+            self.observer(
+                [(resource, before, now) for (resource, before, _), now in zip(versions, stored, strict=True)]
+            )
+        return stored
 
     def _replay(self) -> int:
         rows = self._persistence.load(_ROWS_TABLE)

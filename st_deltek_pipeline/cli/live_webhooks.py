@@ -1,0 +1,36 @@
+"""The webhook receiver as a part of ``st-deltek up``."""
+
+from st_deltek_pipeline.cli.child_process import ChildProcess
+from st_deltek_pipeline.cli.ports import chosen_port
+from st_deltek_pipeline.cli.webhooks import DEFAULT_PORT
+from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.database import open_database
+from st_deltek_pipeline.webhooks.accounts import Accounts
+
+_LOG_FILE = "webhooks.log"
+
+
+def webhook_receiver(settings: Settings, *, host: str, port: int | None) -> ChildProcess | None:
+    """Return the receiver, not started yet; ``None`` when no connection has webhooks enabled.
+
+    Args:
+        settings: The installation, its database migrated.
+        host: Address to listen on.
+        port: Port to listen on; ``None`` takes the first free one from 8090.
+
+    Raises:
+        ConfigurationError: The port is taken, or a connection with webhooks enabled has no signing key.
+        CredentialsError: A key cannot be decrypted.
+    """
+    engine = open_database(settings)
+    try:
+        accounts = Accounts(settings, engine)
+        # Here rather than by the child's end, so that the message and the exit code are those of a wrong setting.
+        accounts.load()
+    finally:
+        engine.dispose()
+    if not accounts.names:
+        return None
+    chosen = chosen_port(host, port, DEFAULT_PORT, "--webhooks-port")
+    arguments = ["webhooks", "serve", "--json", "--host", host, "--port", str(chosen)]
+    return ChildProcess("The webhook receiver", arguments, settings.data_dir / _LOG_FILE)

@@ -1,0 +1,53 @@
+"""Runs the webhook receiver in this process, until a signal."""
+
+import json
+import logging
+import sys
+
+import click
+
+from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.database import ready_database
+from st_deltek_pipeline.webhooks.server import Receiver
+
+
+def serve(settings: Settings, *, host: str, port: int, as_json: bool) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        settings: The installation.
+        host: Where to listen.
+        port: Likewise; 0 is any free one.
+        as_json: Print the addresses in JSON when ready.
+
+    Raises:
+        ConfigurationError: The port is taken, or a connection with webhooks enabled has no key.
+        CredentialsError: A key cannot be decrypted.
+    """
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+        datefmt="%Y-%m-%d %H:%M:%S",
+    )
+    # Each bad request is a line of uvicorn's; ours are counted instead, and limited.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    engine = ready_database(settings)
+    try:
+        receiver = Receiver(settings, engine, host=host, port=port)
+        receiver.run(lambda: _say(receiver, as_json=as_json), until_signal=True)
+    finally:
+        engine.dispose()
+
+
+def _say(receiver: Receiver, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"url": receiver.url, "connections": receiver.urls}))
+    else:
+        for url in receiver.urls.values():
+            click.echo(f"Webhooks     {url}")
+        if not receiver.urls:
+            click.echo(f"Webhooks     {receiver.url} (no connection has webhooks.enabled: true yet)")
+        click.echo("Press Ctrl-C to stop.")
+    # Whoever started us reads this line through a pipe and waits for it.
+    sys.stdout.flush()
