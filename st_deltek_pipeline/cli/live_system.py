@@ -58,7 +58,8 @@ def run_live_system(settings: Settings, *, host: str, port: int | None, webhooks
             connect(settings, places, sandbox.ready)
             for system, address in (("servicetitan", "api_url"), ("vantagepoint", "base_url")):
                 click.echo(f"Sandbox      {sandbox.ready[system][address]}")
-        receiver = webhook_receiver(settings, host=host, port=webhooks_port)
+        url = f"http://{host}:{chosen}"
+        receiver = webhook_receiver(settings, host=host, port=webhooks_port, dagster_url=url)
         if receiver is not None:
             running.enter_context(receiver)
             for address in receiver.ready["connections"].values():
@@ -66,7 +67,6 @@ def run_live_system(settings: Settings, *, host: str, port: int | None, webhooks
             if sandbox is not None and CONNECTION in receiver.ready["connections"]:
                 subscribe(settings, sandbox, receiver.ready["connections"][CONNECTION])
         dagster = running.enter_context(_dagster(settings, host, chosen))
-        url = f"http://{host}:{chosen}"
         if _wait_until_ready(dagster, url, stop):
             click.echo(f"Dagster      {url}")
             click.echo("Press Ctrl-C to stop.")

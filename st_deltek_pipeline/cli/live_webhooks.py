@@ -10,13 +10,14 @@ from st_deltek_pipeline.webhooks.accounts import Accounts
 _LOG_FILE = "webhooks.log"
 
 
-def webhook_receiver(settings: Settings, *, host: str, port: int | None) -> ChildProcess | None:
+def webhook_receiver(settings: Settings, *, host: str, port: int | None, dagster_url: str) -> ChildProcess | None:
     """Return the receiver, not started yet; ``None`` when no connection has webhooks enabled.
 
     Args:
         settings: The installation, its database migrated.
         host: Address to listen on.
         port: Port to listen on; ``None`` takes the first free one from 8090.
+        dagster_url: Dagster's webserver, which is asked for a run as soon as something waits.
 
     Raises:
         ConfigurationError: The port is taken, or a connection with webhooks enabled has no signing key.
@@ -32,5 +33,5 @@ def webhook_receiver(settings: Settings, *, host: str, port: int | None) -> Chil
     if not accounts.names:
         return None
     chosen = chosen_port(host, port, DEFAULT_PORT, "--webhooks-port")
-    arguments = ["webhooks", "serve", "--json", "--host", host, "--port", str(chosen)]
+    arguments = ["webhooks", "serve", "--json", "--host", host, "--port", str(chosen), "--dagster-url", dagster_url]
     return ChildProcess("The webhook receiver", arguments, settings.data_dir / _LOG_FILE)

@@ -54,8 +54,12 @@ def key(*, name: str, generate: bool, retire_previous: bool, as_json: bool) -> N
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True, help="Port; 0 is any free one."
 )
+@click.option(
+    "--dagster-url",
+    help="Dagster's webserver, such as http://127.0.0.1:3000: it is asked for a run at once, seconds before its sensors look.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON when ready.")
-def serve(*, host: str, port: int, as_json: bool) -> None:
+def serve(*, host: str, port: int, dagster_url: str | None, as_json: bool) -> None:
     """Receive ServiceTitan's webhooks until Ctrl-C.
 
     POST /webhooks/NAME/servicetitan of every connection with webhooks enabled; GET /healthz and GET /readyz. It has no
@@ -63,4 +67,4 @@ def serve(*, host: str, port: int, as_json: bool) -> None:
     """
     from st_deltek_pipeline.cli import webhooks_serve  # noqa: PLC0415
 
-    webhooks_serve.serve(load_settings(), host=host, port=port, as_json=as_json)
+    webhooks_serve.serve(load_settings(), host=host, port=port, dagster_url=dagster_url, as_json=as_json)

@@ -1,5 +1,6 @@
 """What all definitions of this project have in common, whichever connections are in them."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,18 @@ import dagster as dg
 
 from st_deltek_pipeline.orchestration.jobs import AssetJob
 from st_deltek_pipeline.orchestration.step_values import IO_MANAGER_KEY, step_values
+
+
+@dg.logger(
+    {
+        "log_level": dg.Field(str, is_required=False, default_value="INFO"),
+        "name": dg.Field(str, is_required=False, default_value="dagster"),
+    },
+    description="The terminal's lines of a run: what was done, without every event that Dagster stores anyway.",
+)
+def console(context: dg.InitLoggerContext) -> logging.Logger:
+    """Build Dagster's own console logger, a level less talkative by default."""
+    return dg.colored_console_logger.logger_fn(context)
 
 
 def location(
@@ -32,6 +45,7 @@ def location(
         sensors=sensors,
         schedules=schedules,
         resources={IO_MANAGER_KEY: step_values, **resources},
+        loggers={"console": console},
         # A step in a process of its own costs two seconds (dagster.md section 3).
         executor=dg.in_process_executor,
     )

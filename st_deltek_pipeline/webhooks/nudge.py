@@ -76,7 +76,8 @@ class DagsterNudge:
     """
 
     def __init__(self, url: str, still_waiting: StillWaiting) -> None:
-        self._address = f"{url.rstrip('/')}/graphql"
+        # A server that listens on every address is reached here by the loopback.
+        self._address = f"{url.rstrip('/')}/graphql".replace("://0.0.0.0:", "://127.0.0.1:", 1)
         self._still_waiting = still_waiting
         self._session = requests.Session()
         self._jobs: dict[str, _Job] = {}
