@@ -12,6 +12,15 @@ from decimal import Decimal
 from typing import Protocol
 
 from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.errors import (
+    BrokenError,
+    ConfigurationError,
+    CredentialsError,
+    InDoubtError,
+    PermissionMissingError,
+    PipelineError,
+    RefusedError,
+)
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.domain.reconciliation import AREAS, Area
@@ -110,6 +119,8 @@ class DayRuns:
 
     Attributes:
         kinds: Kinds of document, all that the connection moves or some of them.
+        failures: Days whose run failed for a reason that is theirs alone, with that reason. Without such a list the first
+            failed run ends it all.
     """
 
     pipeline: Pipeline
@@ -117,6 +128,7 @@ class DayRuns:
     runner: InProcessRunner
     progress: Progress
     kinds: tuple[Kind, ...]
+    failures: dict[date, PipelineError] | None = None
 
     def with_work(self, run_id: str, *, held_too: bool = True) -> Mapping[date, Sequence[Kind]]:
         """Return the days that have to be run, each with its kinds of document, oldest first.
@@ -159,7 +171,7 @@ class DayRuns:
         Raises:
             PipelineError: A run failed; what earlier runs did stays done.
         """
-        return [self._post(part, pinned_plan_hash) for part in _in_order(work)]
+        return [report for part in _in_order(work) for report in self._attempt(part, pinned_plan_hash)]
 
     def post_released(self, before: Sequence[DayReport], wanted: Collection[date] | None = None) -> list[DayReport]:
         """Run days again whose documents waited for what has been posted since: a payment is often dated before its invoice.
@@ -175,7 +187,7 @@ class DayRuns:
         for _ in range(_MOST_PASSES):
             released = self._released([*before, *reports])
             days = [day for day in postable(released, self.wiring) if wanted is None or day in wanted]
-            again = [self._post(_Part(day, released[day]), None) for day in days]
+            again = [report for day in days for report in self._attempt(_Part(day, released[day]), None)]
             reports += again
             if not any(report.posted_now for report in again):
                 break
@@ -199,6 +211,19 @@ class DayRuns:
             for day in days:
                 found.setdefault(day, []).append(kind)
         return found
+
+    def _attempt(self, part: "_Part", pinned_plan_hash: str | None) -> list[DayReport]:
+        try:
+            return [self._post(part, pinned_plan_hash)]
+        except (BrokenError, RefusedError, InDoubtError) as error:
+            # A setting or a missing right is every day's trouble.
+            if self.failures is None or isinstance(
+                error, ConfigurationError | CredentialsError | PermissionMissingError
+            ):
+                raise
+            self.failures.setdefault(part.day, error)
+            self.progress.done(f"{part.day} failed, the other days go on: {error}")
+            return []
 
     def _post(self, part: "_Part", pinned_plan_hash: str | None) -> DayReport:
         day, kinds = part.day, part.kinds

@@ -7,7 +7,9 @@ harm. Days are run as ``st-deltek sync`` runs them, each a Dagster run with its 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
+from st_deltek_pipeline.domain.errors import PipelineError
 from st_deltek_pipeline.orchestration.day_runs import DayReport, DayRuns, Progress
 from st_deltek_pipeline.orchestration.in_process import InProcessRunner
 from st_deltek_pipeline.orchestration.resources import Pipeline
@@ -16,6 +18,7 @@ from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.named_records import PARTIES, NamedReading, NamedRecord, read_named_records
 from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
 from st_deltek_pipeline.store import changes, inbox
+from st_deltek_pipeline.store.days import days_by_document
 from st_deltek_pipeline.store.inbox import WaitingEvent
 
 _EVENTS_AT_ONCE = 1000
@@ -59,6 +62,7 @@ class LiveRun:
     runner: InProcessRunner
     progress: Progress
     run_id: str
+    failures: dict[date, PipelineError] = field(default_factory=dict[date, PipelineError])
 
     def run(self, *, settle: bool) -> LiveReport:
         """Handle every waiting event, and decide about everything that has changed.
@@ -72,6 +76,8 @@ class LiveRun:
         """
         report = LiveReport()
         for _ in range(_MOST_ROUNDS):
+            if self.failures:
+                break
             events = inbox.waiting(self.pipeline.engine, self.wiring.name, limit=_EVENTS_AT_ONCE)
             if events:
                 self._follow(events, report)
@@ -79,15 +85,17 @@ class LiveRun:
                 self._settle(report)
             else:
                 break
+        for error in self.failures.values():
+            raise error
         return report
 
     @property
     def _days(self) -> DayRuns:
-        return DayRuns(self.pipeline, self.wiring, self.runner, self.progress, self.wiring.kinds)
+        return DayRuns(self.pipeline, self.wiring, self.runner, self.progress, self.wiring.kinds, self.failures)
 
     def _follow(self, events: Sequence[WaitingEvent], report: LiveReport) -> None:
         engine, name = self.pipeline.engine, self.wiring.name
-        named = {_named(event) for event in events}
+        named = {_named(event) for event in events if event.record_kind in _READABLE}
         self.progress.doing(f"reading {len(named):,} records that {len(events):,} events name")
         client = self.pipeline.servicetitan(self.wiring)
         read = read_named_records(engine, client, self.wiring.connection, named, run_id=self.run_id)
@@ -96,12 +104,14 @@ class LiveRun:
         work = self._days.with_work(self.run_id, held_too=False)
         done = self._days.post(work)
         done += self._days.post_released(done)
+        handled = self._without_failed_days(events)
         with engine.begin() as db:
-            for reason, seqs in _by_reason(events, read).items():
+            for reason, seqs in _by_reason(handled, read).items():
                 inbox.mark_handled(db, name, seqs, run_id=self.run_id, reason=reason)
-            # What this run read is decided about; what others brought meanwhile is not.
-            changes.forget_of_run(db, name, self.run_id)
-        report.events += len(events)
+            if not self.failures:
+                # What this run read is decided about; what others brought meanwhile is not.
+                changes.forget_of_run(db, name, self.run_id)
+        report.events += len(handled)
         report.new_versions += sum(read.new_versions.values())
         report.days += done
 
@@ -109,9 +119,29 @@ class LiveRun:
         settling = Settling.begin(self.pipeline.engine, self.wiring)
         done = self._days.post(self._days.with_work(self.run_id))
         done += self._days.post_released(done)
-        settling.end(run_id=self.run_id)
         report.days += done
-        report.settled = True
+        if not self.failures:
+            settling.end(run_id=self.run_id)
+            report.settled = True
+
+    def _without_failed_days(self, events: Sequence[WaitingEvent]) -> Sequence[WaitingEvent]:
+        """Leave out the events that may be about a day whose run failed; they wait for the next run."""
+        if not self.failures:
+            return events
+        moved = {kind.value: kind for kind in self.wiring.kinds}
+        failed: set[tuple[str, int]] = set()
+        for kind in {event.record_kind for event in events} & moved.keys():
+            ids = [event.record_id for event in events if event.record_kind == kind]
+            days = days_by_document(self.pipeline.engine, self.wiring.name, moved[kind], ids, self.wiring.calendar)
+            failed |= {(kind, record_id) for record_id, its_days in days.items() if its_days & self.failures.keys()}
+        return [
+            event
+            for event in events
+            if event.record_kind in moved and (event.record_kind, event.record_id) not in failed
+        ]
+
+
+_READABLE = frozenset(RecordKind)
 
 
 def _named(event: WaitingEvent) -> NamedRecord:
@@ -122,7 +152,14 @@ def _by_reason(events: Sequence[WaitingEvent], read: NamedReading) -> dict[str, 
     """Sort events by what there is to say about them; nothing where the record was read."""
     found: dict[str, list[int]] = {}
     for event in events:
-        named = _named(event)
-        reason = _NOT_READ if named in read.not_read else _UNKNOWN if named in read.missing else ""
-        found.setdefault(reason, []).append(event.seq)
+        found.setdefault(_reason(event, read), []).append(event.seq)
     return found
+
+
+def _reason(event: WaitingEvent, read: NamedReading) -> str:
+    # A kind that a newer version of the program wrote is no kind to this one.
+    if event.record_kind not in _READABLE or _named(event) in read.not_read:
+        return _NOT_READ
+    if words := read.refused.get(_named(event)):
+        return f"ServiceTitan refuses to give it: {words}"
+    return _UNKNOWN if _named(event) in read.missing else ""

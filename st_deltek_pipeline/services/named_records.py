@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.errors import RefusedError
 from st_deltek_pipeline.services.feeds import Feed, feeds_of, followers
 from st_deltek_pipeline.services.intake import FeedClient, take_in_feed
 from st_deltek_pipeline.services.intake_lists import read_by_ids
@@ -55,11 +56,13 @@ class NamedReading:
         new_versions: By kind, versions that were not known before; kinds without any are left out.
         missing: Records that ServiceTitan does not have under that id.
         not_read: Records of kinds that the connection does not read.
+        refused: Records that ServiceTitan refuses to give, with its own words.
     """
 
     new_versions: Mapping[RecordKind, int]
     missing: frozenset[NamedRecord]
     not_read: frozenset[NamedRecord]
+    refused: Mapping[NamedRecord, str] = field(default_factory=dict[NamedRecord, str])
 
 
 def read_named_records(
@@ -92,6 +95,7 @@ def read_named_records(
         {kind: count for kind, count in reading.new_versions.items() if count},
         frozenset(reading.missing),
         frozenset(each for each in named if each[0] not in reading.feeds),
+        reading.refused,
     )
 
 
@@ -102,6 +106,7 @@ class _Reading:
     settings: ConnectionSettings
     run_id: str
     missing: set[NamedRecord] = field(default_factory=set[NamedRecord])
+    refused: dict[NamedRecord, str] = field(default_factory=dict[NamedRecord, str])
     new_versions: dict[RecordKind, int] = field(default_factory=dict[RecordKind, int])
 
     def __post_init__(self) -> None:
@@ -130,15 +135,26 @@ class _Reading:
         if resource is None:
             self._drain(feed)
         else:
-            tally = Tally()
-            store = PageStore(self.engine, self.settings.name, feed, self.run_id)
-            found = read_by_ids(
-                store, self.client, tally, _tell_nobody, resource=resource, passes=passes, ids=sorted(ids)
-            )
-            self._count(kind, tally.new_versions)
+            found = self._by_ids(feed, resource, passes, sorted(ids))
             self.missing.update((kind, each) for each in ids if each not in found)
         for follower in followers(feed, self.all_feeds):
             self._drain(follower)
+        return found
+
+    def _by_ids(self, feed: Feed, resource: str, passes: Sequence[Mapping[str, str]], ids: Sequence[int]) -> set[int]:
+        """Read records by ids; where ServiceTitan refuses a question, halve it until the id at fault stands alone."""
+        tally = Tally()
+        store = PageStore(self.engine, self.settings.name, feed, self.run_id)
+        try:
+            found = read_by_ids(store, self.client, tally, _tell_nobody, resource=resource, passes=passes, ids=ids)
+        except RefusedError as error:
+            if len(ids) == 1:
+                self.refused[feed.kind, ids[0]] = error.words
+                return set()
+            half = len(ids) // 2
+            return self._by_ids(feed, resource, passes, ids[:half]) | self._by_ids(feed, resource, passes, ids[half:])
+        finally:
+            self._count(feed.kind, tally.new_versions)
         return found
 
     def _drain(self, feed: Feed) -> None:

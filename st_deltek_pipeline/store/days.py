@@ -7,8 +7,9 @@ nothing is under way, and only this comparison still knows of the day.
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Row, text
 
+from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.store.staged_tables import TABLES
 
@@ -50,14 +51,48 @@ def days_of_documents(engine: Engine, connection: str, kind: Kind, document_ids:
         kind: The kind of document.
         document_ids: ServiceTitan's ids.
     """
+    return sorted({row.business_day for row in _staged_or_decided(engine, connection, kind, document_ids)})
+
+
+def days_by_document(
+    engine: Engine, connection: str, kind: Kind, document_ids: Sequence[int], calendar: BusinessCalendar
+) -> dict[int, set[date]]:
+    """Return for each document the business days it may be on: by its latest record, as staged, and as decided about.
+
+    Args:
+        engine: The database.
+        connection: The connection's name.
+        kind: The kind of document.
+        document_ids: ServiceTitan's ids; unknown ones are left out.
+        calendar: The connection's calendar.
+    """
+    found: dict[int, set[date]] = {}
+    for row in _staged_or_decided(engine, connection, kind, document_ids):
+        found.setdefault(row.document_id, set()).add(row.business_day)
+    statement = text(
+        """
+        SELECT record_id, document_date FROM raw.latest
+        WHERE connection = :connection AND kind = :kind AND record_id = ANY(:ids) AND document_date IS NOT NULL
+        """
+    )
+    with engine.connect() as db:
+        for record_id, document_date in db.execute(
+            statement, {"connection": connection, "kind": kind.value, "ids": list(document_ids)}
+        ):
+            found.setdefault(record_id, set()).add(calendar.business_day(document_date))
+    return found
+
+
+def _staged_or_decided(
+    engine: Engine, connection: str, kind: Kind, document_ids: Sequence[int]
+) -> Sequence[Row[tuple[int, date]]]:
     statement = f"""
-        SELECT business_day FROM {TABLES[kind].table}
+        SELECT document_id, business_day FROM {TABLES[kind].table}
         WHERE connection = :connection AND document_id = ANY(:ids)
         UNION
-        SELECT business_day FROM journal.outcomes
+        SELECT document_id, business_day FROM journal.outcomes
         WHERE connection = :connection AND kind = :kind AND document_id = ANY(:ids) AND business_day IS NOT NULL
-        ORDER BY business_day
     """  # noqa: S608 (constants)
     parameters = {"connection": connection, "kind": kind.value, "ids": list(document_ids)}
     with engine.connect() as db:
-        return list(db.scalars(text(statement), parameters))
+        return db.execute(text(statement), parameters).all()

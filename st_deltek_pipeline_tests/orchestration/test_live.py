@@ -12,8 +12,9 @@ from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.domain.deliveries import Delivery, DeliveryState
 from st_deltek_pipeline.domain.documents import Kind
-from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
 from st_deltek_pipeline.domain.reconciliation import Area
+from st_deltek_pipeline.orchestration import posting_assets
 from st_deltek_pipeline.orchestration.build import build_definitions, wiring_of
 from st_deltek_pipeline.orchestration.instance import open_instance
 from st_deltek_pipeline.orchestration.live_sensors import sync_request
@@ -223,6 +224,51 @@ class TestWebhooks:
         live.run()
         assert live.acme.books[Area.AR] == before + Decimal("33.00")
         assert live.waiting() == []
+
+    def test_a_day_that_fails_stops_neither_the_other_days_nor_their_events(
+        self, live: Live, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bad = live.acme.sandbox.add_invoice(date="2026-10-22", total="11.00")
+        good = live.acme.sandbox.add_invoice(date="2026-10-27", total="13.00")
+        for invoice in (bad, good):
+            live.deliver("invoice", invoice["id"])
+        before = live.acme.books[Area.AR]
+        really = posting_assets.plan_day
+
+        def plan(context: Any, kind: Kind, day: date, **options: Any) -> Any:
+            if day == date(2026, 10, 22):
+                message = "This day is broken."
+                raise BrokenError(message)
+            return really(context, kind, day, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(posting_assets, "plan_day", plan)
+            live.run(ok=False)
+        assert live.acme.books[Area.AR] == before + Decimal("13.00")
+        assert [event.record_id for event in live.waiting()] == [bad["id"]]
+        live.run()
+        assert live.acme.books[Area.AR] == before + Decimal("24.00")
+
+    def test_a_record_that_servicetitan_refuses_to_give_stops_no_other(self, live: Live) -> None:
+        invoices = [live.acme.sandbox.add_invoice(date="2026-10-27", total="1.00") for _ in range(3)]
+        before = live.acme.books[Area.AR]
+        for invoice in invoices:
+            live.deliver("invoice", invoice["id"], f"user:refused-{invoice['id']}")
+        bad = invoices[1]["id"]
+        live.acme.sandbox.fault(
+            system="servicetitan",
+            effect="answer",
+            status=400,
+            path=f"ids=[^&]*{bad}",
+            body='{"title": "No such thing."}',
+        )
+        live.run()
+        live.acme.sandbox.no_faults()
+        assert live.acme.books[Area.AR] == before + Decimal("2.00")
+        with live.acme.engine.connect() as db:
+            reason = db.scalar(text(f"SELECT reason FROM inbox.events WHERE occurrence = 'user:refused-{bad}'"))  # noqa: S608
+        assert "refuses" in reason
+        live.replay(documents=((Kind.INVOICE, bad),))
 
 
 class TestChanges:
