@@ -17,7 +17,7 @@ from st_deltek_pipeline.orchestration.settling import Settling, why_not_settled
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.named_records import PARTIES, NamedReading, NamedRecord, read_named_records
 from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
-from st_deltek_pipeline.store import changes, inbox
+from st_deltek_pipeline.store import changes, inbox, reference
 from st_deltek_pipeline.store.days import days_by_document
 from st_deltek_pipeline.store.inbox import WaitingEvent
 
@@ -75,6 +75,9 @@ class LiveRun:
                 what was not waits.
         """
         report = LiveReport()
+        if not reference.was_read(self.pipeline.engine, self.wiring.name):
+            self.progress.doing("reading both systems for the first time")
+            self.runner.take_in()
         for _ in range(_MOST_ROUNDS):
             if self.failures:
                 break

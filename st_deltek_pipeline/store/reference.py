@@ -165,6 +165,20 @@ def store_snapshots(
     return SnapshotChanges(new=new, changed=len(changed) - new, gone=len(gone))
 
 
+def was_read(engine: Engine, connection: str) -> bool:
+    """Say whether Vantagepoint's master data was ever read completely.
+
+    Args:
+        engine: The database.
+        connection: The connection's name.
+    """
+    statement = text(
+        "SELECT EXISTS (SELECT FROM reference.snapshots WHERE connection = :connection AND kind = :kind AND gone_at IS NULL)"
+    )
+    with engine.connect() as db:
+        return bool(db.scalar(statement, {"connection": connection, "kind": _SESSION}))
+
+
 def record_poll(db: Connection, connection: str, kind: str, rows: int, *, run_id: str) -> None:
     """Remember that a kind was read completely just now.
 

@@ -440,3 +440,13 @@ class TestReplay:
                 )
         assert outcomes["posted"] > 10
         assert live.acme.sandbox.ledger() == ledger
+
+
+def test_a_connection_that_was_never_read_is_read_by_its_first_run_and_posted(acme: Installation) -> None:
+    acme.write_file(start_date="2026-10-29")
+    with open_instance(acme.settings) as instance:
+        new = Live(acme, instance, build_definitions(acme.settings))
+        assert isinstance(new.tick("changes"), dg.RunRequest)
+        new.run(settle=True, trigger="changes")
+        assert isinstance(new.tick("changes"), dg.SkipReason)
+    assert acme.books[Area.AR] > Decimal("0.00")
