@@ -30,7 +30,7 @@ lint: $(DEV_STAMP) ## Style, types, layers, secrets, deployment files, and that 
 	@# 3 says that a known, invented secret of a test has moved to another line.
 	$(BIN)/detect-secrets-hook --baseline .secrets.baseline $$(git ls-files --cached --others --exclude-standard) || test $$? -eq 3
 	$(BIN)/hadolint deploy/Containerfile
-	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.proxy.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec $(wildcard deploy/compose*.yaml)
 	$(BIN)/kubernetes-validate --quiet --strict $(filter-out %/values.yaml,$(wildcard deploy/kubernetes/*.yaml))
 	@for file in deploy/proxy/Caddyfile deploy/proxy/*.caddy; do $(BIN)/caddy fmt --diff $$file >/dev/null || exit 1; done
 	$(BIN)/dagster definitions validate

@@ -24,6 +24,7 @@ from st_deltek_pipeline_tests.deploy.deployment import (
 
 _COMPOSE = load(DEPLOY / "compose.yaml")
 _PROXY = load(DEPLOY / "compose.proxy.yaml")
+_MANY = load(DEPLOY / "compose.many.yaml")["services"]
 _SERVICES: dict[str, Any] = {**_COMPOSE["services"], **_PROXY["services"]}
 _OURS = [name for name, service in _SERVICES.items() if "build" in service]
 _SOCKET = f"{WORKDIR}/.st_deltek/code.sock"
@@ -96,6 +97,16 @@ def test_every_command_of_a_service_and_of_its_health_check_exists(name: str) ->
     assert calls
     check = _words(service["healthcheck"]["test"])[1:] if "healthcheck" in service else []
     assert {call[0]: wrong_words(call) for call in (*calls, *program_calls(check)) if wrong_words(call)} == {}
+
+
+@pytest.mark.parametrize("name", ["daemon", "webserver"])
+def test_with_many_connections_the_same_commands_read_the_file_that_spreads_them(name: str) -> None:
+    usual, many = _SERVICES[name]["command"], _MANY[name]["command"]
+    assert many == [".st_deltek/workspace.yaml" if word == "workspace.yaml" else word for word in usual]
+    assert wrong_words(many) == []
+    mounts = {**_mounts(_SERVICES[name]), **_mounts(_MANY[name])}
+    assert mounts[f"{WORKDIR}/connections"] == ("VARIABLE", True)
+    assert _MANY["code"] == {"scale": 0}
 
 
 @pytest.mark.parametrize("name", _SERVICES)
