@@ -164,7 +164,7 @@ def test_a_pod_gains_no_rights_and_writes_only_where_it_has_to(workload: dict[st
 @pytest.mark.parametrize("workload", _pods())
 def test_every_command_and_variable_of_a_pod_is_one_the_program_knows(workload: dict[str, Any]) -> None:
     for container in _ours(workload):
-        commands = [container["command"]]
+        commands = [[*container["command"], *container.get("args", ())]]
         commands += [
             container[probe]["exec"]["command"]
             for probe in ("startupProbe", "livenessProbe", "readinessProbe")
@@ -224,9 +224,10 @@ def test_the_ui_is_reached_through_the_login_only() -> None:
     assert f"--upstream=http://st-deltek-dagster-webserver:{port}" in container["args"]
     policy = next(each for each in objects if each["metadata"]["name"] == "st-deltek-webserver")
     (rule,) = policy["spec"]["ingress"]
-    (source,) = rule["from"]
-    labels = proxy["spec"]["template"]["metadata"]["labels"]
-    assert source == {"podSelector": {"matchLabels": labels}}
+    receiver = documents(DEPLOY / "kubernetes/receiver.yaml")[0]
+    labels = [each["spec"]["template"]["metadata"]["labels"] for each in (proxy, receiver)]
+    assert rule["from"] == [{"podSelector": {"matchLabels": each}} for each in labels]
+    assert _pod(receiver)["containers"][0]["args"] == ["--dagster-url", f"http://st-deltek-dagster-webserver:{port}"]
     assert rule["ports"] == [{"protocol": "TCP", "port": port}]
 
 
