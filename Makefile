@@ -22,13 +22,17 @@ demo: $(STAMP) ## Set up, then move a contractor's month into Vantagepoint and t
 test: $(DEV_STAMP) ## Set up, then run the whole test suite
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-lint: $(DEV_STAMP) ## Style, types, layers, secrets, and that the definitions load
+lint: $(DEV_STAMP) ## Style, types, layers, secrets, deployment files, and that the definitions load
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	@# 3 says that a known, invented secret of a test has moved to another line.
 	$(BIN)/detect-secrets-hook --baseline .secrets.baseline $$(git ls-files --cached --others --exclude-standard) || test $$? -eq 3
+	$(BIN)/hadolint deploy/Containerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec $(wildcard deploy/compose*.yaml)
+	$(BIN)/kubernetes-validate --quiet --strict $(filter-out %/values.yaml,$(wildcard deploy/kubernetes/*.yaml))
+	@for file in deploy/proxy/Caddyfile deploy/proxy/*.caddy; do $(BIN)/caddy fmt --diff $$file >/dev/null || exit 1; done
 	$(BIN)/dagster definitions validate
 	$(BIN)/dg check defs
 

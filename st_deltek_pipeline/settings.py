@@ -1,7 +1,8 @@
 """Where this installation keeps its things: data folder, database, connection files.
 
-Values come from ``ST_DELTEK_*`` environment variables, read once by ``load_settings``. Per-connection
-settings are files (``st_deltek_pipeline.connections``); secrets are in the vault, never here.
+Values come from ``ST_DELTEK_*`` environment variables, read once by ``load_settings``. Those that hold a secret may
+name a file instead, as container engines hand secrets out (``secret_value``). Per-connection settings are files
+(``st_deltek_pipeline.connections``); their secrets are in the vault, never here.
 """
 
 import os
@@ -9,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from st_deltek_pipeline.domain.errors import ConfigurationError
+
 DATA_DIR_VARIABLE = "ST_DELTEK_DATA_DIR"
 DATABASE_URL_VARIABLE = "ST_DELTEK_DATABASE_URL"
 DAGSTER_DATABASE_URL_VARIABLE = "ST_DELTEK_DAGSTER_DATABASE_URL"
 CONNECTIONS_DIR_VARIABLE = "ST_DELTEK_CONNECTIONS_DIR"
 CONNECTIONS_VARIABLE = "ST_DELTEK_CONNECTIONS"
 MASTER_KEY_VARIABLE = "ST_DELTEK_MASTER_KEY"
+FILE_SUFFIX = "_FILE"
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,50 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         environment: Variables to read instead of ``os.environ``.
 
     Returns:
-        Absolute paths; nothing is created or opened.
+        Absolute paths; nothing is created, and only files that hold a database URL are opened.
+
+    Raises:
+        ConfigurationError: See ``secret_value``.
     """
     variables = os.environ if environment is None else environment
     names = [name.strip() for name in variables.get(CONNECTIONS_VARIABLE, "").split(",")]
     chosen = frozenset(name for name in names if name)
     return Settings(
         data_dir=Path(variables.get(DATA_DIR_VARIABLE) or ".st_deltek").absolute(),
-        database_url=variables.get(DATABASE_URL_VARIABLE) or None,
+        database_url=secret_value(DATABASE_URL_VARIABLE, variables),
         connections_dir=Path(variables.get(CONNECTIONS_DIR_VARIABLE) or "connections").absolute(),
         connection_names=chosen or None,
-        dagster_database_url=variables.get(DAGSTER_DATABASE_URL_VARIABLE) or None,
+        dagster_database_url=secret_value(DAGSTER_DATABASE_URL_VARIABLE, variables),
     )
+
+
+def secret_value(name: str, variables: Mapping[str, str]) -> str | None:
+    """Read a variable that holds a secret, or the file that the variable with ``_FILE`` after its name names.
+
+    Args:
+        name: The variable.
+        variables: The environment.
+
+    Returns:
+        The value, without blanks and line ends around it in a file; ``None`` when neither variable is set.
+
+    Raises:
+        ConfigurationError: Both are set, or the file cannot be read or is empty.
+    """
+    value, file_variable = variables.get(name) or None, f"{name}{FILE_SUFFIX}"
+    path = variables.get(file_variable)
+    if not path:
+        return value
+    if value is not None:
+        message = f"{name} and {file_variable} are both set."
+        raise ConfigurationError(message, advice="Unset one of them.")
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else "it is not text"
+        message = f"The file {path}, which {file_variable} names, cannot be read: {words}."
+        raise ConfigurationError(message, advice="Check its path and that this account may read it.") from None
+    if not text:
+        message = f"The file {path}, which {file_variable} names, is empty."
+        raise ConfigurationError(message, advice=f"Write the value of {name} into it.")
+    return text

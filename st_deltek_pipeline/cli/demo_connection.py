@@ -22,6 +22,7 @@ from st_deltek_pipeline.settings import (
     DAGSTER_DATABASE_URL_VARIABLE,
     DATA_DIR_VARIABLE,
     DATABASE_URL_VARIABLE,
+    FILE_SUFFIX,
     Settings,
     load_settings,
 )
@@ -81,6 +82,7 @@ def demo_settings() -> Settings:
     """
     for variable in (DATABASE_URL_VARIABLE, DAGSTER_DATABASE_URL_VARIABLE, CONNECTIONS_VARIABLE, "DAGSTER_HOME"):
         os.environ.pop(variable, None)
+        os.environ.pop(f"{variable}{FILE_SUFFIX}", None)
     return load_settings()
 
 

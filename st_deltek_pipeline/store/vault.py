@@ -3,8 +3,9 @@
 A value is encrypted together with the names it belongs to, so a row that is copied onto another one in the
 database is noticed when it is read. What the values are for is the clients' business.
 
-The master key comes from ``ST_DELTEK_MASTER_KEY`` (several keys, comma-separated, newest first, while a key is
-being replaced), else from ``DATA_DIR/master.key``, which is made on first use and readable by its owner only.
+The master key comes from ``ST_DELTEK_MASTER_KEY`` or the file that ``ST_DELTEK_MASTER_KEY_FILE`` names (several keys,
+comma-separated, newest first, while a key is being replaced), else from ``DATA_DIR/master.key``, which is made on first
+use and readable by its owner only.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import Connection, Engine, text
 
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, CredentialsError
-from st_deltek_pipeline.settings import MASTER_KEY_VARIABLE, Settings
+from st_deltek_pipeline.settings import FILE_SUFFIX, MASTER_KEY_VARIABLE, Settings, secret_value
 
 _KEY_FILE = "master.key"
 _MAKE_A_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
@@ -37,11 +38,13 @@ class Keyring:
         fernet: Encrypts with the newest key, decrypts with any.
         source: Where the keys come from, for messages: the variable's name or the file's path.
         count: How many keys there are.
+        is_ours: Whether they are in our own key file, which we may write.
     """
 
     fernet: MultiFernet = field(repr=False)
     source: str
     count: int
+    is_ours: bool
 
 
 class Vault:
@@ -197,22 +200,23 @@ def load_keyring(settings: Settings, environment: Mapping[str, str] | None = Non
         The keys.
 
     Raises:
-        ConfigurationError: A key is not a Fernet key, or others can read the key file.
+        ConfigurationError: A key is not a Fernet key, others can read our own key file, or see ``secret_value``.
     """
     variables = os.environ if environment is None else environment
-    if named := variables.get(MASTER_KEY_VARIABLE):
-        return _keyring(named.split(","), MASTER_KEY_VARIABLE)
+    if named := secret_value(MASTER_KEY_VARIABLE, variables):
+        source = MASTER_KEY_VARIABLE if variables.get(MASTER_KEY_VARIABLE) else f"{MASTER_KEY_VARIABLE}{FILE_SUFFIX}"
+        return _keyring(named.split(","), source, is_ours=False)
     path = settings.data_dir / _KEY_FILE
     if not path.exists():
         _write_key_file(path, [_new_key()], replace=False)
-    return _keyring(_read_key_file(path).split(), str(path))
+    return _keyring(_read_key_file(path).split(), str(path), is_ours=True)
 
 
 def replace_master_key(vault: Vault, settings: Settings, environment: Mapping[str, str] | None = None) -> int:
     """Encrypt the whole vault with a new master key.
 
-    With a key file, a new key is made. With ``ST_DELTEK_MASTER_KEY`` the new key must already stand first in it;
-    the older ones can be taken out afterwards. A process killed half way leaves a readable vault.
+    With a key file of our own, a new key is made. With ``ST_DELTEK_MASTER_KEY`` or the file it may name, the new key must
+    already stand first; the older ones can be taken out afterwards. A process killed half way leaves a readable vault.
 
     Args:
         vault: The installation's vault.
@@ -223,13 +227,13 @@ def replace_master_key(vault: Vault, settings: Settings, environment: Mapping[st
         How many secrets there are.
 
     Raises:
-        ConfigurationError: The variable holds only one key.
+        ConfigurationError: The variable, or the file it names, holds only one key.
         CredentialsError: A secret was stored with a key that is not known.
     """
     keyring = load_keyring(settings, environment)
-    if keyring.source == MASTER_KEY_VARIABLE:
+    if not keyring.is_ours:
         if keyring.count == 1:
-            message = f"{MASTER_KEY_VARIABLE} holds one key, so there is no new one to encrypt with."
+            message = f"{keyring.source} holds one key, so there is no new one to encrypt with."
             raise ConfigurationError(
                 message, advice=f"Set it to NEW,OLD and run this again. A new key comes from: {_MAKE_A_KEY}"
             )
@@ -294,7 +298,7 @@ def _opened(keyring: Keyring, row: Sequence[Any]) -> str:
     return value
 
 
-def _keyring(keys: Sequence[str], source: str) -> Keyring:
+def _keyring(keys: Sequence[str], source: str, *, is_ours: bool) -> Keyring:
     fernets: list[Fernet] = []
     for number, key in enumerate((key.strip() for key in keys), start=1):
         try:
@@ -305,7 +309,7 @@ def _keyring(keys: Sequence[str], source: str) -> Keyring:
     if not fernets:
         message = f"{source} is empty."
         raise ConfigurationError(message, advice="Restore it from your backup: without it no secret can be read.")
-    return Keyring(MultiFernet(fernets), source, len(fernets))
+    return Keyring(MultiFernet(fernets), source, len(fernets), is_ours)
 
 
 def _new_key() -> str:

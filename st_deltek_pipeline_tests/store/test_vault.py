@@ -165,6 +165,27 @@ def test_keys_from_the_environment_are_replaced_by_putting_the_new_one_first(
     assert _with_keys(engine, settings, new).get("acme", "servicetitan") == _SECRETS
 
 
+def test_keys_from_a_named_file_are_read_anew_for_every_use_and_the_file_is_never_written(
+    engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    file = tmp_path / "keys"
+    file.write_text(f"{old}\n")
+    variables = {f"{MASTER_KEY_VARIABLE}_FILE": str(file)}
+    vault = Vault(engine, lambda: load_keyring(settings, variables))
+    vault.put("acme", "servicetitan", _SECRETS)
+    with pytest.raises(ConfigurationError, match="ST_DELTEK_MASTER_KEY_FILE holds one key"):
+        replace_master_key(vault, settings, variables)
+    file.write_text(f"{new},{old}\n")
+    file.chmod(0o444)
+    assert replace_master_key(vault, settings, variables) == 3
+    assert file.read_text() == f"{new},{old}\n"
+    file.chmod(0o644)
+    file.write_text(new)
+    assert vault.get("acme", "servicetitan") == _SECRETS
+    assert not settings.data_dir.exists() or not list(settings.data_dir.glob("master.key*"))
+
+
 def test_a_rotation_that_meets_an_unknown_row_changes_none(engine: Engine, settings: Settings) -> None:
     first, second = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     _with_keys(engine, settings, first).put("acme", "servicetitan", _SECRETS)
