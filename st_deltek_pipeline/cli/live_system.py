@@ -15,6 +15,7 @@ import requests
 
 from st_deltek_pipeline.cli.demo_connection import CONNECTION, connect, demo_places, demo_sandbox, subscribe
 from st_deltek_pipeline.cli.exit_codes import ExitCode
+from st_deltek_pipeline.cli.live_locations import DagsterTarget, dagster_target
 from st_deltek_pipeline.cli.live_webhooks import webhook_receiver
 from st_deltek_pipeline.cli.ports import chosen_port
 from st_deltek_pipeline.domain.errors import BrokenError
@@ -66,8 +67,9 @@ def run_live_system(settings: Settings, *, host: str, port: int | None, webhooks
                 click.echo(f"Webhooks     {address}")
             if sandbox is not None and CONNECTION in receiver.ready["connections"]:
                 subscribe(settings, sandbox, receiver.ready["connections"][CONNECTION])
-        dagster = running.enter_context(_dagster(settings, host, chosen))
-        if _wait_until_ready(dagster, url, stop):
+        target = dagster_target(settings)
+        dagster = running.enter_context(_dagster(settings, target, host, chosen))
+        if _wait_until_ready(dagster, url, stop, _START_SECONDS * target.locations):
             click.echo(f"Dagster      {url}")
             click.echo("Press Ctrl-C to stop.")
         while not stop.wait(_POLL_SECONDS):
@@ -93,9 +95,9 @@ def _stopped_by_signal(stop: threading.Event) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _dagster(settings: Settings, host: str, port: int) -> Generator["subprocess.Popen[bytes]"]:
+def _dagster(settings: Settings, target: DagsterTarget, host: str, port: int) -> Generator["subprocess.Popen[bytes]"]:
     # Its one warning recommends a development tool that production does not install.
-    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "-m", "st_deltek_pipeline.definitions"]
+    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", *target.options]
     process = subprocess.Popen(  # noqa: S603 - our own arguments, no shell
         [*command, "--host", host, "--port", str(port), "--log-level", "warning"],
         env={**os.environ, HOME_VARIABLE: str(prepare_home(settings))},
@@ -130,15 +132,15 @@ def _group_exists(group: int) -> bool:
     return True
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, stop: threading.Event) -> bool:
-    deadline = time.monotonic() + _START_SECONDS
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, stop: threading.Event, seconds: int) -> bool:
+    deadline = time.monotonic() + seconds
     while not stop.wait(_POLL_SECONDS):
         _insist_running(process)
         with contextlib.suppress(requests.RequestException):
             if requests.get(f"{url}/server_info", timeout=_ANSWER_SECONDS).ok:
                 return True
         if time.monotonic() > deadline:
-            message = f"Dagster's UI did not answer at {url} in {_START_SECONDS} s."
+            message = f"Dagster's UI did not answer at {url} in {seconds} s."
             raise BrokenError(message, advice="Its messages are above.")
     return False
 

@@ -31,6 +31,9 @@ _COMMANDS = {
     ),
     "up": LazyCommand(f"{_CLI}.up", "up", "The live system: Dagster's UI and daemon."),
     "webhooks": LazyCommand(f"{_CLI}.webhooks", "webhooks", "ServiceTitan's webhooks: the receiver, and signing keys."),
+    "workspace": LazyCommand(
+        f"{_CLI}.workspace", "workspace", "Many connections: spread over code locations, in workspace.yaml."
+    ),
     "connection": LazyCommand(f"{_CLI}.connection", "connection", "Connections: credentials, checks, the master key."),
     "database": LazyCommand(f"{_CLI}.database", "database", "The database: its state, its schema, stop it."),
     "sandbox": LazyCommand(f"{_CLI}.sandbox", "sandbox", "Twins of ServiceTitan and Vantagepoint to try things on."),

@@ -8,15 +8,12 @@ from st_deltek_pipeline.connections.schedule_settings import OFF
 from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.orchestration.ended_runs import ended_runs
 from st_deltek_pipeline.orchestration.resources import Pipeline
+from st_deltek_pipeline.orchestration.sensor_rest import Looks
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.alert_channels import channels_of
 from st_deltek_pipeline.services.alerting import Look, Observations, look
 from st_deltek_pipeline.services.feeds import feeds_of
 from st_deltek_pipeline.store import run_failures
-
-ALERT_SECONDS = 60
-# The daemon manages some eight ticks a second (dagster.md section 3); alerts of all connections get a quarter of them.
-_TICKS_PER_SECOND = 2
 
 
 def alert_sensor_name(connection: str) -> str:
@@ -32,12 +29,12 @@ def alert_sensor(wiring: Wiring, *, connections: int = 1) -> dg.SensorDefinition
 
     Args:
         wiring: The connection.
-        connections: How many connections the installation has: with more than a hundred a sensor rests longer.
+        connections: How many connections the installation has: with more than sixty a sensor rests longer.
     """
 
     @dg.sensor(
         name=alert_sensor_name(wiring.name),
-        minimum_interval_seconds=max(ALERT_SECONDS, -(-connections // _TICKS_PER_SECOND)),
+        minimum_interval_seconds=Looks.ALERTS.rest(connections),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Tells people what needs them, once per cause: failed runs, files in doubt, a changed journal, old holds, silent "

@@ -14,6 +14,7 @@ import dagster as dg
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.files import connection_files, load_connections
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.connections.shard_file import settings_of_shard
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.orchestration.connection_assets import ConnectionAssets, connection_assets
 from st_deltek_pipeline.orchestration.location import location
@@ -48,6 +49,27 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
         except ConfigurationError as error:
             _logger.error("Connection disabled: %s", error)  # noqa: TRY400 - the message says it all
     return _definitions(built, {RESOURCE_KEY: Pipeline(settings), **(overrides or {})})
+
+
+def build_shard(settings: Settings, number: int) -> dg.Definitions:
+    """Build one code location of an installation whose connections are spread over several.
+
+    Args:
+        settings: The installation.
+        number: The shard's number, from 1. The first one also has connections without a place.
+
+    Raises:
+        ConfigurationError: What is written down about shards cannot be read.
+    """
+    shard = settings_of_shard(settings, number)
+    if shard.strays:
+        _logger.warning(
+            "No code location has a place for %s yet, so the first one loads it. Run: st-deltek workspace",
+            ", ".join(sorted(shard.strays)),
+        )
+    if not shard.settings.connection_names:
+        _logger.warning("Shard %d has no connections. Run: st-deltek workspace", number)
+    return build_definitions(shard.settings)
 
 
 def definitions_of(wiring: Wiring, pipeline: Pipeline) -> dg.Definitions:

@@ -13,12 +13,20 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import dagster as dg
-from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage, PostgresRunStorage
-from sqlalchemy import Connection
+from dagster_postgres import (
+    DagsterPostgresStorage,
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+    PostgresScheduleStorage,
+)
+from sqlalchemy import Connection, create_engine, make_url
 
 from st_deltek_pipeline.orchestration.instance import KEPT_CONNECTION
 from st_deltek_pipeline.settings import load_settings
 from st_deltek_pipeline.store.database import postgres_url_for_dagster
+
+# As many as ticks that are likely to write at the same moment; processes without ticks open none.
+_KEPT_BY_TICKS = 4
 
 _keeping = threading.Event()
 
@@ -79,6 +87,62 @@ class RunStorage(_Seeing, PostgresRunStorage):
     def has_backfill_id_column(self) -> bool:
         """Say whether a column exists; one that was seen still does."""
         return self._remembered("column", "backfill_id", super().has_backfill_id_column)
+
+
+class ScheduleStorage(_Seeing, PostgresScheduleStorage):
+    """Dagster's storage of ticks, which looks at its own schema once and keeps some connections.
+
+    A tick of a sensor reads and writes its state several times. Dagster asks the catalogue for its tables with each, and opens
+    a connection for each question.
+    """
+
+    def __init__(self, postgres_url: str) -> None:
+        # As above.
+        super().__init__(postgres_url, should_autocreate_tables=False)
+        self.optimize_for_webserver(**KEPT_CONNECTION)
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """Keep connections, in the daemon as in the web server.
+
+        Each is asked whether it lives before it is used, so a database that was restarted fails no tick.
+
+        Args:
+            statement_timeout: Milliseconds.
+            pool_recycle: Seconds after which a connection is opened anew.
+            max_overflow: Connections beside those that are kept.
+        """
+        options = [
+            str(make_url(self.postgres_url).query.get("options", "")),
+            f"-c statement_timeout={statement_timeout}",
+        ]
+        self._engine = create_engine(
+            self.postgres_url,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"options": " ".join(options).strip()},
+            pool_size=_KEPT_BY_TICKS,
+            max_overflow=max_overflow,
+            pool_recycle=pool_recycle,
+            pool_pre_ping=True,
+        )
+
+    def has_secondary_index_table(self) -> bool:
+        """Say whether a table exists; one that was seen still does."""
+        return self._remembered("table", "secondary_indexes", super().has_secondary_index_table)
+
+    def has_built_index(self, migration_name: str) -> bool:
+        """Say whether a migration was completed; one that was still is."""
+        return self._remembered(
+            "migration", migration_name, lambda: super(ScheduleStorage, self).has_built_index(migration_name)
+        )
+
+    def has_instigators_table(self) -> bool:
+        """Say whether a table exists; one that was seen still does."""
+        return self._remembered("table", "instigators", super().has_instigators_table)
+
+    def _has_instigators_table(self, conn: Connection) -> bool:
+        return self._remembered(
+            "table", "instigators", lambda: super(ScheduleStorage, self)._has_instigators_table(conn)
+        )
 
 
 _TYPES = dg.DagsterEventType
@@ -143,6 +207,7 @@ class InstanceStorage(DagsterPostgresStorage):
         super().__init__(postgres_url, inst_data=inst_data)
         self._event_log_storage = self.event_log(postgres_url)
         self._run_storage = RunStorage(postgres_url)
+        self._schedule_storage = ScheduleStorage(postgres_url)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import dagster as dg
 
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.run_tags import TRIGGER_TAG
+from st_deltek_pipeline.orchestration.sensor_rest import Looks
 from st_deltek_pipeline.orchestration.settling import why_not_settled
 from st_deltek_pipeline.orchestration.sync_job import sync_job_name, sync_op_name
 from st_deltek_pipeline.orchestration.wiring import Wiring
@@ -29,10 +30,6 @@ UNFINISHED: Sequence[dg.DagsterRunStatus] = (
 _FIRST_PAUSE = timedelta(seconds=15)
 _LONGEST_PAUSE = timedelta(minutes=5)
 _RUNS_LOOKED_AT = 8
-# Changes come in trains: a poll writes many feeds one after the other.
-_CHANGES_SECONDS = 30
-# The daemon manages some eight ticks a second (dagster.md section 3); the sensors of all connections get half of them.
-_TICKS_PER_SECOND = 4
 
 
 def live_sensors(wiring: Wiring, *, connections: int) -> Sequence[dg.SensorDefinition]:
@@ -43,10 +40,9 @@ def live_sensors(wiring: Wiring, *, connections: int) -> Sequence[dg.SensorDefin
         connections: How many connections the installation has: the more there are, the longer a sensor rests, and the more
             the webhook receiver's own requests count.
     """
-    rest = -(-connections * 2 // _TICKS_PER_SECOND)
     return [
-        _inbox_sensor(wiring, max(1, rest)),
-        _changes_sensor(wiring, max(_CHANGES_SECONDS, rest)),
+        _inbox_sensor(wiring, Looks.INBOX.rest(connections)),
+        _changes_sensor(wiring, Looks.CHANGES.rest(connections)),
     ]
 
 

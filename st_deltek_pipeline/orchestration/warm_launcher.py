@@ -126,7 +126,8 @@ class WarmRunLauncher(dg.DefaultRunLauncher):
         with self._lock:
             for attempt in range(1, _TRIES + 1):
                 try:
-                    self._ready_process(_own_module(run)).start(run.run_id, arguments, record)
+                    module, attribute = _own_definitions(run)
+                    self._ready_process(module).start(run.run_id, attribute, arguments, record)
                 except BrokenError as error:
                     _logger.warning("Attempt %d to start run %s: %s", attempt, run.run_id, error)
                 else:
@@ -195,11 +196,12 @@ def _is_of_this_python(run: dg.DagsterRun) -> bool:
     )
 
 
-def _own_module(run: dg.DagsterRun) -> str:
-    """Return the module of this package that a run's definitions are in; ``""`` for those of anybody else."""
+def _own_definitions(run: dg.DagsterRun) -> tuple[str, str]:
+    """Return the module of this package and the name in it that a run's definitions have; ``""`` for those of anybody else."""
     pointer = run.job_code_origin.repository_origin.code_pointer if run.job_code_origin else None
     module = getattr(pointer, "module", "")
-    return module if module.startswith(f"{st_deltek_pipeline.__name__}.") else ""
+    ours = module.startswith(f"{st_deltek_pipeline.__name__}.")
+    return (module, getattr(pointer, "fn_name", "")) if ours else ("", "")
 
 
 def _explained(status: int) -> str:

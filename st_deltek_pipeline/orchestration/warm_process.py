@@ -17,6 +17,7 @@ from typing import Any
 
 import st_deltek_pipeline
 from st_deltek_pipeline.connections.files import connection_files
+from st_deltek_pipeline.connections.shard_file import shard_file
 from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.orchestration.run_workers import RunWorker
 from st_deltek_pipeline.settings import Settings
@@ -27,7 +28,8 @@ Fingerprint = tuple[int, frozenset[tuple[str, int, int]]]
 _MODULE = "st_deltek_pipeline.orchestration.warm_worker"
 # Imports took 2 s on two quiet cores; a machine that has just started takes several times as long.
 _READY_SECONDS = 60
-_ANSWER_SECONDS = 20
+# The first run of a shard has its definitions built, some seconds on a busy machine.
+_ANSWER_SECONDS = 60
 _STOP_SECONDS = 20
 _CHUNK = 65_536
 
@@ -35,13 +37,15 @@ _CHUNK = 65_536
 def fingerprint(settings: Settings) -> Fingerprint:
     """Describe all that definitions are made from: this package's source, the connection files, and calendars' years.
 
+    Which connections share a code location is a file too.
+
     Args:
         settings: Says where the connection files are.
     """
     source = Path(st_deltek_pipeline.__path__[0]).rglob("*.py")
     connections = (path for paths in connection_files(settings).values() for path in paths)
     found: set[tuple[str, int, int]] = set()
-    for path in (*source, *connections):
+    for path in (*source, *connections, shard_file(settings)):
         with contextlib.suppress(FileNotFoundError):
             facts = path.stat()
             found.add((str(path), facts.st_mtime_ns, facts.st_size))
@@ -104,11 +108,12 @@ class WarmProcess:
         """Whether it lives, and what it has built is what would be built now."""
         return not self._gone.is_set() and self._fingerprint == fingerprint(self._settings)
 
-    def start(self, run_id: str, arguments: str, record: Callable[[RunWorker], None]) -> None:
+    def start(self, run_id: str, attribute: str, arguments: str, record: Callable[[RunWorker], None]) -> None:
         """Fork for a run.
 
         Args:
             run_id: The run.
+            attribute: What the run's definitions are called in the module; built at the first run that asks for it.
             arguments: What follows ``dagster api execute_run``.
             record: Writes down which process works on the run; only then the run begins.
 
@@ -118,7 +123,7 @@ class WarmProcess:
         # Known before it can end.
         self._running.add(run_id)
         try:
-            self._tell(do="start", run=run_id, arguments=arguments)
+            self._tell(do="start", run=run_id, attribute=attribute, arguments=arguments)
             record(RunWorker.here(run_id, self._forked(run_id)))
             self._tell(do="go", run=run_id)
         except (OSError, BrokenError) as error:

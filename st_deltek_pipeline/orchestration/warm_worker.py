@@ -6,7 +6,8 @@ in a usable state. Building definitions reads connection files and nothing else;
 when one of them has changed. The fork runs Dagster's own command for one run, ``dagster api execute_run``, and is an
 ordinary run worker from there on.
 
-Messages are lines of JSON. To the warm process: ``start`` (fork for a run, and let the fork wait), ``go`` (the
+Messages are lines of JSON. To the warm process: ``start`` (build what the run's definitions are named by, where that was not
+done yet; fork, and let the fork wait), ``go`` (the
 run's worker is recorded, begin), ``stop`` (interrupt the runs). From it: ``ready``, ``started`` with the process id,
 ``ended`` with the status of ``os.waitpid``.
 """
@@ -65,10 +66,13 @@ class _WarmProcess:
 
     Args:
         channel: The socket to the launcher.
+        module: The module with the runs' definitions; ``""`` for none.
     """
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, module: str) -> None:
         self._channel = channel
+        self._module = module
+        self._built: set[str] = set()
         self._forks = _Forks()
         self._was_interrupted = False
         self._received = b""
@@ -113,6 +117,7 @@ class _WarmProcess:
             message = json.loads(line)
             match message["do"]:
                 case "start":
+                    self._build(message["attribute"])
                     run = self._fork(message["run"], message["arguments"])
                     if run is not None:
                         return run
@@ -121,6 +126,14 @@ class _WarmProcess:
                 case _:
                     self._interrupt_all()
         return None
+
+    def _build(self, attribute: str) -> None:
+        """Build an attribute that the module makes when it is asked for, as ``shards`` does; once for all of its runs."""
+        if not self._module or attribute in self._built:
+            return
+        self._built.add(attribute)
+        _build_definitions(self._module, attribute)
+        _freeze()
 
     def _fork(self, run_id: str, arguments: str) -> _Run | None:
         go, told = os.pipe()
@@ -202,10 +215,8 @@ def main() -> None:
         _build_definitions(module)
     (dagster,) = entry_points(group="console_scripts", name="dagster")
     command = dagster.load()
-    gc.collect()
-    # Collections in a fork neither look at nor copy what was there before it.
-    gc.freeze()
-    run = _WarmProcess(channel).serve()
+    _freeze()
+    run = _WarmProcess(channel, module).serve()
     if run is None:
         return
     begun = os.read(run.go, 1)
@@ -218,15 +229,21 @@ def main() -> None:
     command()
 
 
-def _build_definitions(module: str) -> None:
+def _build_definitions(module: str, attribute: str = "") -> None:
     try:
-        built = vars(importlib.import_module(module))
-        for value in built.values():
+        imported = importlib.import_module(module)
+        for value in [getattr(imported, attribute)] if attribute else list(vars(imported).values()):
             if isinstance(value, dg.Definitions):
                 value.get_repository_def()
     except Exception:
         # Half-changed source, most likely. The run tries again and reports what is wrong where people look for it.
         _logger.exception("The definitions could not be built ahead of runs")
+
+
+def _freeze() -> None:
+    # Collections in a fork neither look at nor copy what was there before it.
+    gc.collect()
+    gc.freeze()
 
 
 if __name__ == "__main__":

@@ -311,4 +311,4 @@ def test_every_connection_has_its_alert_sensor_and_it_runs_by_default(tmp_path: 
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds == 60
     crowded = alert_sensor(wiring_of(connection("https://hooks.example.com/x")), connections=200)
-    assert crowded.minimum_interval_seconds == 100
+    assert crowded.minimum_interval_seconds == 200

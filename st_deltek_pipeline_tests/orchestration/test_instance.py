@@ -10,11 +10,12 @@ import dagster as dg
 import pytest
 import yaml
 from dagster_postgres import PostgresRunStorage
-from sqlalchemy import text
+from sqlalchemy import create_engine, event, text
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.orchestration import instance as instance_module
 from st_deltek_pipeline.orchestration.instance import instance_file, open_instance, prepare_home
+from st_deltek_pipeline.orchestration.instance_storage import ScheduleStorage
 from st_deltek_pipeline.settings import Settings, load_settings
 from st_deltek_pipeline.store.database import postgres_url_for_dagster
 
@@ -44,6 +45,43 @@ def test_a_command_keeps_its_connection_to_dagsters_database(installation: Setti
         assert len(sessions) == 1
 
 
+def test_reading_the_state_of_sensors_is_one_statement_on_a_kept_connection(installation: Settings) -> None:
+    with open_instance(installation) as instance:
+        storage = instance.schedule_storage
+        assert isinstance(storage, ScheduleStorage)
+        assert storage.get_instigator_state("origin", "selector") is None
+        statements: list[str] = []
+        connections: list[object] = []
+        engine = storage._engine
+        event.listen(engine, "before_cursor_execute", lambda *seen: statements.append(seen[2]))
+        event.listen(engine, "connect", lambda *seen: connections.append(seen[0]))
+        assert storage.get_instigator_state("origin", "selector") is None
+        assert storage.all_instigator_state() == []
+        assert [statement.split()[0] for statement in statements] == ["SELECT", "SELECT"]
+        assert connections == []
+
+
+def test_the_ticks_of_a_sensor_survive_a_database_that_was_restarted(installation: Settings) -> None:
+    with open_instance(installation) as instance:
+        storage = instance.schedule_storage
+        assert storage is not None
+        assert storage.get_instigator_state("origin", "selector") is None
+        _end_sessions(postgres_url_for_dagster(installation))
+        assert storage.get_instigator_state("origin", "selector") is None
+
+
+def _end_sessions(url: str) -> None:
+    others = create_engine(url, isolation_level="AUTOCOMMIT")
+    with others.connect() as db:
+        db.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    others.dispose()
+
+
 def test_the_limits_of_dagster_yaml_are_in_force(installation: Settings) -> None:
     with open_instance(installation) as instance:
         assert instance.global_op_concurrency_default_limit == 1
@@ -55,7 +93,7 @@ def test_the_limits_of_dagster_yaml_are_in_force(installation: Settings) -> None
         queue = instance.get_concurrency_config().run_queue_config
         assert queue is not None
         assert queue.max_concurrent_runs == 8
-        assert [limit["key"] for limit in queue.tag_concurrency_limits] == ["posts"]
+        assert [limit["key"] for limit in queue.tag_concurrency_limits] == ["posts", "connection"]
 
 
 def test_files_lie_in_the_data_folder_wherever_the_command_is_started(

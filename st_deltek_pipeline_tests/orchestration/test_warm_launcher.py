@@ -19,6 +19,8 @@ import pytest
 from sqlalchemy import Engine
 
 import st_deltek_pipeline
+from st_deltek_pipeline.connections.shard_file import write_shards
+from st_deltek_pipeline.domain.shards import Shards
 from st_deltek_pipeline.orchestration import run_workers
 from st_deltek_pipeline.orchestration.build import build_definitions
 from st_deltek_pipeline.orchestration.instance import prepare_home
@@ -301,6 +303,12 @@ def test_a_changed_connection_file_replaces_the_warm_process_and_spares_its_runs
     assert desk.ended(after.run_id) is dg.DagsterRunStatus.SUCCESS
 
 
+def test_other_shards_are_another_fingerprint(settings: Settings) -> None:
+    before = fingerprint(settings)
+    write_shards(settings, Shards(1, (("acme",), ("beta",))))
+    assert fingerprint(settings) != before
+
+
 def test_changed_source_is_another_fingerprint(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,15 +322,18 @@ def test_changed_source_is_another_fingerprint(
     assert fingerprint(settings) != before
 
 
-def test_our_own_definitions_are_run_with_a_database_of_the_forks_own(desk: Desk, ready: Mapping[str, Any]) -> None:
+@pytest.mark.parametrize(("module", "attribute"), [("definitions", "defs"), ("shards", "shard_01")])
+def test_our_own_definitions_are_run_with_a_database_of_the_forks_own(
+    desk: Desk, ready: Mapping[str, Any], module: str, attribute: str
+) -> None:
     write_connection_file(desk.settings.connections_dir, ready)
     definitions = build_definitions(desk.settings)
     run = desk.run_of(
         definitions.resolve_job_def(take_in_job_name(CONNECTION)),
         {
             "__class__": "ModuleCodePointer",
-            "module": "st_deltek_pipeline.definitions",
-            "fn_name": "defs",
+            "module": f"st_deltek_pipeline.{module}",
+            "fn_name": attribute,
             "working_directory": str(desk.folder),
         },
         asset_selection=frozenset([dg.AssetKey([CONNECTION, "raw_invoices"])]),
@@ -330,6 +341,7 @@ def test_our_own_definitions_are_run_with_a_database_of_the_forks_own(desk: Desk
     desk.launch(run.run_id)
     assert desk.ended(run.run_id) is dg.DagsterRunStatus.FAILURE
     assert f"No servicetitan credentials are stored for connection {CONNECTION}" in desk.words(run.run_id)
+    assert WORKER_TAG in desk.run(run.run_id).tags
 
 
 def test_runs_of_a_killed_daemon_go_on(desk: Desk) -> None:
