@@ -57,6 +57,15 @@ class ScheduleSettings(BaseModel):
         """
         return self.feeds or f"{_spread(connection, 10)}-59/10 * * * *"
 
+    def feed_cron(self, connection: str, feed: str) -> str:
+        """Return when one feed is polled.
+
+        Args:
+            connection: The connection's name.
+            feed: The feed's name.
+        """
+        return self.feeds_by_name.get(feed) or self.feeds_cron(connection)
+
     def reference_cron(self, connection: str) -> str:
         """Return when Vantagepoint's master data is read.
 

@@ -6,6 +6,7 @@ import dagster as dg
 
 from st_deltek_pipeline.domain.reconciliation import AREAS, Area
 from st_deltek_pipeline.orchestration.document_kinds import LEDGERS, posted_asset
+from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.wiring import Wiring
 
 SERVICETITAN_ASSET = "servicetitan"
@@ -36,7 +37,7 @@ def external_assets(wiring: Wiring) -> Sequence[dg.AssetSpec]:
             description=f"ServiceTitan tenant {servicetitan.tenant_id}: what the field has done. Read only.",
             kinds={"servicetitan"},
             metadata={"address": dg.MetadataValue.url(servicetitan.api_url), "tenant_id": servicetitan.tenant_id},
-            group_name=wiring.name,
+            group_name=wiring.group(Group.SERVICETITAN),
             owners=wiring.owners,
             tags=wiring.tags,
         ),
@@ -45,7 +46,7 @@ def external_assets(wiring: Wiring) -> Sequence[dg.AssetSpec]:
             description="Vantagepoint's firms, projects, organizations, accounts, periods and tax codes. Read only.",
             kinds={"vantagepoint"},
             metadata={"address": vantagepoint_url, "database": vantagepoint.database},
-            group_name=wiring.name,
+            group_name=wiring.group(Group.VANTAGEPOINT),
             owners=wiring.owners,
             tags=wiring.tags,
         ),
@@ -62,7 +63,7 @@ def _ledger(wiring: Wiring, area: Area) -> dg.AssetSpec:
         kinds={"vantagepoint"},
         metadata={"address": dg.MetadataValue.url(vantagepoint.base_url), "database": vantagepoint.database},
         partitions_def=wiring.partitions,
-        group_name=wiring.name,
+        group_name=wiring.group(Group.RECONCILED),
         owners=wiring.owners,
         tags=wiring.tags,
     )

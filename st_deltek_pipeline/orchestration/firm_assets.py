@@ -7,6 +7,8 @@ import dagster as dg
 
 from st_deltek_pipeline.domain.firm_links import LinkState
 from st_deltek_pipeline.orchestration.failures import explained
+from st_deltek_pipeline.orchestration.freshness import poll_freshness
+from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, table_metadata
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
@@ -28,6 +30,11 @@ def firm_mappings(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.AssetsD
         upstream: Keys of the raw and reference assets it reads.
     """
     key = wiring.key(MAPPINGS_ASSET)
+    schedules = wiring.connection.schedules
+    # Both polls bring it up to date.
+    freshness = poll_freshness(schedules.feeds_cron(wiring.name)) or poll_freshness(
+        schedules.reference_cron(wiring.name)
+    )
 
     @dg.asset(
         key=key,
@@ -45,13 +52,14 @@ def firm_mappings(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.AssetsD
                 asset=key,
                 description=(
                     "Every customer and vendor that a document names has exactly one firm that can be posted to. "
-                    "Documents of the others are held, hence a warning."
+                    "Documents of the others are held, hence a warning: decide who they are with st-deltek firms review."
                 ),
             )
         ],
         pool=wiring.vantagepoint_pool,
         op_tags=wiring.tags,
-        group_name=wiring.name,
+        freshness_policy=freshness,
+        group_name=wiring.group(Group.VANTAGEPOINT),
         owners=wiring.owners,
         tags=wiring.tags,
     )

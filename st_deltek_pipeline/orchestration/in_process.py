@@ -30,7 +30,7 @@ from st_deltek_pipeline.orchestration.firm_assets import MAPPINGS_ASSET
 from st_deltek_pipeline.orchestration.interrupts import own_handlers_afterwards
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
 from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP
-from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, DAY_TAG
+from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, DAY_TAG, TRIGGER_TAG
 from st_deltek_pipeline.orchestration.tie_out_assets import TIE_OUT_ASSET
 from st_deltek_pipeline.orchestration.wiring import servicetitan_pool, vantagepoint_pool
 from st_deltek_pipeline.orchestration.write_back_assets import EXPORTS_ASSET
@@ -109,7 +109,7 @@ class InProcessRunner:
         self._jobs = jobs
         self._instance = instance
         self._connection = connection
-        self._tags = {STARTED_BY_TAG: STARTED_BY, **(tags or {})}
+        self._tags = {STARTED_BY_TAG: STARTED_BY, TRIGGER_TAG: "command", **(tags or {})}
 
     def bury_dead_runs(self) -> int:
         """End runs that a killed command left behind; call it only while no other such command can be running.

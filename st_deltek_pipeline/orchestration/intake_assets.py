@@ -9,6 +9,8 @@ import dagster as dg
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.orchestration.external_assets import MASTER_DATA_ASSET, SERVICETITAN_ASSET
 from st_deltek_pipeline.orchestration.failures import explained
+from st_deltek_pipeline.orchestration.freshness import poll_freshness
+from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, table_metadata
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring
@@ -57,6 +59,7 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
     Args:
         wiring: The connection.
     """
+    freshness = poll_freshness(wiring.connection.schedules.reference_cron(wiring.name))
     specs = [
         dg.AssetSpec(
             wiring.key(f"reference_{kind}"),
@@ -65,7 +68,8 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
             kinds={"postgres", "table"},
             code_version="1",
             metadata=table_metadata("reference.snapshots"),
-            group_name=wiring.name,
+            freshness_policy=freshness,
+            group_name=wiring.group(Group.VANTAGEPOINT),
             owners=wiring.owners,
             tags=wiring.tags,
         )
@@ -83,7 +87,8 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
                 asset=checked,
                 description=(
                     "Every project, organization, account, section and tax code that the coding rules name exists in "
-                    "Vantagepoint and is open. Documents of a rule that does not fit are held."
+                    "Vantagepoint and is open. Documents of a rule that does not fit are held, hence a warning: correct "
+                    "the rule in the connection's file, or create what it names in Vantagepoint."
                 ),
             )
         ],
@@ -149,7 +154,8 @@ def raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
         metadata=table_metadata("raw.records"),
         pool=wiring.servicetitan_pool,
         op_tags=wiring.tags,
-        group_name=wiring.name,
+        freshness_policy=poll_freshness(wiring.connection.schedules.feed_cron(wiring.name, feed.name)),
+        group_name=wiring.group(Group.SERVICETITAN),
         owners=wiring.owners,
         tags=wiring.tags,
     )

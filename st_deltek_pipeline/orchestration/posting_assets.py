@@ -19,6 +19,7 @@ from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.reconciliation import area_of
 from st_deltek_pipeline.orchestration.document_kinds import LEDGERS, WORDS, aligned_asset, posted_asset
 from st_deltek_pipeline.orchestration.failures import explained
+from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import (
     ROW_COUNT,
     markdown_table,
@@ -78,7 +79,7 @@ def posted_documents(wiring: Wiring, kind: Kind) -> dg.AssetsDefinition:
         kinds={"postgres", "vantagepoint"},
         code_version="1",
         metadata=table_metadata("journal.postings"),
-        group_name=wiring.name,
+        group_name=wiring.group(Group.POSTED),
         owners=wiring.owners,
         tags=wiring.tags,
     )

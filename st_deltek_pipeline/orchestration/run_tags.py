@@ -7,7 +7,8 @@ POSTS_TAG = "posts"
 """The connection's name, on runs that post: dagster.yaml lets one at a time through the queue."""
 
 TRIGGER_TAG = "trigger"
-"""What made the run: ``webhooks``, ``changes``, ``schedule``, ``close`` or ``replay``; a person's runs have none."""
+"""What made the run: ``webhooks``, ``changes``, ``schedule``, ``close``, ``replay``, ``backfill``, ``command`` (``st-deltek``)
+or ``person`` (in the UI, or over GraphQL)."""
 
 DAY_TAG = "business_day"
 """The business day that a run posts."""

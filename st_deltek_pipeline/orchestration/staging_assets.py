@@ -9,6 +9,7 @@ from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.holds import advice_for
 from st_deltek_pipeline.orchestration.document_kinds import WORDS, aligned_asset, posted_asset, staged_asset
 from st_deltek_pipeline.orchestration.failures import explained
+from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, table_metadata
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
@@ -60,7 +61,7 @@ def staged_documents(wiring: Wiring, kind: Kind, feeds: Iterable[Feed]) -> dg.As
         kinds={"postgres", "table"},
         code_version="1",
         metadata=table_metadata(TABLES[kind].table),
-        group_name=wiring.name,
+        group_name=wiring.group(Group.STAGED),
         owners=wiring.owners,
         tags=wiring.tags,
     )
@@ -120,11 +121,14 @@ def aligned_documents(wiring: Wiring, kind: Kind, master_data: Sequence[dg.Asset
             dg.AssetCheckSpec(
                 ALL_MAPPED_CHECK,
                 asset=key,
-                description="Every document found its place in Vantagepoint. A hold is a warning: it is explained.",
+                description=(
+                    "Every document found its place in Vantagepoint. A hold is a warning: the table says what would "
+                    "release it, st-deltek holds list names the documents, and the day goes on without them."
+                ),
                 partitions_def=wiring.partitions,
             )
         ],
-        group_name=wiring.name,
+        group_name=wiring.group(Group.POSTED),
         owners=wiring.owners,
         tags=wiring.tags,
     )

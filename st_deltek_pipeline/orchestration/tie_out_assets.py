@@ -8,6 +8,8 @@ from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.reconciliation import Amounts, TieOut
 from st_deltek_pipeline.orchestration.document_kinds import posted_asset
 from st_deltek_pipeline.orchestration.failures import explained
+from st_deltek_pipeline.orchestration.freshness import close_freshness
+from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, outside_table
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
@@ -44,23 +46,33 @@ def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 TOTALS_CHECK,
                 asset=key,
-                description="ServiceTitan's total is posted, held or ignored to the last cent.",
+                description=(
+                    "ServiceTitan's total is posted, held or ignored to the last cent. If not, materialize the day again; "
+                    "if it still differs, the table by project says where, and nothing should be closed on it."
+                ),
                 partitions_def=wiring.partitions,
             ),
             dg.AssetCheckSpec(
                 ACCOUNTED_CHECK,
                 asset=key,
-                description="Every document of the day has exactly one outcome.",
+                description=(
+                    "Every document of the day has exactly one outcome. If not, materialize the day again; st-deltek holds "
+                    "show tells everything that is known about a document."
+                ),
                 partitions_def=wiring.partitions,
             ),
             dg.AssetCheckSpec(
                 HELD_CHECK,
                 asset=key,
-                description="No document of the day waits. A hold is a warning: it says what would release it.",
+                description=(
+                    "No document of the day waits. A hold is a warning, and the day is done nevertheless: the table says "
+                    "what would release each, st-deltek holds list names the documents."
+                ),
                 partitions_def=wiring.partitions,
             ),
         ],
-        group_name=wiring.name,
+        freshness_policy=close_freshness(wiring.connection.schedules.close_cron(wiring.name), wiring.calendar),
+        group_name=wiring.group(Group.RECONCILED),
         owners=wiring.owners,
         tags=wiring.tags,
     )

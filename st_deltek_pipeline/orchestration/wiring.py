@@ -1,4 +1,4 @@
-"""What every asset of a connection shares: key prefix, group, owner, tags, pools, partitions."""
+"""What every asset of a connection shares: key prefix, groups, owner, tags, pools, partitions."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,6 +8,7 @@ import dagster as dg
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.documents import Kind, content_hash
+from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.partitions import business_day_partitions
 from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG
 
@@ -33,7 +34,7 @@ class Wiring:
 
     @property
     def name(self) -> str:
-        """The connection's name: key prefix, group and tag."""
+        """The connection's name: key prefix and tag, and the beginning of its groups' names."""
         return self.connection.name
 
     @property
@@ -77,6 +78,10 @@ class Wiring:
         """Changes with every setting that may give days work."""
         decisive = {"coding", "posting", "firms", "calendar", "start_date", "vantagepoint"}
         return content_hash([self.connection.model_dump_json(include=decisive)])[:16]
+
+    def group(self, group: Group) -> str:
+        """Return the name of one of this connection's groups; groups have one name space over all connections."""
+        return f"{self.name}_{group}"
 
     def key(self, asset: str) -> dg.AssetKey:
         """Return the key of one of this connection's assets."""

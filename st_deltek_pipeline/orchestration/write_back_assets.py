@@ -4,6 +4,7 @@ import dagster as dg
 
 from st_deltek_pipeline.orchestration.document_kinds import posted_asset
 from st_deltek_pipeline.orchestration.failures import explained
+from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
@@ -42,7 +43,7 @@ def servicetitan_exports(wiring: Wiring) -> dg.AssetsDefinition:
         ],
         pool=wiring.servicetitan_pool,
         op_tags=wiring.tags,
-        group_name=wiring.name,
+        group_name=wiring.group(Group.POSTED),
         owners=wiring.owners,
         tags=wiring.tags,
     )

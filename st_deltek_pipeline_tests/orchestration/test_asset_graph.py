@@ -37,6 +37,14 @@ def definitions(tmp_path_factory: pytest.TempPathFactory, ready: dict[str, Any])
     return build_definitions(Settings(folder / "data", None, folder / "connections", None))
 
 
+def _windows(policy: Any) -> list[str]:
+    """The ages at which an asset is called late, and overdue."""
+    if policy is None:
+        return []
+    windows = (policy.warn_window, policy.fail_window)
+    return [str(window.to_timedelta()) for window in windows if window is not None]
+
+
 def described(definitions: dg.Definitions) -> dict[str, Any]:
     graph = definitions.resolve_asset_graph()
     assets: dict[str, Any] = {}
@@ -55,6 +63,7 @@ def described(definitions: dg.Definitions) -> dict[str, Any]:
             "pools": sorted(node.pools or ()),
             # The coded part changes with the generated rules.
             "code_version": (spec.code_version or "").split("-")[0],
+            "fresh": _windows(spec.freshness_policy),
             "table": spec.metadata.get("dagster/table_name"),
             "columns": [column.name for column in schema.columns] if schema else [],
             "checks": sorted(key.name for key in node.check_keys),
