@@ -11,10 +11,10 @@ DEV_STAMP := $(VENV)/.installed-dev
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format up bench lock secrets clean
+.PHONY: help demo test lint format up bench screenshots lock secrets clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP) ## Set up, then move a contractor's month into Vantagepoint and tie it out
 	@$(BIN)/st-deltek demo
@@ -45,6 +45,9 @@ up: $(STAMP) ## Start the live system: Dagster's UI and daemon (Ctrl-C stops it)
 
 bench: $(DEV_STAMP) ## Measure intake, posting and memory; prints, never fails on a number
 	@$(BIN)/python -m benchmarks.run
+
+screenshots: $(DEV_STAMP) ## Take the pictures of Dagster's UI in docs/images anew, with the system's Chromium
+	@$(BIN)/python -m st_deltek_pipeline_tests.browser.screenshots
 
 lock: $(BIN)/uv ## Write the lock files anew from pyproject.toml
 	$(COMPILE) --extra embedded --extra build -o requirements.lock

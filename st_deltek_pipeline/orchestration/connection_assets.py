@@ -10,7 +10,7 @@ from st_deltek_pipeline.orchestration.external_assets import external_assets
 from st_deltek_pipeline.orchestration.firm_assets import firm_mappings
 from st_deltek_pipeline.orchestration.in_process import GiveJob
 from st_deltek_pipeline.orchestration.intake_assets import raw_asset, reference_assets
-from st_deltek_pipeline.orchestration.jobs import AssetJob, post_days_job, take_in_job
+from st_deltek_pipeline.orchestration.jobs import AssetJob, post_days_job, take_in_job, tie_out_job
 from st_deltek_pipeline.orchestration.live_sensors import live_sensors
 from st_deltek_pipeline.orchestration.location import location
 from st_deltek_pipeline.orchestration.posting_assets import posted_documents
@@ -58,11 +58,13 @@ def connection_assets(wiring: Wiring, *, connections: int = 1) -> ConnectionAsse
             posted_documents(wiring, kind),
         ]
     by_day += [servicetitan_exports(wiring)] if wiring.writes_back else []
-    by_day.append(daily_tie_out(wiring))
+    tied_out = daily_tie_out(wiring)
+    by_day.append(tied_out)
     assets = [*external_assets(wiring), *raw, reference, firms, *by_day]
     jobs = [
         take_in_job(wiring, [*(asset.key for asset in raw), *master_data, firms.key]),
         post_days_job(wiring, [asset.key for asset in by_day]),
+        tie_out_job(wiring, tied_out.key),
     ]
 
     def jobs_with(pipeline: Pipeline) -> GiveJob:

@@ -45,6 +45,21 @@ def post_days_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
     )
 
 
+def tie_out_job(wiring: Wiring, tie_out: dg.AssetKey) -> AssetJob:
+    """Build the job that compares one business day again, and does nothing else.
+
+    Args:
+        wiring: The connection.
+        tie_out: The tie-out.
+    """
+    return dg.define_asset_job(
+        name=f"{wiring.name}_tie_out",
+        selection=dg.AssetSelection.assets(tie_out),
+        description="Compare one business day of both systems again. Nothing is read from them, and nothing is posted.",
+        tags=wiring.tags,
+    )
+
+
 def take_in_job_name(connection: str) -> str:
     """Name the job of ``take_in_job``."""
     return f"{connection}_take_in"

@@ -206,7 +206,10 @@ def _ops(wiring: Wiring, kind: Kind) -> tuple[dg.OpDefinition, ...]:
             dg.AssetObservation(
                 asset_key=wiring.key(LEDGERS[area_of(kind)]),
                 partition=context.partition_key,
-                metadata={name: metadata[name] for name in ("posted_now", "posted_now_total", "transaction_files")},
+                metadata={
+                    name: metadata[name]
+                    for name in ("posted_now", "posted_now_total", "posted_total", "transaction_files")
+                },
             )
         )
         return dg.Output(None, metadata=metadata)

@@ -1,11 +1,13 @@
 """How results look as Dagster metadata. Money is text with two decimals: Dagster's numbers are floats."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.domain.reconciliation import OutsideSum
 from st_deltek_pipeline.orchestration.tables import TABLES
@@ -45,6 +47,18 @@ def outside_table(sums: Iterable[OutsideSum]) -> dg.MetadataValue:
         ("kind", "reason", "documents", "amount", "what to do"),
         [(each.kind.value, each.reason, each.documents, each.amount, each.advice) for each in sums],
     )
+
+
+def holds_listed_by(connection: str, day: date, kind: Kind | None = None) -> dg.MetadataValue:
+    """Show the command that names each held document of a business day.
+
+    Args:
+        connection: The connection's name.
+        day: The business day.
+        kind: Only this kind of document.
+    """
+    of_kind = f" --kind {kind.value}" if kind else ""
+    return dg.MetadataValue.md(f"`st-deltek holds list {connection} --day {day}{of_kind}`")
 
 
 def _cell(value: object) -> str:

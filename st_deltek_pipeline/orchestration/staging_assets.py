@@ -1,7 +1,6 @@
 """``staged_*`` and ``aligned_*``: typed rows of a business day, then coded for Vantagepoint; one pair per kind."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import dagster as dg
 
@@ -10,7 +9,13 @@ from st_deltek_pipeline.domain.holds import advice_for
 from st_deltek_pipeline.orchestration.document_kinds import WORDS, aligned_asset, posted_asset, staged_asset
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.groups import Group
-from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, table_metadata
+from st_deltek_pipeline.orchestration.presenting import (
+    ROW_COUNT,
+    holds_listed_by,
+    markdown_table,
+    money,
+    table_metadata,
+)
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.alignment import align_day
@@ -19,6 +24,7 @@ from st_deltek_pipeline.services.staging import stage_day
 from st_deltek_pipeline.store.staged_set_aside import SetAside, set_aside_of_day, set_aside_undated
 from st_deltek_pipeline.store.staged_tables import TABLES
 
+ALL_FIT_CHECK = "every_record_fits"
 ALL_MAPPED_CHECK = "all_documents_mapped"
 
 _SHOWN_SET_ASIDE = 50
@@ -47,10 +53,11 @@ def staged_documents(wiring: Wiring, kind: Kind, feeds: Iterable[Feed]) -> dg.As
         kind: The kind of document.
         feeds: What the connection reads.
     """
+    key = wiring.key(staged_asset(kind))
     words = WORDS[kind]
 
     @dg.asset(
-        key=wiring.key(staged_asset(kind)),
+        key=key,
         deps=[wiring.key(f"raw_{feed.name}") for feed in feeds_behind(kind, feeds)],
         partitions_def=wiring.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
@@ -61,11 +68,22 @@ def staged_documents(wiring: Wiring, kind: Kind, feeds: Iterable[Feed]) -> dg.As
         kinds={"postgres", "table"},
         code_version="1",
         metadata=table_metadata(TABLES[kind].table),
+        check_specs=[
+            dg.AssetCheckSpec(
+                ALL_FIT_CHECK,
+                asset=key,
+                description=(
+                    "No record of the day was set aside. A record that does not fit is a warning: the table says what is "
+                    "wrong with it; correct it in ServiceTitan, and it is read again."
+                ),
+                partitions_def=wiring.partitions,
+            )
+        ],
         group_name=wiring.group(Group.STAGED),
         owners=wiring.owners,
         tags=wiring.tags,
     )
-    def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Any]:
+    def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
         with explained(context.retry_number):
             pipeline.refresh_statistics()
             result = stage_day(
@@ -89,7 +107,15 @@ def staged_documents(wiring: Wiring, kind: Kind, feeds: Iterable[Feed]) -> dg.As
                 "set_aside_because": _reasons(set_aside),
                 "undated_in_all": len(undated),
                 "undated_because": _reasons(undated),
-            }
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=ALL_FIT_CHECK,
+                    passed=not set_aside,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"set_aside": len(set_aside), "set_aside_because": _reasons(set_aside)},
+                )
+            ],
         )
 
     return asset
@@ -133,13 +159,14 @@ def aligned_documents(wiring: Wiring, kind: Kind, master_data: Sequence[dg.Asset
         tags=wiring.tags,
     )
     def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
+        day = partition_day(context.partition_key)
         with explained(context.retry_number):
             pipeline.refresh_statistics()
             result = align_day(
                 pipeline.engine,
                 wiring.connection,
                 kind,
-                partition_day(context.partition_key),
+                day,
                 run_id=context.run.run_id,
             )
         holds = markdown_table(
@@ -163,7 +190,12 @@ def aligned_documents(wiring: Wiring, kind: Kind, master_data: Sequence[dg.Asset
                     check_name=ALL_MAPPED_CHECK,
                     passed=not result.held,
                     severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"held": sum(result.held.values()), "holds": holds},
+                    metadata={
+                        "held": sum(result.held.values()),
+                        "held_total": money(result.held_total),
+                        "holds": holds,
+                        "documents": holds_listed_by(wiring.name, day, kind),
+                    },
                 )
             ],
         )

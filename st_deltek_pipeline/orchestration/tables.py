@@ -114,5 +114,18 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "key_number": Column("text", "The number that it has there, folded."),
         "reverses": Column("integer", "The posting of the same document that a person had reversed by this one."),
     },
+    "journal.write_backs": {
+        "connection": CONNECTION,
+        "kind": KIND_OF_DOCUMENT,
+        "document_id": DOCUMENT,
+        "revision": REVISION,
+        "revision_hash": REVISION_HASH,
+        "state": Column("text", "sending, in_doubt, exported or refused; only the last two are final."),
+        "external_id": Column("text", "What ServiceTitan was told: the transaction file and its post sequence."),
+        "message": Column("text", "What is wrong; empty when it takes the document as exported."),
+        "words": Column("text", "ServiceTitan's own words when it refused."),
+        "sent": Column("integer", "How often it was told."),
+        "changed_at": Column("timestamp with time zone", "When it came into its state."),
+    },
 }
 """Table to its columns."""

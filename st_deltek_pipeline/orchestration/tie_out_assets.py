@@ -10,7 +10,13 @@ from st_deltek_pipeline.orchestration.document_kinds import posted_asset
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.freshness import close_freshness
 from st_deltek_pipeline.orchestration.groups import Group
-from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, money, outside_table
+from st_deltek_pipeline.orchestration.presenting import (
+    ROW_COUNT,
+    holds_listed_by,
+    markdown_table,
+    money,
+    outside_table,
+)
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.reconciliation import tie_out
@@ -113,7 +119,11 @@ def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
                     check_name=HELD_CHECK,
                     passed=not result.waiting,
                     severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"held": sum(each.documents for each in result.waiting), "held_by_reason": held},
+                    metadata={
+                        "held": sum(each.documents for each in result.waiting),
+                        "held_by_reason": held,
+                        "documents": holds_listed_by(wiring.name, day),
+                    },
                 ),
             ],
         )

@@ -5,7 +5,7 @@ import dagster as dg
 from st_deltek_pipeline.orchestration.document_kinds import posted_asset
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.groups import Group
-from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table
+from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, table_metadata
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.write_back import write_back_day
@@ -33,11 +33,15 @@ def servicetitan_exports(wiring: Wiring) -> dg.AssetsDefinition:
         ),
         kinds={"postgres", "servicetitan"},
         code_version="1",
+        metadata=table_metadata("journal.write_backs"),
         check_specs=[
             dg.AssetCheckSpec(
                 ALL_TOLD_CHECK,
                 asset=key,
-                description="ServiceTitan takes every posted document as exported. Otherwise a warning: they stay posted.",
+                description=(
+                    "ServiceTitan takes every posted document as exported. Otherwise a warning: they stay posted, and what "
+                    "it did not answer clearly is told again by a later run."
+                ),
                 partitions_def=wiring.partitions,
             )
         ],

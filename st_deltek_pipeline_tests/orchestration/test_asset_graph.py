@@ -5,6 +5,7 @@ After an intended change: ``UPDATE_GOLDEN=1 pytest st_deltek_pipeline_tests/orch
 
 import json
 import os
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.orchestration.build import build_definitions
+from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.sandbox.contractor.generate import generate
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline_tests.orchestration.installations import write_connection_file
@@ -70,7 +72,7 @@ def described(definitions: dg.Definitions) -> dict[str, Any]:
         }
     jobs = {
         job.name: sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
-        for job in (definitions.resolve_job_def(name) for name in ("acme_take_in", "acme_post_days"))
+        for job in (definitions.resolve_job_def(name) for name in ("acme_take_in", "acme_post_days", "acme_tie_out"))
     }
     return {"assets": dict(sorted(assets.items())), "jobs": jobs}
 
@@ -80,6 +82,34 @@ def test_the_asset_graph_is_the_golden_one(definitions: dg.Definitions) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(found)
     assert found == GOLDEN.read_text(), "run with UPDATE_GOLDEN=1 and look at the difference"
+
+
+def test_groups_follow_each_other_without_a_circle(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    behind: dict[str, set[str]] = {}
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        parents = {graph.get(parent).group_name for parent in node.parent_keys}
+        behind.setdefault(node.group_name, set()).update(parents - {node.group_name})
+    order = list(TopologicalSorter(behind).static_order())
+    assert order[0] == "acme_servicetitan"
+    assert order[-2:] == ["acme_posted", "acme_reconciled"]
+    assert len(order) == len(Group)
+
+
+def test_every_executable_asset_has_a_table_or_a_report_an_owner_and_a_description(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    specs = [spec for spec in definitions.resolve_all_asset_specs() if spec.key in graph.executable_asset_keys]
+    assert [spec.key for spec in specs if not (spec.owners and spec.description)] == []
+    without = {spec.key.path[-1] for spec in specs if "dagster/table_name" not in spec.metadata}
+    assert without == {"daily_tie_out"}
+
+
+def test_every_check_says_what_to_do(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    described = {key.name: graph.get_check_spec(key).description or "" for key in graph.asset_check_keys}
+    assert len(described) >= 7
+    assert [name for name, words in described.items() if len(words) < 80] == []
 
 
 @pytest.mark.parametrize("kind", POSTING_ORDER)
