@@ -77,6 +77,7 @@ def firm_mappings(wiring: Wiring, upstream: Sequence[dg.AssetKey]) -> dg.AssetsD
                     check_name=EVERYBODY_MATCHED_CHECK,
                     passed=not waiting and not done.problems,
                     severity=dg.AssetCheckSeverity.WARN,
+                    description=f"{len(waiting):,} without a firm that can be posted to",
                     metadata={"waiting": len(waiting), "who": _who(waiting), "problems": _problems(done)},
                 )
             ],

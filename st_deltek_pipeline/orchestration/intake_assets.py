@@ -123,6 +123,7 @@ def reference_assets(wiring: Wiring) -> dg.AssetsDefinition:
             check_name=RULES_CHECK,
             passed=not misfits,
             severity=dg.AssetCheckSeverity.WARN,
+            description=f"{len(misfits):,} that do not fit, of {len(wiring.connection.rules):,}",
             metadata={
                 "rules": len(wiring.connection.rules),
                 "problems": markdown_table(

@@ -6,6 +6,7 @@ import dagster as dg
 
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.holds import advice_for
+from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.orchestration.document_kinds import WORDS, aligned_asset, posted_asset, staged_asset
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.groups import Group
@@ -113,6 +114,7 @@ def staged_documents(wiring: Wiring, kind: Kind, feeds: Iterable[Feed]) -> dg.As
                     check_name=ALL_FIT_CHECK,
                     passed=not set_aside,
                     severity=dg.AssetCheckSeverity.WARN,
+                    description=f"{len(set_aside):,} set aside",
                     metadata={"set_aside": len(set_aside), "set_aside_because": _reasons(set_aside)},
                 )
             ],
@@ -190,6 +192,7 @@ def aligned_documents(wiring: Wiring, kind: Kind, master_data: Sequence[dg.Asset
                     check_name=ALL_MAPPED_CHECK,
                     passed=not result.held,
                     severity=dg.AssetCheckSeverity.WARN,
+                    description=f"{sum(result.held.values()):,} of {result.documents:,} held: {shown(result.held_total)}",
                     metadata={
                         "held": sum(result.held.values()),
                         "held_total": money(result.held_total),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from st_deltek_pipeline.domain.money import total
+from st_deltek_pipeline.domain.money import shown, total
 from st_deltek_pipeline.domain.reconciliation import Amounts, TieOut
 from st_deltek_pipeline.orchestration.document_kinds import posted_asset
 from st_deltek_pipeline.orchestration.failures import explained
@@ -91,6 +91,7 @@ def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
         table = _table(("kind",), [((kind.value,), amounts) for kind, amounts in result.by_kind.items()])
         by_project = _table(("kind", "project"), [((row.kind.value, row.project or "-"), row) for row in result.rows])
         held = outside_table(result.waiting)
+        waiting = sum(each.documents for each in result.waiting)
         unaccounted = markdown_table(("document",), [(name,) for name in result.unaccounted[:_SHOWN_UNACCOUNTED]])
         return dg.MaterializeResult(
             metadata={
@@ -107,20 +108,23 @@ def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
                     check_name=TOTALS_CHECK,
                     passed=result.balanced,
                     severity=dg.AssetCheckSeverity.ERROR,
+                    description=f"difference {shown(difference)}",
                     metadata={"difference": money(difference), "by_project": by_project},
                 ),
                 dg.AssetCheckResult(
                     check_name=ACCOUNTED_CHECK,
                     passed=not result.unaccounted,
                     severity=dg.AssetCheckSeverity.ERROR,
+                    description=f"{len(result.unaccounted):,} without an outcome",
                     metadata={"unaccounted": len(result.unaccounted), "documents": unaccounted},
                 ),
                 dg.AssetCheckResult(
                     check_name=HELD_CHECK,
                     passed=not result.waiting,
                     severity=dg.AssetCheckSeverity.WARN,
+                    description=f"{waiting:,} of {result.documents:,} held or under way",
                     metadata={
-                        "held": sum(each.documents for each in result.waiting),
+                        "held": waiting,
                         "held_by_reason": held,
                         "documents": holds_listed_by(wiring.name, day),
                     },

@@ -73,6 +73,7 @@ def servicetitan_exports(wiring: Wiring) -> dg.AssetsDefinition:
                     check_name=ALL_TOLD_CHECK,
                     passed=not told.warnings,
                     severity=dg.AssetCheckSeverity.WARN,
+                    description=f"{len(told.refused):,} refused, {len(told.unclear):,} unclear",
                     metadata={"warnings": warnings},
                 )
             ],

@@ -15,7 +15,6 @@ from st_deltek_pipeline_tests.sandbox_fixtures import running_sandbox
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 FIRST_DAY = "2026-10-19"
-DAY = "2026-10-27"
 # Dagster loads in parts and draws for a while after its last word; there is no event for "done".
 _DRAWN_MILLISECONDS = 3_000
 
@@ -28,15 +27,23 @@ def take(desk: Desk, browser: Browser, folder: Path) -> None:
         browser: A page.
         folder: Where they go.
     """
-    groups = [f"{CONNECTION}_posted", f"{CONNECTION}_reconciled"]
-    browser.open(desk.lineage("", *groups), "daily_tie_out", "Success")
+    day = next(
+        key
+        for key in desk.days_of("aligned_invoices")
+        if desk.metadata("aligned_invoices", key)["held"] and desk.metadata("posted_invoices", key)["posted_now"]
+    )
+    browser.open(desk.lineage("", f"{CONNECTION}_posted"), "posted_payments")
+    browser.page.get_by_text("Hide navigation").click()
+    browser.page.get_by_role("button", name="panel_show_right").or_(
+        browser.page.get_by_role("button", name="panel_show_left")
+    ).first.click()
     _save(browser, folder, "lineage")
-    browser.open(desk.asset("aligned_payments", "partitions", partition=DAY), "held_total", "what to do")
+    browser.open(desk.asset("aligned_invoices", "partitions", partition=day), "held_total", "what to do")
     _save(browser, folder, "day-with-holds")
-    browser.open(desk.asset("aligned_payments", "checks", checkDetail="all_documents_mapped"), "About")
+    browser.open(desk.asset("aligned_invoices", "checks", checkDetail="all_documents_mapped"), "About")
     browser.page.get_by_role("tab", name="Execution history").click()
     _save(browser, folder, "check-of-holds")
-    browser.open(desk.asset("posted_invoices", "partitions", partition=DAY), "posted_total", "transaction_files")
+    browser.open(desk.asset("posted_invoices", "partitions", partition=day), "posted_total", "transaction_files")
     _save(browser, folder, "posted-invoices")
     browser.open(f"{desk.url}/runs", "trigger: command")
     _save(browser, folder, "runs")
@@ -61,7 +68,7 @@ def main() -> None:
         engine = engine_for(server.ensure_running())
         stack.callback(engine.dispose)
         migrate(engine)
-        sandbox = stack.enter_context(running_sandbox(invoices=400, scenario="month"))
+        sandbox = stack.enter_context(running_sandbox(invoices=300, scenario="month"))
         installation = stack.enter_context(installed(engine, folder, sandbox))
         desk = stack.enter_context(running_desk(installation, first_day=FIRST_DAY))
         browser = stack.enter_context(browsing(folder / "profile"))
