@@ -12,18 +12,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import dagster as dg
 import requests
 from playwright.sync_api import ConsoleMessage, Error, Page, Response, sync_playwright
 
-from st_deltek_pipeline.domain.documents import Kind
-from st_deltek_pipeline.orchestration.day_runs import DayReport, Progress
-from st_deltek_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
+from st_deltek_pipeline.orchestration.day_runs import Progress
+from st_deltek_pipeline.orchestration.document_kinds import aligned_asset, posted_asset
+from st_deltek_pipeline.orchestration.instance import HOME_VARIABLE, open_instance, prepare_home
 from st_deltek_pipeline.orchestration.syncing import SyncRequest, synchronise
 from st_deltek_pipeline_tests.orchestration.installations import CONNECTION, Installation
 
@@ -63,21 +65,34 @@ class _Quiet(Progress):
 
 @dataclass
 class Desk:
-    """A running UI, and what was posted before it started."""
+    """A running UI on the days that were posted before."""
 
     installation: Installation
     url: str
-    days: Sequence[DayReport]
 
     @property
-    def held(self) -> tuple[date, Kind]:
-        """A day and a kind of document with a hold that its alignment has found, and something posted."""
-        return next(
-            (day.day, kind.kind)
-            for day in self.days
-            for kind in day.kinds
-            if kind.held and kind.posted_now and kind.kind is not Kind.INVOICE
-        )
+    def held(self) -> tuple[str, Kind]:
+        """A day and a kind of document of which its alignment holds something, and something else is posted."""
+        for kind in POSTING_ORDER:
+            posted = self.reported(posted_asset(kind))
+            for day, said in sorted(self.reported(aligned_asset(kind)).items()):
+                if said["held"] and posted[day]["posted_now"]:
+                    return day, kind
+        message = "no day of the sandbox's month has both"
+        raise AssertionError(message)
+
+    def reported(self, asset: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return what the newest materialization of each business day says."""
+        with open_instance(self.installation.settings) as instance:
+            records = instance.fetch_materializations(
+                dg.AssetKey([CONNECTION, asset]), limit=200, ascending=True
+            ).records
+        events = [record.asset_materialization for record in records]
+        return {
+            str(event.partition): {name: value.value for name, value in event.metadata.items()}
+            for event in events
+            if event is not None
+        }
 
     def lineage(self, selection: str = "", *expanded: str) -> str:
         """Return the address of the lineage of a selection, with some groups open."""
@@ -94,7 +109,7 @@ class Desk:
 def running_desk(installation: Installation, first_day: str = FIRST_DAY) -> Generator[Desk]:
     """Post the days from ``first_day`` on, and run Dagster's web server on them."""
     installation.write_file(start_date=first_day)
-    report = synchronise(installation.settings, SyncRequest(CONNECTION), _Quiet())
+    synchronise(installation.settings, SyncRequest(CONNECTION), _Quiet())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -111,7 +126,7 @@ def running_desk(installation: Installation, first_day: str = FIRST_DAY) -> Gene
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_it_answers(process, url)
-        yield Desk(installation, url, report.days)
+        yield Desk(installation, url)
     finally:
         process.send_signal(signal.SIGINT)
         try:

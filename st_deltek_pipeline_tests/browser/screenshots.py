@@ -5,6 +5,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from st_deltek_pipeline.orchestration.document_kinds import aligned_asset, posted_asset
 from st_deltek_pipeline.store.database import engine_for
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
 from st_deltek_pipeline.store.migrate import migrate
@@ -27,24 +28,18 @@ def take(desk: Desk, browser: Browser, folder: Path) -> None:
         browser: A page.
         folder: Where they go.
     """
-    day = next(
-        key
-        for key in desk.days_of("aligned_invoices")
-        if desk.metadata("aligned_invoices", key)["held"] and desk.metadata("posted_invoices", key)["posted_now"]
-    )
+    day, kind = desk.held
     browser.open(desk.lineage("", f"{CONNECTION}_posted"), "posted_payments")
     browser.page.get_by_text("Hide navigation").click()
-    browser.page.get_by_role("button", name="panel_show_right").or_(
-        browser.page.get_by_role("button", name="panel_show_left")
-    ).first.click()
     _save(browser, folder, "lineage")
-    browser.open(desk.asset("aligned_invoices", "partitions", partition=day), "held_total", "what to do")
+    browser.page.get_by_role("button").filter(has=browser.page.get_by_role("img", name="panel_show_left")).click()
+    browser.open(desk.asset(aligned_asset(kind), "partitions", partition=day), "held_total", "what to do")
     _save(browser, folder, "day-with-holds")
-    browser.open(desk.asset("aligned_invoices", "checks", checkDetail="all_documents_mapped"), "About")
+    browser.open(desk.asset(aligned_asset(kind), "checks", checkDetail="all_documents_mapped"), "About")
     browser.page.get_by_role("tab", name="Execution history").click()
     _save(browser, folder, "check-of-holds")
-    browser.open(desk.asset("posted_invoices", "partitions", partition=day), "posted_total", "transaction_files")
-    _save(browser, folder, "posted-invoices")
+    browser.open(desk.asset(posted_asset(kind), "partitions", partition=day), "posted_total", "transaction_files")
+    _save(browser, folder, "posted-documents")
     browser.open(f"{desk.url}/runs", "trigger: command")
     _save(browser, folder, "runs")
     browser.open(f"{desk.url}/automation", f"{CONNECTION}_close", "Scheduled At")

@@ -110,7 +110,10 @@ def test_a_day_materialized_by_hand_is_tagged_like_the_others(desk: Desk, browse
     day, _ = desk.held
     browser.open(desk.asset("daily_tie_out", "partitions", partition=f"{day}"), "by_project")
     browser.page.get_by_role("button", name="Materialize").first.click()
-    browser.page.get_by_role("button", name=re.compile("Launch")).click()
+    launch = browser.page.get_by_role("button", name=re.compile("Launch"))
+    # Whoever leaves the page before the answer has launched nothing.
+    with browser.page.expect_response(lambda answer: "launch" in (answer.request.post_data or "").lower()):
+        launch.click()
     browser.open(f"{desk.url}/runs?q%5B0%5D=tag%3Atrigger%3Dperson", "Queued", "trigger: person")
     shown = browser.text()
     assert f"connection: {CONNECTION}" in shown
