@@ -32,7 +32,6 @@ def take(desk: Desk, browser: Browser, folder: Path) -> None:
     browser.open(desk.lineage("", f"{CONNECTION}_posted"), "posted_payments")
     browser.page.get_by_text("Hide navigation").click()
     _save(browser, folder, "lineage")
-    browser.page.get_by_role("button").filter(has=browser.page.get_by_role("img", name="panel_show_left")).click()
     browser.open(desk.asset(aligned_asset(kind), "partitions", partition=day), "held_total", "what to do")
     _save(browser, folder, "day-with-holds")
     browser.open(desk.asset(aligned_asset(kind), "checks", checkDetail="all_documents_mapped"), "About")

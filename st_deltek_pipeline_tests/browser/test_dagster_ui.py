@@ -112,7 +112,7 @@ def test_a_day_materialized_by_hand_is_tagged_like_the_others(desk: Desk, browse
     browser.page.get_by_role("button", name="Materialize").first.click()
     launch = browser.page.get_by_role("button", name=re.compile("Launch"))
     # Whoever leaves the page before the answer has launched nothing.
-    with browser.page.expect_response(lambda answer: "launch" in (answer.request.post_data or "").lower()):
+    with browser.page.expect_response(lambda answer: "mutation Launch" in (answer.request.post_data or "")):
         launch.click()
     browser.open(f"{desk.url}/runs?q%5B0%5D=tag%3Atrigger%3Dperson", "Queued", "trigger: person")
     shown = browser.text()
