@@ -9,9 +9,9 @@ _MINUTES_A_DAY = 24 * 60
 # Cron counts Sunday as 0 or 7, ISO as 7.
 _SUNDAY = 7
 _MOST_DAYS = 31
-# Every schedule of minutes, hours and weekdays repeats within a week; with dates in it, within leap years.
+# A schedule of minutes, hours and weekdays has a tick each week; one with dates in it is looked at over some years.
 _FIRST = date(2024, 1, 1)
-_DAYS_OF_WEEKS = 15
+_DAYS_A_WEEK = 7
 _DAYS_OF_YEARS = 5 * 366
 _PART = re.compile(r"^(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?$", re.ASCII)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -91,7 +91,7 @@ def longest_rest(times: CronTimes, ticks: int = 1) -> timedelta | None:
         The time by the clock on the wall, without changes between summer and winter time; nothing where the schedule is
         due too seldom to tell.
     """
-    number = _DAYS_OF_WEEKS if times.repeats_weekly else _DAYS_OF_YEARS
+    number = _DAYS_A_WEEK * (ticks + 2) if times.repeats_weekly else _DAYS_OF_YEARS
     days = [day for day in range(number) if times.is_due_on(_FIRST + timedelta(days=day))]
     longest = _longest_across_days(times.minutes, days, ticks)
     within = [later - earlier for earlier, later in zip(times.minutes, times.minutes[ticks:], strict=False)]

@@ -25,6 +25,7 @@ def rest(text: str, ticks: int = 1) -> timedelta | None:
         ("*/10 7-18 * * 1-5", 3, timedelta(days=2, hours=12, minutes=30)),
         ("*/10 7-18 * * Mon-Fri", 3, timedelta(days=2, hours=12, minutes=30)),
         ("0 6 * * 7", 1, timedelta(days=7)),
+        ("0 6 * * 7", 6, timedelta(days=42)),
         ("0 6 1 * *", 1, timedelta(days=31)),
         ("0 6 1 jan *", 1, timedelta(days=366)),
         # Days of the month or weekdays: where both are named, either is enough.
