@@ -192,11 +192,13 @@ class LiveSystem:
         posted = self.posted()
         assert posted == {invoice: self.added[invoice] for invoice in posted}
 
-    def events(self, invoice: int) -> list[tuple[str, str]]:
-        """Return state and run of the events of an invoice."""
-        statement = text("SELECT state, handled_by_run FROM inbox.events WHERE record_id = :invoice ORDER BY seq")
+    def handled_by(self, invoice: int) -> list[str]:
+        """Return for each event of an invoice the run that has handled it; empty where none has."""
+        statement = text(
+            "SELECT CASE state WHEN 'handled' THEN handled_by_run ELSE '' END FROM inbox.events WHERE record_id = :invoice"
+        )
         with self.acme.engine.connect() as db:
-            return [(row[0], row[1]) for row in db.execute(statement, {"invoice": invoice})]
+            return list(db.scalars(statement, {"invoice": invoice}))
 
     def waiting(self) -> int:
         """Count events that were not handled yet."""
@@ -234,10 +236,10 @@ class LiveSystem:
     def under_way(
         self, invoice: int, call: str, milliseconds: int = _KILLED_BEFORE_MILLISECONDS
     ) -> Generator[RunWorker]:
-        """Run a block when Vantagepoint has done what a call asks for, with an invoice in it, and has not answered yet.
+        """Run a block when Vantagepoint has done what a call asks for and has not answered yet.
 
         Args:
-            invoice: The only one that is new.
+            invoice: It is in the ledger then, if the call posts.
             call: Part of the address.
             milliseconds: How long the answer takes.
 
@@ -245,7 +247,7 @@ class LiveSystem:
             The process that waits for the answer.
         """
         method = "PUT" if call == POSTS else "POST"
-        self.sandbox.fault(system="vantagepoint", method=method, path=call, first=1, delay_after_ms=milliseconds)
+        self.sandbox.fault(system="vantagepoint", method=method, path=call, delay_after_ms=milliseconds)
         try:
             self.until(lambda: any(each["hits"] for each in self.sandbox.admin("GET", "faults")))
             if call == POSTS:

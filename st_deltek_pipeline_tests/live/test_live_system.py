@@ -38,8 +38,7 @@ def _in_order(live: LiveSystem, untold: int) -> None:
 def test_an_invoice_posted_in_servicetitan_is_in_the_ledger_without_anybody_doing_anything(live: LiveSystem) -> None:
     invoice = live.add("21.00")
     live.insist_posted_once([invoice])
-    ((state, run_id),) = live.events(invoice)
-    assert state == "handled"
+    (run_id,) = live.handled_by(invoice)
     run = live.instance.get_run_by_id(run_id)
     assert run is not None
     assert (run.job_name, run.status) == (SYNC, dg.DagsterRunStatus.SUCCESS)
@@ -81,40 +80,42 @@ def test_after_a_power_cut_runs_are_ended_and_what_they_had_begun_is_brought_to_
     live.insist_posted_once([invoice])
 
 
-def test_while_postgresql_is_away_nothing_acknowledged_is_lost_and_the_daemon_recovers_by_itself(
+def test_when_postgresql_crashes_in_the_middle_of_it_nothing_acknowledged_is_lost_and_the_daemon_recovers(
     live: LiveSystem,
 ) -> None:
-    invoices = [live.add("71.00")]
-    live.until(lambda: bool(live.events(invoices[0])))
     since = len(live.deliveries())
-    live.crash_database()
-    try:
-        invoices += [live.add(f"{number}.00") for number in range(72, 78)]
+    invoices = [live.add("71.00")]
 
-        def refused() -> int:
-            return sum(any(a["status"] == 503 for a in each["attempts"]) for each in live.deliveries()[since:])
+    def refused() -> int:
+        return sum(any(each["status"] == 503 for each in one["attempts"]) for one in live.deliveries()[since:])
 
-        live.until(lambda: refused() >= 6)
-    finally:
-        live.start_database()
+    with live.under_way(invoices[0], POSTS, milliseconds=10_000):
+        live.crash_database()
+        try:
+            invoices += [live.add(f"{number}.00") for number in range(72, 78)]
+            live.until(lambda: refused() == 6)
+        finally:
+            live.start_database()
+    # What was refused is sent again by ServiceTitan.
+    live.until(lambda: {each["state"] for each in live.deliveries()[since:]} == {"delivered"})
     live.insist_posted_once(invoices)
-    assert all(state == "handled" for invoice in invoices for state, _ in live.events(invoice))
+    assert all(len(live.handled_by(invoice)) == 1 and all(live.handled_by(invoice)) for invoice in invoices)
     assert live.daemon.is_running
 
 
 def test_a_burst_of_doubled_and_reordered_events_makes_few_runs(live: LiveSystem) -> None:
     live.subscribe(double_every=2, reorder_every=3)
     before = len(live.runs())
+    # Every second of 40 events comes twice.
     invoices = [live.add(f"{number}.00", f"2026-10-{28 + number % 3}") for number in range(100, 140)]
     live.insist_posted_once(invoices)
-    assert len(live.runs()) - before <= 6
+    assert len(live.runs()) - before <= 10
 
 
 def test_an_invoice_of_which_no_webhook_tells_is_found_by_the_poll(live: LiveSystem, untold: int) -> None:
     live.insist_posted_once([untold])
-    assert live.events(untold) == []
-    found = [run for run in live.runs(None) if run.tags.get(TRIGGER_TAG) == "schedule"]
-    assert found
+    assert live.handled_by(untold) == []
+    assert live.runs(None, tags={TRIGGER_TAG: "schedule"})
 
 
 def test_in_the_end_nothing_is_under_way_and_no_invoice_is_missing(live: LiveSystem) -> None:
