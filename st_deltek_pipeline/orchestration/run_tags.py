@@ -9,6 +9,9 @@ POSTS_TAG = "posts"
 TRIGGER_TAG = "trigger"
 """What made the run: ``webhooks``, ``changes``, ``schedule``, ``close`` or ``replay``; a person's runs have none."""
 
+PRIORITY_TAG = "dagster/priority"
+"""Dagster's own: of the runs in the queue the one with the highest goes first, 0 when not given."""
+
 DAY_TAG = "business_day"
 """The business day that a run posts."""
 
