@@ -4,6 +4,8 @@ A resident ``execute_in_process`` starts a run in under a second; a run worker o
 section 3). The price is that such a run cannot be re-executed from the UI; materializing its assets there can.
 """
 
+import os
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -31,6 +33,7 @@ from st_deltek_pipeline.orchestration.interrupts import own_handlers_afterwards
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
 from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP
 from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, DAY_TAG, TRIGGER_TAG
+from st_deltek_pipeline.orchestration.run_workers import RunWorker, processes_can_be_told_apart
 from st_deltek_pipeline.orchestration.tie_out_assets import TIE_OUT_ASSET
 from st_deltek_pipeline.orchestration.wiring import servicetitan_pool, vantagepoint_pool
 from st_deltek_pipeline.orchestration.write_back_assets import EXPORTS_ASSET
@@ -217,13 +220,18 @@ class InProcessRunner:
         config: Mapping[str, Any] | None = None,
         assets: Sequence[dg.AssetKey] | None = None,
     ) -> FinishedRun:
+        run_id = str(uuid.uuid4())
+        # With it run monitoring ends the run when this process is killed. Until then it would count as one that posts,
+        # and keep the next one in the queue.
+        worker = RunWorker.here(run_id, os.getpid()).tags if processes_can_be_told_apart() else {}
         with own_handlers_afterwards():
             result = self._jobs(job_name).execute_in_process(
                 instance=self._instance,
+                run_id=run_id,
                 run_config={**_QUIET, **(config or {})},
                 partition_key=partition_key,
                 asset_selection=assets,
-                tags={**self._tags, **({DAY_TAG: partition_key} if partition_key else {})},
+                tags={**self._tags, **worker, **({DAY_TAG: partition_key} if partition_key else {})},
                 raise_on_error=False,
             )
         if not result.success:

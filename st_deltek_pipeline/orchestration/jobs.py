@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from st_deltek_pipeline.orchestration.run_tags import live_tags
+from st_deltek_pipeline.orchestration.run_tags import PRIORITY_TAG, live_tags
 from st_deltek_pipeline.orchestration.wiring import Wiring
 
 AssetJob = Any
@@ -23,7 +23,8 @@ def take_in_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
         name=take_in_job_name(wiring.name),
         selection=dg.AssetSelection.assets(*assets),
         description="Take in what is new in ServiceTitan, and Vantagepoint's master data; match customers and vendors.",
-        tags=wiring.tags,
+        # A poll goes before the days of a backfill that wait in the queue for the same pools.
+        tags={**wiring.tags, PRIORITY_TAG: "1"},
     )
 
 

@@ -10,6 +10,9 @@ TRIGGER_TAG = "trigger"
 """What made the run: ``webhooks``, ``changes``, ``schedule``, ``close``, ``replay``, ``backfill``, ``command`` (``st-deltek``)
 or ``person`` (in the UI, or over GraphQL)."""
 
+PRIORITY_TAG = "dagster/priority"
+"""Dagster's own: of the runs in the queue the one with the highest goes first, 0 when not given."""
+
 DAY_TAG = "business_day"
 """The business day that a run posts."""
 

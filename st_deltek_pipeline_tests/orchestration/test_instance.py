@@ -96,6 +96,11 @@ def test_the_limits_of_dagster_yaml_are_in_force(installation: Settings) -> None
         assert [limit["key"] for limit in queue.tag_concurrency_limits] == ["posts", "connection"]
 
 
+def test_runs_whose_pool_is_taken_wait_in_the_queue_and_not_in_a_process(installation: Settings) -> None:
+    with dg.DagsterInstance.from_config(str(prepare_home(installation))) as instance:
+        assert instance.get_concurrency_config().pool_config.pool_granularity.value == "run"
+
+
 def test_files_lie_in_the_data_folder_wherever_the_command_is_started(
     installation: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

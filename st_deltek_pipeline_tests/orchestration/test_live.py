@@ -1,5 +1,6 @@
 """The live system's job, sensors and schedules against both systems over HTTP. The first class follows one connection."""
 
+import os
 from collections.abc import Generator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +22,7 @@ from st_deltek_pipeline.orchestration.live_sensors import sync_request
 from st_deltek_pipeline.orchestration.replaying import ReplayRequest, replay
 from st_deltek_pipeline.orchestration.resources import RESOURCE_KEY
 from st_deltek_pipeline.orchestration.run_tags import DAY_TAG, PARENT_RUN_TAG, POSTS_TAG, TRIGGER_TAG
+from st_deltek_pipeline.orchestration.run_workers import RunWorker
 from st_deltek_pipeline.orchestration.schedules import days_to_close
 from st_deltek_pipeline.orchestration.settling import Settling, why_not_settled
 from st_deltek_pipeline.orchestration.syncing import SyncReport, SyncRequest, day_runs, synchronise
@@ -131,6 +133,10 @@ class TestWebhooks:
         (run,) = live.instance.get_runs(dg.RunsFilter(tags={DAY_TAG: "2026-10-22", TRIGGER_TAG: "webhooks"}))
         assert run.tags[POSTS_TAG] == CONNECTION
         assert run.tags["dagster/partition"] == "2026-10-22"
+
+    def test_a_day_says_which_process_works_on_it_so_that_it_is_ended_when_that_is_killed(self, live: Live) -> None:
+        (run,) = live.instance.get_runs(dg.RunsFilter(tags={DAY_TAG: "2026-10-22", TRIGGER_TAG: "webhooks"}))
+        assert RunWorker.of_run(run.run_id, run.tags) == RunWorker.here(run.run_id, os.getpid())
 
     def test_many_events_are_one_run_and_one_call_for_all_their_records(self, live: Live) -> None:
         before = live.acme.books[Area.AR]
