@@ -6,7 +6,7 @@ under the poster's lock (``receivables``).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from st_deltek_pipeline.domain.alignment import (
@@ -24,6 +24,7 @@ from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.opening_invoices import OpeningProblem
 from st_deltek_pipeline.domain.payments import Payment
 from st_deltek_pipeline.domain.posting_keys import reference_of
 from st_deltek_pipeline.domain.receivables import OpenItem, spread_over_items
@@ -36,16 +37,18 @@ class PostedInvoices:
     """The invoices that a day's payments and credit memos are applied to.
 
     Attributes:
-        open_items: Where each posted invoice stands, by ServiceTitan's id.
+        open_items: Where each posted invoice stands, by ServiceTitan's id; those that others posted before the start too.
         known: Ids of invoices that were taken in, posted or not.
         voided: Those of them that do not count any more in ServiceTitan.
         before_start: Those that are dated before the connection's start: they are never posted from here.
+        opening_problems: Why it is not certain where some invoices stand that others posted, or should have.
     """
 
     open_items: Mapping[int, Sequence[OpenItem]]
     known: frozenset[int]
     voided: frozenset[int] = frozenset()
     before_start: frozenset[int] = frozenset()
+    opening_problems: Mapping[int, OpeningProblem] = field(default_factory=dict[int, OpeningProblem])
 
     def target_hold(self, document: DocumentKey, invoice_id: int, number: str) -> Hold | None:
         """Say why nothing can be applied to an invoice yet; ``None`` when it is posted.
@@ -65,6 +68,9 @@ class PostedInvoices:
             return None
         if items:
             return Hold(HoldReason.OVER_APPLIED, f"{label}, which is for 0.00 in all.")
+        problem = self.opening_problems.get(invoice_id)
+        if problem is not None:
+            return Hold(problem.reason, f"{label}, {problem.words}")
         if invoice_id in self.before_start:
             return Hold(HoldReason.INVOICE_BEFORE_START, f"{label}, which is dated before the connection's start_date.")
         return Hold(HoldReason.WAITING_FOR_INVOICE, f"{label}, which is not posted yet.")
