@@ -71,9 +71,11 @@ class OpeningProblem:
     words: str
 
 
+_OLD = "which is dated before the connection's start_date"
+_NO_ACCOUNT = "Vantagepoint names no receivables account"
+
 NOT_READ = OpeningProblem(
-    HoldReason.OPENING_INVOICE_NOT_READ,
-    "which is dated before the connection's start_date, and Vantagepoint's ledger has not been asked for it yet.",
+    HoldReason.OPENING_INVOICE_NOT_READ, f"{_OLD}, and Vantagepoint's ledger has not been asked for it yet."
 )
 
 
@@ -94,37 +96,14 @@ def opening_items(
         One item per level of the project, with what others received there; or why it is not certain.
     """
     if not receivables_account:
-        return OpeningProblem(
-            HoldReason.RECEIVABLES_ACCOUNT_UNKNOWN,
-            "which is dated before the connection's start_date, and Vantagepoint names no receivables account.",
-        )
-    if not invoice.number:
-        return OpeningProblem(
-            HoldReason.OPENING_INVOICE_MISSING,
-            "which is dated before the connection's start_date and has no number to find it by in Vantagepoint.",
-        )
+        return OpeningProblem(HoldReason.RECEIVABLES_ACCOUNT_UNKNOWN, f"{_OLD}, and {_NO_ACCOUNT}.")
     billed = [row for row in invoice.rows if _is_billed(row, receivables_account) and not row.reference]
     if not billed:
-        words = (
-            "which is dated before the connection's start_date, and Vantagepoint's ledger has no invoice "
-            f"{invoice.number}."
-        )
-        return OpeningProblem(HoldReason.OPENING_INVOICE_MISSING, words)
+        words = f"no invoice {invoice.number}" if invoice.number else "nothing to find it by: it has no number"
+        return OpeningProblem(HoldReason.OPENING_INVOICE_MISSING, f"{_OLD}, and Vantagepoint's ledger has {words}.")
     places = _by_place(billed)
-    if len(places) > 1:
-        return OpeningProblem(HoldReason.OPENING_INVOICE_AMBIGUOUS, _several(invoice.number, places))
-    amount = total(places.values())
-    if amount == stated == ZERO:
-        return OpeningProblem(HoldReason.OVER_APPLIED, "which is for 0.00 in all.")
-    if stated is None or amount != stated:
-        says = "states no readable total" if stated is None else f"says {stated}"
-        where = next((f" on project {wbs1}" for wbs1, _ in places), "")
-        words = (
-            "which is dated before the connection's start_date: Vantagepoint's ledger has invoice "
-            f"{invoice.number}{where} with {amount}, ServiceTitan {says}."
-        )
-        return OpeningProblem(HoldReason.OPENING_INVOICE_DIFFERS, words)
-    return _items(billed, invoice.rows, places, receivables_account)
+    problem = _amount_problem(invoice.number, places, stated)
+    return problem or _items(billed, invoice.rows, places, receivables_account)
 
 
 def redated_words(invoice: OpeningInvoice, receivables_account: str | None) -> str:
@@ -204,11 +183,21 @@ def _by_place(billed: Iterable[OpeningRow]) -> dict[tuple[str, str], Decimal]:
     return {place: amount for place, amount in sorted(found.items()) if amount != ZERO}
 
 
-def _several(number: str, places: Mapping[tuple[str, str], Decimal]) -> str:
-    return (
-        f"which is dated before the connection's start_date, and Vantagepoint's ledger has invoice {number} "
-        f"{len(places)} times: {_named(places)}."
-    )
+def _amount_problem(
+    number: str, places: Mapping[tuple[str, str], Decimal], stated: Decimal | None
+) -> OpeningProblem | None:
+    if len(places) > 1:
+        words = f"{_OLD}, and Vantagepoint's ledger has invoice {number} {len(places)} times: {_named(places)}."
+        return OpeningProblem(HoldReason.OPENING_INVOICE_AMBIGUOUS, words)
+    amount = total(places.values())
+    if amount == stated == ZERO:
+        return OpeningProblem(HoldReason.OVER_APPLIED, "which is for 0.00 in all.")
+    if amount != stated:
+        says = "states no readable total" if stated is None else f"says {stated}"
+        where = next((f" on project {wbs1}" for wbs1, _ in places), "")
+        words = f"{_OLD}: Vantagepoint's ledger has invoice {number}{where} with {amount}, ServiceTitan {says}."
+        return OpeningProblem(HoldReason.OPENING_INVOICE_DIFFERS, words)
+    return None
 
 
 def _named(places: Mapping[tuple[str, str], Decimal]) -> str:

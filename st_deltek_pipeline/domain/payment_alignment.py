@@ -31,6 +31,9 @@ from st_deltek_pipeline.domain.receivables import OpenItem, spread_over_items
 from st_deltek_pipeline.domain.reference import ReferenceData
 from st_deltek_pipeline.domain.reference_checks import account_hold, bank_hold, project_hold, project_of
 
+_BEFORE_START = OpeningProblem(HoldReason.INVOICE_BEFORE_START, "which is dated before the connection's start_date.")
+_NOT_POSTED = OpeningProblem(HoldReason.WAITING_FOR_INVOICE, "which is not posted yet.")
+
 
 @dataclass(frozen=True)
 class PostedInvoices:
@@ -69,11 +72,9 @@ class PostedInvoices:
         if items:
             return Hold(HoldReason.OVER_APPLIED, f"{label}, which is for 0.00 in all.")
         problem = self.opening_problems.get(invoice_id)
-        if problem is not None:
-            return Hold(problem.reason, f"{label}, {problem.words}")
-        if invoice_id in self.before_start:
-            return Hold(HoldReason.INVOICE_BEFORE_START, f"{label}, which is dated before the connection's start_date.")
-        return Hold(HoldReason.WAITING_FOR_INVOICE, f"{label}, which is not posted yet.")
+        if problem is None:
+            problem = _BEFORE_START if invoice_id in self.before_start else _NOT_POSTED
+        return Hold(problem.reason, f"{label}, {problem.words}")
 
 
 @dataclass(frozen=True)

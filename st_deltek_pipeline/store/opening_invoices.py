@@ -166,7 +166,7 @@ def _dated_before(invoice_id: str) -> str:
     return f"""EXISTS (
         SELECT FROM raw.records AS version
         WHERE version.connection = :connection AND version.kind = :kind AND version.record_id = {invoice_id}
-          AND version.document_date < :start)"""  # noqa: S608 (constants)
+          AND version.document_date < :start)"""
 
 
 def opening_invoices(engine: Engine, connection: str, invoice_ids: Collection[int]) -> Mapping[int, OpeningInvoice]:
