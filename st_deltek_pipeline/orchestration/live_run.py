@@ -123,12 +123,19 @@ class LiveRun:
         report.days += done
 
     def _find_opening_invoices(self) -> None:
-        """Ask Vantagepoint for old invoices that something new is applied to; without any this is one look."""
-        if opening_invoices_to_read(
+        """Ask Vantagepoint for old invoices that something new is applied to; without any this is one look.
+
+        What is applied to them waits when that fails; it is no reason to keep everything else waiting.
+        """
+        if not opening_invoices_to_read(
             self.pipeline.engine, self.wiring.connection, older_than=_OPENING_INVOICES_STAY_READ
         ):
-            self.progress.doing("asking Vantagepoint for invoices from before the connection's start")
+            return
+        self.progress.doing("asking Vantagepoint for invoices from before the connection's start")
+        try:
             self.runner.read_opening_invoices()
+        except PipelineError as error:
+            self.progress.done(f"warning: {error}")
 
     def _settle(self, report: LiveReport) -> None:
         self._find_opening_invoices()

@@ -231,12 +231,12 @@ def _ask(
         for entry in _LEDGERS
         for row in (client.ledger_rows(entry.ledger_type, invoices=sorted(spellings)) if spellings else ())
     ]
-    ours = store.our_batches(engine, settings.name, {row.batch for _, row in rows})
+    shown = [_opening_row(entry, row) for entry, row in rows]
+    ours = store.ours_among(engine, settings.name, {(row.batch, row.line_key) for row in shown})
     by_number: dict[str, list[OpeningRow]] = {}
-    for entry, row in rows:
-        if row.batch not in ours:
-            key = invoice_number_key(row.invoice, padded_to)
-            by_number.setdefault(key, []).append(_opening_row(entry, row))
+    for row in shown:
+        if (row.batch, row.line_key) not in ours:
+            by_number.setdefault(invoice_number_key(row.number, padded_to), []).append(row)
     return {
         invoice_id: OpeningInvoice(
             number, sorted(by_number.get(invoice_number_key(number, padded_to), ())) if number else ()

@@ -238,17 +238,32 @@ def opening_rows_of(engine: Engine, connection: str, numbers: Collection[tuple[s
     return found
 
 
-def our_batches(engine: Engine, connection: str, batches: Collection[str]) -> set[str]:
-    """Return which of some transaction files are ours.
+def ours_among(engine: Engine, connection: str, lines: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return which of some rows of the ledger are ours: of our transaction files, or taken over from others.
 
     Args:
         engine: The database.
         connection: The connection's name.
-        batches: As Vantagepoint names them.
+        lines: Transaction file and line of each row.
     """
-    statement = text("SELECT batch FROM journal.transaction_files WHERE connection = :connection AND batch = ANY(:all)")
+    statement = text(
+        f"""
+        SELECT line.batch, line.line_key
+        FROM (
+            SELECT CAST(:connection AS text) AS connection, asked.batch, asked.line_key
+            FROM unnest(CAST(:batches AS text[]), CAST(:keys AS text[])) AS asked (batch, line_key)
+        ) AS line
+        WHERE {_OURS}
+        """  # noqa: S608 (constants)
+    )
+    asked = sorted(set(lines))
+    parameters = {
+        "connection": connection,
+        "batches": [batch for batch, _ in asked],
+        "keys": [line_key for _, line_key in asked],
+    }
     with engine.connect() as db:
-        return set(db.scalars(statement, {"connection": connection, "all": sorted(batches)}))
+        return {(batch, line_key) for batch, line_key in db.execute(statement, parameters)}
 
 
 def store_opening_invoices(

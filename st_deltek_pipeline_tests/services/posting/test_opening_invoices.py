@@ -281,6 +281,8 @@ def test_a_receipt_that_the_earlier_integration_posted_under_our_reference_is_ta
     assert live.outcome(later["id"]) == POSTED
     assert live.outcome(too_much["id"])[:2] == ("held", "over_applied")
     assert live.received(invoice) == Decimal("100.00")
+    live.ask()
+    assert live.ask().changed == 0
 
 
 def test_an_invoice_that_vantagepoint_does_not_have_is_waited_for(live: Live) -> None:
