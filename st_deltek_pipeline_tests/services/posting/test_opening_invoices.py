@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.documents import Kind
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.services.opening_invoices import (
     OpeningReading,
     opening_invoices_to_read,
@@ -77,8 +77,8 @@ class Live(Bench):
         self.ask()
         self.run(self.today, kind)
 
-    def credits(self, invoice: Row, amount: str) -> Row:
-        wanted = {"invoiceId": invoice["id"], "total": amount, "date": self.today.isoformat()}
+    def credits(self, invoice: Row, amount: str, *, day: date | None = None) -> Row:
+        wanted = {"invoiceId": invoice["id"], "total": amount, "date": (day or self.today).isoformat()}
         memo = self.sandbox.admin("POST", "servicetitan/credit-memos", wanted)
         self.take_in_feeds("credit_memos", "credit_memo_items")
         return memo
@@ -450,3 +450,21 @@ def test_an_invoice_of_ours_that_is_dated_before_the_start_stays_as_it_is_posted
     live.books()
     assert live.outcome(payment["id"]) == POSTED
     assert live.receivable(invoice["referenceNumber"]) == ZERO
+
+
+def test_bills_and_credits_from_before_the_start_are_never_looked_at(live: Live) -> None:
+    live.changed(posting={"documents": POSTING_ORDER})
+    bill = live.sandbox.add_bill(date=QUIET_DAY.isoformat(), total="50.00")
+    credit = live.sandbox.bill(bill["id"], "credit", amount="20.00", date=QUIET_DAY.isoformat())
+    memo = live.credits(live.old_invoice(PART_A="30.00"), "5.00", day=QUIET_DAY)
+    live.take_in_feeds("purchase_orders", "inventory_bills", "ap_credits", "vendors")
+    rows = len(live.sandbox.ledger())
+    assert {bill["id"], credit["id"], memo["id"]} <= {
+        row.record_id for row in live.rows("SELECT record_id FROM raw.latest")
+    }
+    assert min(live.days(), default=START) >= START
+    live.run_every_kind(QUIET_DAY)
+    assert len(live.sandbox.ledger()) == rows
+    assert not live.rows(
+        "SELECT FROM journal.outcomes WHERE document_id = ANY(:ids)", ids=[bill["id"], credit["id"], memo["id"]]
+    )
