@@ -138,6 +138,7 @@ class PostingSettings(_Model):
     zero_documents: Literal["ignore", "post"] = "ignore"
     closed_period: Literal["hold", "first_open"] = "hold"
     unapplied: Literal["on_account", "retainer", "hold"] = "on_account"
+    opening_invoices: Literal["find", "hold"] = "find"
     receipt_files: Literal["by_day", "by_deposit"] = "by_day"
     journal_entry_payment_types: tuple[str, ...] = ("Journal Entry",)
     bills_source: Literal["inventory_bills", "ap_bills"] = "inventory_bills"

@@ -45,6 +45,10 @@ class HoldReason(StrEnum):
     APPLIED_TO_UNKNOWN_INVOICE = "applied_to_unknown_invoice"
     APPLIED_TO_VOIDED_INVOICE = "applied_to_voided_invoice"
     INVOICE_BEFORE_START = "invoice_before_start"
+    OPENING_INVOICE_NOT_READ = "opening_invoice_not_read"
+    OPENING_INVOICE_MISSING = "opening_invoice_missing"
+    OPENING_INVOICE_AMBIGUOUS = "opening_invoice_ambiguous"
+    OPENING_INVOICE_DIFFERS = "opening_invoice_differs"
     OVER_APPLIED = "over_applied"
     UNAPPLIED_MONEY = "unapplied_money"
     RECEIVABLES_ACCOUNT_UNKNOWN = "receivables_account_unknown"
@@ -138,8 +142,22 @@ _ADVICE: dict[HoldReason, str] = {
         "Apply it in ServiceTitan to an invoice that is not voided. What stands on the voided one moves there by itself."
     ),
     HoldReason.INVOICE_BEFORE_START: (
-        "The invoice is older than the connection's start_date and was not posted from here. Enter the receipt in "
-        "Vantagepoint by hand, then ignore it here (holds ignore)."
+        "The invoice is older than the connection's start_date and was not posted from here. Set posting.opening_invoices "
+        "to find, or enter the receipt in Vantagepoint by hand and ignore it here (holds ignore)."
+    ),
+    HoldReason.OPENING_INVOICE_NOT_READ: (
+        "The next reading of both systems asks Vantagepoint's ledger for the invoice; nothing has to be done."
+    ),
+    HoldReason.OPENING_INVOICE_MISSING: (
+        "Enter and post the invoice in Vantagepoint under this number; it is found by itself. Or ignore this one (holds "
+        "ignore)."
+    ),
+    HoldReason.OPENING_INVOICE_AMBIGUOUS: (
+        "Nothing says which of them is meant. Enter this one in Vantagepoint by hand, then ignore it here (holds ignore)."
+    ),
+    HoldReason.OPENING_INVOICE_DIFFERS: (
+        "Correct the invoice in Vantagepoint or in ServiceTitan so that both are for the same, or enter this one in "
+        "Vantagepoint by hand and ignore it here (holds ignore)."
     ),
     HoldReason.OVER_APPLIED: (
         "More would be received on the invoice than it is for. Correct the applications in ServiceTitan, or leave the rest "

@@ -6,7 +6,7 @@ under the poster's lock (``receivables``).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from st_deltek_pipeline.domain.alignment import (
@@ -24,11 +24,15 @@ from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.firm_links import FirmLink, FirmLinks
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.opening_invoices import OpeningProblem
 from st_deltek_pipeline.domain.payments import Payment
 from st_deltek_pipeline.domain.posting_keys import reference_of
 from st_deltek_pipeline.domain.receivables import OpenItem, spread_over_items
 from st_deltek_pipeline.domain.reference import ReferenceData
 from st_deltek_pipeline.domain.reference_checks import account_hold, bank_hold, project_hold, project_of
+
+_BEFORE_START = OpeningProblem(HoldReason.INVOICE_BEFORE_START, "which is dated before the connection's start_date.")
+_NOT_POSTED = OpeningProblem(HoldReason.WAITING_FOR_INVOICE, "which is not posted yet.")
 
 
 @dataclass(frozen=True)
@@ -36,16 +40,18 @@ class PostedInvoices:
     """The invoices that a day's payments and credit memos are applied to.
 
     Attributes:
-        open_items: Where each posted invoice stands, by ServiceTitan's id.
+        open_items: Where each posted invoice stands, by ServiceTitan's id; those that others posted before the start too.
         known: Ids of invoices that were taken in, posted or not.
         voided: Those of them that do not count any more in ServiceTitan.
         before_start: Those that are dated before the connection's start: they are never posted from here.
+        opening_problems: Why it is not certain where some invoices stand that others posted, or should have.
     """
 
     open_items: Mapping[int, Sequence[OpenItem]]
     known: frozenset[int]
     voided: frozenset[int] = frozenset()
     before_start: frozenset[int] = frozenset()
+    opening_problems: Mapping[int, OpeningProblem] = field(default_factory=dict[int, OpeningProblem])
 
     def target_hold(self, document: DocumentKey, invoice_id: int, number: str) -> Hold | None:
         """Say why nothing can be applied to an invoice yet; ``None`` when it is posted.
@@ -65,9 +71,10 @@ class PostedInvoices:
             return None
         if items:
             return Hold(HoldReason.OVER_APPLIED, f"{label}, which is for 0.00 in all.")
-        if invoice_id in self.before_start:
-            return Hold(HoldReason.INVOICE_BEFORE_START, f"{label}, which is dated before the connection's start_date.")
-        return Hold(HoldReason.WAITING_FOR_INVOICE, f"{label}, which is not posted yet.")
+        problem = self.opening_problems.get(invoice_id)
+        if problem is None:
+            problem = _BEFORE_START if invoice_id in self.before_start else _NOT_POSTED
+        return Hold(problem.reason, f"{label}, {problem.words}")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from st_deltek_pipeline.orchestration.intake_assets import raw_asset, reference_
 from st_deltek_pipeline.orchestration.jobs import AssetJob, post_days_job, take_in_job, tie_out_job
 from st_deltek_pipeline.orchestration.live_sensors import live_sensors
 from st_deltek_pipeline.orchestration.location import location
+from st_deltek_pipeline.orchestration.opening_assets import OPENING_KINDS, opening_invoices
 from st_deltek_pipeline.orchestration.posting_assets import posted_documents
 from st_deltek_pipeline.orchestration.resources import RESOURCE_KEY, Pipeline
 from st_deltek_pipeline.orchestration.schedules import schedules
@@ -50,19 +51,23 @@ def connection_assets(wiring: Wiring, *, connections: int = 1) -> ConnectionAsse
     master_data = sorted(reference.keys)
     # Reads customers and vendors, the documents that name them, and Vantagepoint's firms.
     firms = firm_mappings(wiring, [*(asset.key for asset in raw), wiring.key("reference_firms")])
+    # Reads what payments and credit memos are applied to, and asks the ledger for what others posted before the start.
+    opening = opening_invoices(wiring, [*(asset.key for asset in raw), wiring.key("reference_auto_posting")])
     by_day: list[dg.AssetsDefinition] = []
     for kind in wiring.kinds:
         by_day += [
             staged_documents(wiring, kind, feeds),
-            aligned_documents(wiring, kind, [*master_data, firms.key]),
+            aligned_documents(
+                wiring, kind, [*master_data, firms.key, *([opening.key] if kind in OPENING_KINDS else [])]
+            ),
             posted_documents(wiring, kind),
         ]
     by_day += [servicetitan_exports(wiring)] if wiring.writes_back else []
     tied_out = daily_tie_out(wiring)
     by_day.append(tied_out)
-    assets = [*external_assets(wiring), *raw, reference, firms, *by_day]
+    assets = [*external_assets(wiring), *raw, reference, firms, opening, *by_day]
     jobs = [
-        take_in_job(wiring, [*(asset.key for asset in raw), *master_data, firms.key]),
+        take_in_job(wiring, [*(asset.key for asset in raw), *master_data, firms.key, opening.key]),
         post_days_job(wiring, [asset.key for asset in by_day]),
         tie_out_job(wiring, tied_out.key),
     ]

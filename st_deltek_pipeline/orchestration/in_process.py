@@ -31,6 +31,7 @@ from st_deltek_pipeline.orchestration.document_kinds import aligned_asset, poste
 from st_deltek_pipeline.orchestration.firm_assets import MAPPINGS_ASSET
 from st_deltek_pipeline.orchestration.interrupts import own_handlers_afterwards
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
+from st_deltek_pipeline.orchestration.opening_assets import OPENING_ASSET
 from st_deltek_pipeline.orchestration.posting_assets import PLAN_OP
 from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, DAY_TAG, TRIGGER_TAG
 from st_deltek_pipeline.orchestration.run_workers import RunWorker, processes_can_be_told_apart
@@ -176,6 +177,14 @@ class InProcessRunner:
             PipelineError: The step failed; the class says what kind of trouble it is.
         """
         return self._run(take_in_job_name(self._connection), assets=[dg.AssetKey([self._connection, MAPPINGS_ASSET])])
+
+    def read_opening_invoices(self) -> FinishedRun:
+        """Run the part of the take-in job that asks Vantagepoint for invoices from before the connection's start.
+
+        Raises:
+            PipelineError: The step failed; the class says what kind of trouble it is.
+        """
+        return self._run(take_in_job_name(self._connection), assets=[dg.AssetKey([self._connection, OPENING_ASSET])])
 
     def post_day(
         self,

@@ -17,7 +17,7 @@ def take_in_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
 
     Args:
         wiring: The connection.
-        assets: Raw and reference assets, and the firm mappings.
+        assets: Raw and reference assets, the firm mappings, and the opening invoices.
     """
     return dg.define_asset_job(
         name=take_in_job_name(wiring.name),

@@ -7,7 +7,7 @@ harm. Days are run as ``st-deltek sync`` runs them, each a Dagster run with its 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from st_deltek_pipeline.domain.errors import PipelineError
 from st_deltek_pipeline.orchestration.day_runs import DayReport, DayRuns, Progress
@@ -16,6 +16,7 @@ from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.settling import Settling, why_not_settled
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.named_records import PARTIES, NamedReading, NamedRecord, read_named_records
+from st_deltek_pipeline.services.opening_invoices import opening_invoices_to_read
 from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
 from st_deltek_pipeline.store import changes, inbox, reference
 from st_deltek_pipeline.store.days import days_by_document
@@ -24,6 +25,8 @@ from st_deltek_pipeline.store.inbox import WaitingEvent
 _EVENTS_AT_ONCE = 1000
 # What arrives while a run works is taken along; a stream that never ends is for the next run.
 _MOST_ROUNDS = 20
+# What is held for an invoice that Vantagepoint does not have must not make every run ask again; the polls do.
+_OPENING_INVOICES_STAY_READ = timedelta(minutes=10)
 _UNKNOWN = "ServiceTitan has no such record (any more); the feeds tell of it if it comes to be."
 _NOT_READ = "The connection does not move this kind of record."
 
@@ -104,6 +107,7 @@ class LiveRun:
         read = read_named_records(engine, client, self.wiring.connection, named, run_id=self.run_id)
         if PARTIES & read.new_versions.keys():
             self.runner.align_firms()
+        self._find_opening_invoices()
         work = self._days.with_work(self.run_id, held_too=False)
         done = self._days.post(work)
         done += self._days.post_released(done)
@@ -118,7 +122,23 @@ class LiveRun:
         report.new_versions += sum(read.new_versions.values())
         report.days += done
 
+    def _find_opening_invoices(self) -> None:
+        """Ask Vantagepoint for old invoices that something new is applied to; without any this is one look.
+
+        What is applied to them waits when that fails; it is no reason to keep everything else waiting.
+        """
+        if not opening_invoices_to_read(
+            self.pipeline.engine, self.wiring.connection, older_than=_OPENING_INVOICES_STAY_READ
+        ):
+            return
+        self.progress.doing("asking Vantagepoint for invoices from before the connection's start")
+        try:
+            self.runner.read_opening_invoices()
+        except PipelineError as error:
+            self.progress.done(f"warning: {error}")
+
     def _settle(self, report: LiveReport) -> None:
+        self._find_opening_invoices()
         settling = Settling.begin(self.pipeline.engine, self.wiring)
         done = self._days.post(self._days.with_work(self.run_id))
         done += self._days.post_released(done)

@@ -14,6 +14,7 @@ from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.orchestration.firm_assets import MAPPINGS_ASSET
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
 from st_deltek_pipeline.orchestration.live_sensors import UNFINISHED
+from st_deltek_pipeline.orchestration.opening_assets import OPENING_ASSET
 from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, DAY_TAG, TRIGGER_TAG
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.feeds import Feed
@@ -66,14 +67,14 @@ def _polls(wiring: Wiring, feeds: Sequence[Feed], master_data: Sequence[dg.Asset
     if unknown:
         message = f"schedules.feeds_by_name of {name} names feeds that it does not read: {', '.join(unknown)}."
         raise ConfigurationError(message, advice=f"It reads {', '.join(feed.name for feed in feeds)}.")
-    # New customers need their firm before what names them can be posted.
-    firms = wiring.key(MAPPINGS_ASSET)
+    # New customers need their firm, and invoices of others their place, before what names them can be posted.
+    matched = [wiring.key(MAPPINGS_ASSET), wiring.key(OPENING_ASSET)]
     together = [feed for feed in feeds if feed.name not in settings.feeds_by_name]
     yield _Poll(
         f"{name}_poll",
         settings.feeds_cron(name),
         "Reads what is new in ServiceTitan, and matches new customers and vendors.",
-        [*(_raw_key(wiring, feed) for feed in together), firms],
+        [*(_raw_key(wiring, feed) for feed in together), *matched],
         together,
     )
     for feed in feeds:
@@ -85,13 +86,13 @@ def _polls(wiring: Wiring, feeds: Sequence[Feed], master_data: Sequence[dg.Asset
         f"{name}_poll_reference",
         settings.reference_cron(name),
         "Reads Vantagepoint's firms, projects, accounts and periods, and matches customers and vendors.",
-        [*master_data, firms],
+        [*master_data, *matched],
     )
     yield _Poll(
         f"{name}_rescan",
         settings.rescan_cron(name),
         f"Reads ServiceTitan's feeds again over the last {settings.rescan_days} days, whatever their cursors say.",
-        [*(_raw_key(wiring, feed) for feed in feeds), firms],
+        [*(_raw_key(wiring, feed) for feed in feeds), *matched],
         feeds,
         settings.rescan_days,
     )

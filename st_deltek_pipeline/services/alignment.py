@@ -16,18 +16,24 @@ from st_deltek_pipeline.domain.credit_memo_alignment import align_credit_memo
 from st_deltek_pipeline.domain.credit_memos import CreditMemo
 from st_deltek_pipeline.domain.documents import Document, Kind
 from st_deltek_pipeline.domain.firm_links import FirmLinks, PartyKey, PartyKind
+from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.invoice_alignment import align_invoice
 from st_deltek_pipeline.domain.invoices import Invoice
 from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.opening_invoices import redated_words
 from st_deltek_pipeline.domain.payment_alignment import PostedInvoices, align_payment
 from st_deltek_pipeline.domain.payments import Payment
 from st_deltek_pipeline.domain.receivables import OpenItem, OpenPlace
+from st_deltek_pipeline.domain.reference import ReferenceData
 from st_deltek_pipeline.services.day_documents import documents_of
+from st_deltek_pipeline.services.opening_invoices import OpeningPositions, opening_positions
 from st_deltek_pipeline.services.tax_zones import tax_zones_to_split_by
 from st_deltek_pipeline.store.firm_mappings import load_firm_links
 from st_deltek_pipeline.store.mapping import alignments_of, replace_alignments
-from st_deltek_pipeline.store.receivables import invoice_headers, open_items, received_at
+from st_deltek_pipeline.store.receivables import InvoiceHeader, invoice_headers, open_items, received_at
 from st_deltek_pipeline.store.reference import load_reference
+
+_NOT_ASKED = "Vantagepoint's ledger has not been asked yet whether it stands there."
 
 
 @dataclass(frozen=True)
@@ -144,11 +150,13 @@ def aligner(
     links = load_firm_links(engine, settings.name, parties) if parties else FirmLinks()
     invoices = _posted_invoices(engine, settings, documents)
     receipts = _Receipts(engine, settings, invoices)
+    others = _posted_by_others(engine, settings, documents, reference)
 
     def align(document: Document) -> Alignment:
         match document:
             case Invoice():
-                return align_invoice(document, rules, reference, links)
+                hold = others.get(document.key.document_id)
+                return Alignment(document, (), hold) if hold else align_invoice(document, rules, reference, links)
             case CreditMemo():
                 return align_credit_memo(document, rules, reference, links, invoices)
             case Payment():
@@ -192,7 +200,7 @@ class _Receipts:
     def _seen(self, item: OpenItem, payment_id: int) -> OpenItem:
         by_payment = self._received.get(item.place, {})
         own = by_payment.get(payment_id, ZERO)
-        return replace(item, own=own, others=total(by_payment.values()) - own)
+        return replace(item, own=own, others=item.others + total(by_payment.values()) - own)
 
     def remember(self, aligned: Alignment) -> None:
         """Let those after it count what a payment is going to receive."""
@@ -243,8 +251,10 @@ def _posted_invoices(engine: Engine, settings: ConnectionSettings, documents: Se
     if not targets:
         return PostedInvoices({}, frozenset())
     stated = invoice_headers(engine, settings.name, targets)
+    items = open_items(engine, settings.name, targets)
+    opening = _opening_of(engine, settings, stated, items)
     return PostedInvoices(
-        open_items=open_items(engine, settings.name, targets),
+        open_items={**opening.items, **items},
         known=frozenset(stated),
         voided=frozenset(invoice_id for invoice_id, header in stated.items() if not header.active),
         before_start=frozenset(
@@ -252,4 +262,42 @@ def _posted_invoices(engine: Engine, settings: ConnectionSettings, documents: Se
             for invoice_id, header in stated.items()
             if header.document_date is not None and header.document_date < settings.start_date
         ),
+        opening_problems=opening.problems,
     )
+
+
+def _opening_of(
+    engine: Engine,
+    settings: ConnectionSettings,
+    stated: Mapping[int, InvoiceHeader],
+    items: Mapping[int, Sequence[OpenItem]],
+) -> OpeningPositions:
+    """Look where invoices stand that our journal knows nowhere."""
+    unknown = {invoice_id: header for invoice_id, header in stated.items() if invoice_id not in items}
+    return opening_positions(engine, settings, unknown)
+
+
+def _posted_by_others(
+    engine: Engine, settings: ConnectionSettings, documents: Sequence[Document], reference: ReferenceData
+) -> Mapping[int, Hold]:
+    """Hold invoices that were dated before the start once, when they were for others to post, and may stand already."""
+    invoices = {document.key.document_id: document for document in documents if isinstance(document, Invoice)}
+    if not invoices:
+        return {}
+    items = open_items(engine, settings.name, sorted(invoices))
+    headers = {
+        invoice_id: InvoiceHeader(invoice.active, invoice.document_date, invoice.total)
+        for invoice_id, invoice in invoices.items()
+    }
+    opening = _opening_of(engine, settings, headers, items)
+    found: dict[int, Hold] = {}
+    for invoice_id in opening.items.keys() | opening.problems.keys():
+        key, shown = invoices[invoice_id].key, opening.invoices.get(invoice_id)
+        if shown is None:
+            problem = opening.problems[invoice_id]
+            words = f"{key} was moved over the connection's start_date, and {_NOT_ASKED}"
+            found[invoice_id] = Hold(problem.reason, words)
+        else:
+            words = redated_words(shown, reference.receivables_account)
+            found[invoice_id] = Hold(HoldReason.ALREADY_IN_VANTAGEPOINT, f"{key}: {words}")
+    return found

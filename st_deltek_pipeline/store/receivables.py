@@ -19,11 +19,12 @@ class InvoiceHeader:
 
     Attributes:
         active: False once voided.
-        document_date: ``None`` when it is not readable.
+        document_date, total: ``None`` when it is not readable.
     """
 
     active: bool
     document_date: date | None
+    total: Decimal | None = None
 
 
 def invoice_headers(engine: Engine, connection: str, invoice_ids: Sequence[int]) -> Mapping[int, InvoiceHeader]:
@@ -36,14 +37,15 @@ def invoice_headers(engine: Engine, connection: str, invoice_ids: Sequence[int])
     """
     statement = text(
         """
-        SELECT record_id, active, document_date FROM raw.latest
+        SELECT record_id, active, document_date, total FROM raw.latest
         WHERE connection = :connection AND kind = :kind AND record_id = ANY(:ids)
         """
     )
     parameters = {"connection": connection, "kind": Kind.INVOICE.value, "ids": sorted(set(invoice_ids))}
     with engine.connect() as db:
         return {
-            row.record_id: InvoiceHeader(row.active, row.document_date) for row in db.execute(statement, parameters)
+            row.record_id: InvoiceHeader(row.active, row.document_date, row.total)
+            for row in db.execute(statement, parameters)
         }
 
 

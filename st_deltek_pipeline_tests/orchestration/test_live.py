@@ -20,7 +20,7 @@ from st_deltek_pipeline.orchestration.build import build_definitions, wiring_of
 from st_deltek_pipeline.orchestration.instance import open_instance
 from st_deltek_pipeline.orchestration.live_sensors import sync_request
 from st_deltek_pipeline.orchestration.replaying import ReplayRequest, replay
-from st_deltek_pipeline.orchestration.resources import RESOURCE_KEY
+from st_deltek_pipeline.orchestration.resources import RESOURCE_KEY, Pipeline
 from st_deltek_pipeline.orchestration.run_tags import DAY_TAG, PARENT_RUN_TAG, POSTS_TAG, TRIGGER_TAG
 from st_deltek_pipeline.orchestration.run_workers import RunWorker
 from st_deltek_pipeline.orchestration.schedules import days_to_close
@@ -117,6 +117,26 @@ class Live:
         return {run.tags[DAY_TAG] for run in runs if DAY_TAG in run.tags}
 
 
+def enter_by_hand(acme: Installation, number: str, amount: str) -> None:
+    """Enter and post an invoice in Vantagepoint the way a person would."""
+    key = {"Batch": "BYHAND", "Invoice": number, "WBS1": "CHS2026", "WBS2": "", "WBS3": ""}
+    line = {"PKey": "1", "Seq": 1, "InvoiceSection": "L", "Account": "401.00", "Amount": Decimal(amount)}
+    body = {
+        "Batch": "BYHAND",
+        "Total": Decimal(amount),
+        "inMaster": [{**key, "TransDate": "2026-10-01T00:00:00.000"}],
+        "inDetail": [{**key, **line}],
+    }
+    pipeline = Pipeline(acme.settings)
+    try:
+        client = pipeline.vantagepoint(wiring_of(acme.connection))
+        client.set_active_period(202610)
+        client.enter_file("in", body)
+        assert client.post_file("in", "BYHAND", company="01", period=202610, description="by hand").posted
+    finally:
+        pipeline.close()
+
+
 class TestWebhooks:
     def test_an_invoice_named_by_a_webhook_is_posted_and_only_its_day_is_run(self, live: Live) -> None:
         before = live.acme.books[Area.AR]
@@ -206,6 +226,32 @@ class TestWebhooks:
         live.deliver("invoice", invoice["id"])
         live.run()
         assert live.acme.books[Area.CASH] == before[Area.CASH] + Decimal("80.00")
+
+    def test_a_payment_for_an_invoice_from_before_the_start_is_received_where_others_entered_it(
+        self, live: Live
+    ) -> None:
+        invoice = live.acme.sandbox.add_invoice(date="2026-09-28", total="80.00", syncStatus="Posted")
+        enter_by_hand(live.acme, invoice["referenceNumber"], "80.00")
+        payment = live.acme.sandbox.add_payment(
+            date="2026-10-26", total="80.00", splits=[{"invoiceId": invoice["id"], "amount": "80.00"}]
+        )
+        before = live.acme.books
+        live.deliver("invoice", invoice["id"])
+        live.deliver("payment", payment["id"])
+        live.run()
+        assert live.acme.books[Area.CASH] == before[Area.CASH] + Decimal("80.00")
+        assert live.acme.books[Area.AR] == before[Area.AR]
+        on_it = [row for row in live.acme.sandbox.ledger() if row["RefNo"] == f"P{payment['id']}" and row["Invoice"]]
+        assert [(row["WBS1"], row["Invoice"]) for row in on_it] == [
+            ("CHS2026", invoice["referenceNumber"].rjust(7, "0"))
+        ]
+
+    def test_vantagepoint_is_not_asked_for_old_invoices_where_nothing_is_applied_to_one(self, live: Live) -> None:
+        invoice = live.acme.sandbox.add_invoice(date="2026-10-26", total="10.00")
+        live.deliver("invoice", invoice["id"])
+        result = live.run()
+        runs = live.instance.get_runs(dg.RunsFilter(tags={PARENT_RUN_TAG: result.run_id}))
+        assert {run.job_name for run in runs} == {f"{CONNECTION}_post_days"}
 
     def test_a_record_that_is_not_known_is_handled_with_that_reason(self, live: Live) -> None:
         live.deliver("invoice", 999_999_999, "user:unknown")

@@ -3,8 +3,9 @@
 Asked under the poster's lock, when all of a day's payments are decided. The rule is ``domain.receivables``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from sqlalchemy import Engine
 
@@ -13,13 +14,17 @@ from st_deltek_pipeline.domain.decisions import Decision
 from st_deltek_pipeline.domain.documents import Document, Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.numbers import folded_number
+from st_deltek_pipeline.domain.opening_invoices import stands_under_references, with_opening
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
-from st_deltek_pipeline.domain.posting_keys import NaturalKey, invoice_natural_key
-from st_deltek_pipeline.domain.receivables import OverApplication, applications_of, over_applications
+from st_deltek_pipeline.domain.posting_keys import NaturalKey, invoice_natural_key, reference_of
+from st_deltek_pipeline.domain.receivables import OverApplication, ReceivableKey, applications_of, over_applications
 from st_deltek_pipeline.services.posting.claims import Decided
 from st_deltek_pipeline.services.posting.context import posting_target
 from st_deltek_pipeline.store.journal import Journal
+from st_deltek_pipeline.store.opening_invoices import opening_rows_of
 from st_deltek_pipeline.store.receivables import receivables
+from st_deltek_pipeline.store.reference import load_reference
 
 
 def without_over_applications(
@@ -45,8 +50,16 @@ def without_over_applications(
     }
     if not numbers:
         return ordered
-    standing = receivables(engine, settings.name, sorted(numbers), padded_to=padded_to)
-    changes = [applications_of(decision.postings, padded_to) for _, decision in ordered]
+    others = opening_rows_of(engine, settings.name, numbers)
+    account = load_reference(engine, settings.name).receivables_account if others else None
+    standing = with_opening(
+        receivables(engine, settings.name, sorted(numbers), padded_to=padded_to),
+        others,
+        receivables_account=account,
+        padded_to=padded_to,
+    )
+    under_references = stands_under_references(others, receivables_account=account, padded_to=padded_to)
+    changes = [_change(*each, under_references, padded_to) for each in ordered]
     waiting = over_applications(changes, standing)
     if not waiting:
         return ordered
@@ -58,6 +71,20 @@ def without_over_applications(
             invoice = unfinished.get(_key(found, padded_to))
             kept[position] = (payment, Decision((), _over_applied(payment, decision.outcome, found, invoice)))
     return kept
+
+
+def _change(
+    document: Document,
+    decision: Decision,
+    under_references: Mapping[str, Mapping[ReceivableKey, Decimal]],
+    padded_to: int,
+) -> Mapping[ReceivableKey, Decimal]:
+    """Sum up what a payment adds to each invoice, without what stands under its own reference and is taken over."""
+    change = dict(applications_of(decision.postings, padded_to))
+    for key, amount in under_references.get(folded_number(reference_of(document.key)), {}).items():
+        if key in change:
+            change[key] -= amount
+    return change
 
 
 def _unfinished_invoices(
