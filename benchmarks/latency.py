@@ -130,7 +130,7 @@ class _Live:
 @contextmanager
 def _live(folder: Path, invoices: int) -> Generator[_Live]:
     environment = {**os.environ, DATA_DIR_VARIABLE: str(folder)}
-    command = [sys.executable, "-m", "st_deltek_pipeline.cli.main"]
+    command = [str(Path(sys.executable).with_name("st-deltek"))]
     demo = [*command, "demo", "--invoices", str(invoices)]
     subprocess.run(demo, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     process = subprocess.Popen(
@@ -147,10 +147,11 @@ def _live(folder: Path, invoices: int) -> Generator[_Live]:
                 addresses.setdefault(name, []).append(address.strip())
             if line.startswith("Press Ctrl-C"):
                 ready.set()
+        ready.set()
 
     threading.Thread(target=read, daemon=True).start()
     try:
-        if not ready.wait(_START_SECONDS):
+        if not ready.wait(_START_SECONDS) or process.poll() is not None:
             message = "st-deltek up did not start"
             raise RuntimeError(message)
         settings = Settings(data_dir=folder, database_url=None, connections_dir=folder / "none", connection_names=None)

@@ -20,6 +20,8 @@ from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.vault import open_vault
 from st_deltek_pipeline_tests.webhooks.conftest import TIMEOUT, event, signed, write_connection
 
+# Nobody listens there: the short cut to Dagster is not what is tested.
+_NO_DAGSTER = "http://127.0.0.1:9"
 _KEY = "first-key-" * 4
 _OTHER = "other-key-" * 4
 
@@ -109,12 +111,12 @@ def test_a_connections_keys_are_listed_rotated_and_removed_with_it(
 
 
 def test_the_receiver_of_up_listens_only_when_a_connection_wants_it(installation: Settings, engine: Engine) -> None:
-    assert webhook_receiver(installation, host="127.0.0.1", port=None) is None
+    assert webhook_receiver(installation, host="127.0.0.1", port=None, dagster_url=_NO_DAGSTER) is None
     write_connection(installation, "acme", {"enabled": True})
     with pytest.raises(ConfigurationError, match=r"no signing key.* st-deltek webhooks key acme"):
-        webhook_receiver(installation, host="127.0.0.1", port=None)
+        webhook_receiver(installation, host="127.0.0.1", port=None, dagster_url=_NO_DAGSTER)
     store_key(open_vault(engine, installation), "acme", _KEY)
-    receiver = webhook_receiver(installation, host="127.0.0.1", port=None)
+    receiver = webhook_receiver(installation, host="127.0.0.1", port=None, dagster_url=_NO_DAGSTER)
     assert receiver is not None
     with receiver:
         body = json.dumps(event(7)).encode()

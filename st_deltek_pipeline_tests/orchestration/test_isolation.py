@@ -70,7 +70,8 @@ class TestDefinitions:
         for spec in definitions.resolve_all_asset_specs():
             name = spec.key.path[0]
             node = graph.get(spec.key)
-            assert spec.group_name == name
+            assert spec.group_name is not None
+            assert spec.group_name.startswith(f"{name}_")
             assert spec.tags[CONNECTION_TAG] == name
             assert set(node.pools or ()) <= {f"servicetitan_{name}", f"vantagepoint_{name}"}
             assert {key.path[0] for key in node.parent_keys} <= {name}
