@@ -10,10 +10,10 @@ from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.connections.job_names import sync_op_name
 from st_deltek_pipeline.domain.alert_causes import SERVICETITAN
 from st_deltek_pipeline.domain.run_failures import FORGOTTEN_AFTER, DoneWork, FailedWork
 from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, PARENT_RUN_TAG
-from st_deltek_pipeline.orchestration.sync_job import sync_op_name
 from st_deltek_pipeline.orchestration.write_back_assets import EXPORTS_ASSET
 
 VANTAGEPOINT = "Vantagepoint"

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from st_deltek_pipeline.connections.job_names import WEBHOOKS_TRIGGER, sync_job_name, sync_run_config
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.run_tags import TRIGGER_TAG
 from st_deltek_pipeline.orchestration.sensor_rest import Looks
 from st_deltek_pipeline.orchestration.settling import why_not_settled
-from st_deltek_pipeline.orchestration.sync_job import sync_job_name, sync_op_name
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.store import inbox
 
@@ -54,9 +54,7 @@ def sync_request(connection: str, trigger: str, *, settle: bool) -> dg.RunReques
         trigger: See ``run_tags.TRIGGER_TAG``.
         settle: As in ``sync_job.SyncConfig``.
     """
-    return dg.RunRequest(
-        run_config={"ops": {sync_op_name(connection): {"config": {"settle": settle}}}}, tags={TRIGGER_TAG: trigger}
-    )
+    return dg.RunRequest(run_config=sync_run_config(connection, settle=settle), tags={TRIGGER_TAG: trigger})
 
 
 def _inbox_sensor(wiring: Wiring, seconds: int) -> dg.SensorDefinition:
@@ -74,7 +72,7 @@ def _inbox_sensor(wiring: Wiring, seconds: int) -> dg.SensorDefinition:
         reason = _not_now(context.instance, wiring)
         if reason:
             return dg.SkipReason(f"{waits.events} webhooks wait. {reason}")
-        return sync_request(wiring.name, "webhooks", settle=False)
+        return sync_request(wiring.name, WEBHOOKS_TRIGGER, settle=False)
 
     return sensor
 

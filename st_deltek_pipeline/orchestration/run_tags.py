@@ -1,14 +1,17 @@
 """Tags of runs: whose they are, what made them, and which of them must not run beside each other."""
 
+from st_deltek_pipeline.connections import job_names
+
+TRIGGER_TAG = job_names.TRIGGER_TAG
+
 CONNECTION_TAG = "connection"
 """The connection's name, on every run of its jobs."""
 
 POSTS_TAG = "posts"
 """The connection's name, on runs that post: dagster.yaml lets one at a time through the queue."""
 
-TRIGGER_TAG = "trigger"
-"""What made the run: ``webhooks``, ``changes``, ``schedule``, ``close``, ``replay``, ``backfill``, ``command`` (``st-deltek``)
-or ``person`` (in the UI, or over GraphQL)."""
+SCHEDULE_TAG = "schedule"
+"""Which schedule made the run."""
 
 PRIORITY_TAG = "dagster/priority"
 """Dagster's own: of the runs in the queue the one with the highest goes first, 0 when not given."""

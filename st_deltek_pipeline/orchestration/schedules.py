@@ -15,11 +15,10 @@ from st_deltek_pipeline.orchestration.firm_assets import MAPPINGS_ASSET
 from st_deltek_pipeline.orchestration.jobs import post_days_job_name, take_in_job_name
 from st_deltek_pipeline.orchestration.live_sensors import UNFINISHED
 from st_deltek_pipeline.orchestration.opening_assets import OPENING_ASSET
-from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, DAY_TAG, TRIGGER_TAG
+from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, DAY_TAG, SCHEDULE_TAG, TRIGGER_TAG
 from st_deltek_pipeline.orchestration.wiring import Wiring
 from st_deltek_pipeline.services.feeds import Feed
 
-_SCHEDULE_TAG = "schedule"
 # How long the daemon may have been away without a day staying unclosed.
 _CLOSED_LATE = timedelta(days=7)
 
@@ -110,7 +109,7 @@ def _poll_schedule(wiring: Wiring, poll: _Poll) -> dg.ScheduleDefinition:
         description=poll.description,
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        tags = {_SCHEDULE_TAG: poll.name, CONNECTION_TAG: wiring.name}
+        tags = {SCHEDULE_TAG: poll.name, CONNECTION_TAG: wiring.name}
         if context.instance.get_runs(dg.RunsFilter(tags=tags, statuses=list(UNFINISHED)), limit=1):
             return dg.SkipReason("The poll before this one has not ended.")
         config: dict[str, object] = {}

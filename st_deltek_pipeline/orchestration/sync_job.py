@@ -5,11 +5,12 @@ It is one op around ``live_run``; the days it posts are runs of their own, in th
 
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.connections.job_names import sync_job_name, sync_op_name
 from st_deltek_pipeline.orchestration.day_runs import Progress
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.in_process import GiveJob, InProcessRunner
@@ -35,16 +36,6 @@ class SyncConfig(dg.Config):
     """
 
     settle: bool = True
-
-
-def sync_job_name(connection: str) -> str:
-    """Name the job of ``sync_job``."""
-    return f"{connection}_sync"
-
-
-def sync_op_name(connection: str) -> str:
-    """Name the op of ``sync_job``, for run configuration."""
-    return f"{connection}_handle_changes"
 
 
 def sync_job(wiring: Wiring, jobs_with: Callable[[Pipeline], GiveJob]) -> dg.JobDefinition:
@@ -102,20 +93,16 @@ def _sync(
 def _lock(pipeline: Pipeline, wiring: Wiring) -> Generator[None]:
     """Hold the lock of synchronisations, waiting a while for a short one to end."""
     deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        lock = command_lock(pipeline.engine, SYNC_COMMAND, wiring.name)
-        try:
-            lock.__enter__()
-        except AlreadyRunningError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_POLL_SECONDS)
-            continue
-        try:
-            yield
-        finally:
-            lock.__exit__(None, None, None)
-        return
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(command_lock(pipeline.engine, SYNC_COMMAND, wiring.name))
+                break
+            except AlreadyRunningError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
+        yield
 
 
 class _Logged(Progress):

@@ -15,6 +15,13 @@ from typing import Any
 import requests
 from sqlalchemy.exc import SQLAlchemyError
 
+from st_deltek_pipeline.connections.job_names import (
+    TRIGGER_TAG,
+    WEBHOOKS_TRIGGER,
+    sync_job_name,
+    sync_run_config,
+)
+
 _logger = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 15
@@ -141,7 +148,7 @@ class DagsterNudge:
 
     def _ask(self, connection: str) -> bool:
         """Ask for a run; ``False`` when one is under way, which may or may not see what is new."""
-        job = self._job(f"{connection}_sync")
+        job = self._job(sync_job_name(connection))
         wanted = {"pipelineName": job.name, "statuses": list(_UNFINISHED)}
         found = self._call(_UNDER_WAY, {"filter": wanted})["runsOrError"]
         if found.get("results"):
@@ -152,8 +159,8 @@ class DagsterNudge:
                 "repositoryName": job.repository,
                 "jobName": job.name,
             },
-            "runConfigData": {"ops": {f"{connection}_handle_changes": {"config": {"settle": False}}}},
-            "executionMetadata": {"tags": [{"key": "trigger", "value": "webhooks"}]},
+            "runConfigData": sync_run_config(connection, settle=False),
+            "executionMetadata": {"tags": [{"key": TRIGGER_TAG, "value": WEBHOOKS_TRIGGER}]},
         }
         answer = self._call(_LAUNCH, {"parameters": parameters})["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":

@@ -21,12 +21,12 @@ import dagster as dg
 from sqlalchemy import text
 
 from st_deltek_pipeline.cli.child_process import ChildProcess
+from st_deltek_pipeline.connections.job_names import sync_job_name
 from st_deltek_pipeline.orchestration.build import wiring_of
 from st_deltek_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
 from st_deltek_pipeline.orchestration.live_sensors import UNFINISHED
 from st_deltek_pipeline.orchestration.run_tags import POSTS_TAG, TRIGGER_TAG
 from st_deltek_pipeline.orchestration.run_workers import RunWorker
-from st_deltek_pipeline.orchestration.sync_job import sync_job_name
 from st_deltek_pipeline.orchestration.syncing import day_runs
 from st_deltek_pipeline.services.webhook_keys import store_key
 from st_deltek_pipeline.store.database import engine_for
