@@ -6,6 +6,7 @@ that is launched stays in the queue.
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,7 +21,7 @@ from urllib.parse import quote
 
 import dagster as dg
 import requests
-from playwright.sync_api import ConsoleMessage, Error, Page, Response, sync_playwright
+from playwright.sync_api import ConsoleMessage, Error, Page, Response, expect, sync_playwright
 
 from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.orchestration.day_runs import Progress
@@ -167,8 +168,12 @@ class Browser:
         for text in shown:
             self.page.get_by_text(text).filter(visible=True).first.wait_for(timeout=_SHOWN_MILLISECONDS)
 
+    def reads(self, pattern: str | re.Pattern[str]) -> None:
+        """Wait until the page's text has a text or matches a pattern: its parts arrive one after another."""
+        expect(self.page.locator("body")).to_contain_text(pattern, use_inner_text=True, timeout=_SHOWN_MILLISECONDS)
+
     def text(self) -> str:
-        """Return all that can be read."""
+        """Return all that can be read now: enough to say that something is not there."""
         return self.page.inner_text("body")
 
     def _console(self, message: ConsoleMessage) -> None:
