@@ -11,7 +11,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format up bench screenshots lock secrets clean
+.PHONY: help demo test lint lint-style lint-types lint-files lint-definitions format up bench screenshots lock secrets clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,19 +20,27 @@ demo: $(STAMP) ## Set up, then move a contractor's month into Vantagepoint and t
 	@$(BIN)/st-deltek demo
 
 test: $(DEV_STAMP) ## Set up, then run the whole test suite
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(DEV_STAMP) ## Style, types, layers, secrets, deployment files, and that the definitions load
+lint: lint-types lint-style lint-files lint-definitions ## Style, types, layers, secrets, deployment files, and that the definitions load
+
+lint-style: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+lint-types: $(DEV_STAMP)
+	$(BIN)/basedpyright
+
+lint-files: $(DEV_STAMP)
 	@# 3 says that a known, invented secret of a test has moved to another line.
 	$(BIN)/detect-secrets-hook --baseline .secrets.baseline $$(git ls-files --cached --others --exclude-standard) || test $$? -eq 3
 	$(BIN)/hadolint deploy/Containerfile
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec $(wildcard deploy/compose*.yaml)
 	$(BIN)/kubernetes-validate --quiet --strict $(filter-out %/values.yaml,$(wildcard deploy/kubernetes/*.yaml))
 	@for file in deploy/proxy/Caddyfile deploy/proxy/*.caddy; do $(BIN)/caddy fmt --diff $$file >/dev/null || exit 1; done
+
+lint-definitions: $(DEV_STAMP)
 	$(BIN)/dagster definitions validate
 	$(BIN)/dg check defs
 

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.cli.main import run
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline_tests.orchestration.installations import Installation, installed
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 
@@ -24,9 +25,7 @@ def acme(sandbox: Callable[..., SandboxUnderTest], engine: Engine, tmp_path: Pat
     """A connection with a small month, nothing taken in yet."""
     with installed(engine, tmp_path, sandbox(invoices=20)) as installation:
         # What the other kinds of the month are held for has tests of its own.
-        installation.write_file(
-            posting={**installation.sandbox.connection.get("posting", {}), "documents": ["invoice"]}
-        )
+        installation.move_only(Kind.INVOICE)
         yield installation
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.reconciliation import Area
 from st_deltek_pipeline.services.clients import CREDENTIAL_NAMES
 from st_deltek_pipeline.settings import Settings, load_settings
@@ -51,6 +52,11 @@ class Installation:
 
     def write_file(self, name: str = CONNECTION, **changes: Any) -> Path:
         return write_connection_file(self.settings.connections_dir, self.sandbox.ready_line, name, **changes)
+
+    def move_only(self, *kinds: Kind) -> None:
+        """Let the connection move these kinds alone: each of the others is a dozen steps more in every synchronisation."""
+        posting = self.sandbox.connection.get("posting", {})
+        self.write_file(posting={**posting, "documents": [kind.value for kind in kinds]})
 
     def store_credentials(self, name: str = CONNECTION, **changes: Mapping[str, str]) -> None:
         vault = open_vault(self.engine, self.settings)

@@ -238,16 +238,16 @@ class TestAnAwkwardMonth:
 
 
 class TestWhatWaits:
-    """A clean month of which two days are posted; each test adds its own documents."""
+    """A clean month of which two days are posted, with the two kinds it is about; each test adds its own documents."""
 
     def test_a_payment_dated_before_its_invoice_is_posted_in_the_same_synchronisation(self, acme: Installation) -> None:
-        sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
-        invoice = acme.sandbox.add_invoice(date="2026-10-09", total="150.00", syncStatus="Posted")
+        acme.move_only(Kind.INVOICE, Kind.PAYMENT)
+        invoice = acme.sandbox.add_invoice(date="2026-10-08", total="150.00", syncStatus="Posted")
         paid = [{"invoiceId": invoice["id"], "amount": "150.00"}]
         payment = acme.sandbox.add_payment(
             date="2026-10-07", splits=paid, total="150.00", customerId=invoice["customer"]["id"]
         )
-        report = sync(acme, first=date(2026, 10, 7), last=date(2026, 10, 9))
+        report = sync(acme, first=date(2026, 10, 7), last=date(2026, 10, 8))
         assert report.accounted_for
         assert outcome_of(acme, Kind.PAYMENT, payment["id"]) == "posted"
         days = [day.day for day in report.days if any(each.kind is Kind.PAYMENT for each in day.kinds)]
@@ -256,14 +256,14 @@ class TestWhatWaits:
     def test_a_credit_memo_dated_before_its_invoice_is_released_by_the_same_synchronisation(
         self, acme: Installation
     ) -> None:
-        sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
-        invoice = acme.sandbox.add_invoice(date="2026-10-09", total="150.00", syncStatus="Posted")
+        acme.move_only(Kind.INVOICE, Kind.CREDIT_MEMO)
+        invoice = acme.sandbox.add_invoice(date="2026-10-08", total="150.00", syncStatus="Posted")
         memo = acme.sandbox.admin(
             "POST",
             "servicetitan/credit-memos",
             {"invoiceId": invoice["id"], "total": "40.00", "applied": "40.00", "date": "2026-10-07"},
         )
-        report = sync(acme, first=date(2026, 10, 7), last=date(2026, 10, 9))
+        report = sync(acme, first=date(2026, 10, 7), last=date(2026, 10, 8))
         assert report.accounted_for
         assert outcome_of(acme, Kind.CREDIT_MEMO, memo["id"]) == "posted"
         runs = [day for day in report.days if any(each.kind is Kind.CREDIT_MEMO for each in day.kinds)]
@@ -274,13 +274,13 @@ class TestWhatWaits:
     def test_what_waits_for_an_invoice_of_another_day_still_waits_when_that_is_not_posted(
         self, acme: Installation
     ) -> None:
-        sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
-        invoice = acme.sandbox.add_invoice(date="2026-10-09", total="150.00", syncStatus="Pending")
+        acme.move_only(Kind.INVOICE, Kind.PAYMENT)
+        invoice = acme.sandbox.add_invoice(date="2026-10-08", total="150.00", syncStatus="Pending")
         paid = [{"invoiceId": invoice["id"], "amount": "150.00"}]
         payment = acme.sandbox.add_payment(
             date="2026-10-07", splits=paid, total="150.00", customerId=invoice["customer"]["id"]
         )
-        report = sync(acme, first=date(2026, 10, 7), last=date(2026, 10, 9))
+        report = sync(acme, first=date(2026, 10, 7), last=date(2026, 10, 8))
         assert report.accounted_for
         assert report.tie_out is not None
         assert outcome_of(acme, Kind.PAYMENT, payment["id"]) == "held"
@@ -334,13 +334,14 @@ def test_a_plan_hash_is_that_of_one_kind(acme: Installation) -> None:
 
 def test_a_plan_that_changed_after_it_was_pinned_is_not_sent(acme: Installation) -> None:
     day = date(2026, 10, 7)
-    sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
+    acme.move_only(Kind.INVOICE)
     with pytest.raises(BrokenError, match="has changed: pinned 0123"):
         sync(acme, first=day, last=day, kinds=(Kind.INVOICE,), pinned_plan_hash="0123")
 
 
 def test_a_pinned_plan_is_sent_exactly(acme: Installation) -> None:
     first, day = date(2026, 10, 6), date(2026, 10, 7)
+    acme.move_only(Kind.INVOICE)
     sync(acme, first=first, last=first)
     (shown,) = compute_plans(acme.settings, CONNECTION, day, [Kind.INVOICE], pinned_by="accountant")
     assert preview_day(acme.engine, acme.connection, Kind.INVOICE, day).plan_hash == shown.plan_hash
@@ -352,6 +353,7 @@ def test_a_pinned_plan_is_sent_exactly(acme: Installation) -> None:
 
 def test_a_stored_pin_refuses_a_day_that_changed_since(acme: Installation) -> None:
     day = date(2026, 10, 7)
+    acme.move_only(Kind.INVOICE)
     sync(acme, first=date(2026, 10, 6), last=date(2026, 10, 6))
     (plan,) = compute_plans(acme.settings, CONNECTION, day, [Kind.INVOICE], pinned_by=None)
     pin_plan(acme.engine, acme.connection, Kind.INVOICE, day, plan.plan_hash, actor="accountant")
@@ -387,6 +389,7 @@ def test_days_that_cannot_be_posted_are_refused(acme: Installation, first: date,
 
 
 def test_single_days_ahead_or_off_by_now_are_left_out(acme: Installation) -> None:
+    acme.move_only(Kind.INVOICE)
     weekend, ahead = date(2026, 10, 3), date(2099, 10, 5)
     report = sync(acme, days=(ahead, weekend, date(2026, 10, 9)))
     assert {day.day for day in report.days} == {date(2026, 10, 9)}
@@ -402,6 +405,7 @@ def test_two_synchronisations_of_one_connection_at_once_are_refused(acme: Instal
 
 
 def test_a_run_left_behind_by_a_killed_command_is_ended_and_gives_its_pool_slot_back(acme: Installation) -> None:
+    acme.move_only(Kind.INVOICE)
     with open_instance(acme.settings) as instance:
         run = instance.create_run_for_job(_dead_job, tags={"connection": CONNECTION, STARTED_BY_TAG: STARTED_BY})
         instance.report_dagster_event(_started(run), run.run_id)

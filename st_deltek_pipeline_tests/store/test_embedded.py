@@ -17,6 +17,7 @@ from sqlalchemy import create_engine, text
 
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, TransientError
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
+from st_deltek_pipeline_tests.memory import quick_folder
 
 _AS_ROOT = os.geteuid() == 0
 
@@ -84,6 +85,23 @@ def data_dir(quick_path: Path) -> Generator[Path]:
     EmbeddedPostgres(folder).stop(force=True)
 
 
+@pytest.fixture(scope="module")
+def stopped_server() -> Generator[Path]:
+    """A data folder with a server that was used once; making one takes a second, copying it none."""
+    with quick_folder() as folder:
+        server = EmbeddedPostgres(folder)
+        server.ensure_running()
+        server.stop()
+        yield folder
+
+
+@pytest.fixture
+def used_dir(stopped_server: Path, data_dir: Path) -> Path:
+    """A data folder of a test's own whose server was made before."""
+    subprocess.run(["cp", "--archive", str(stopped_server), str(data_dir)], check=True)  # noqa: S603, S607
+    return data_dir
+
+
 def test_the_first_use_makes_a_server_with_both_databases_and_durable_writes(data_dir: Path) -> None:
     server = EmbeddedPostgres(data_dir)
     assert server.status().state == "absent"
@@ -107,19 +125,19 @@ def test_two_commands_at_once_share_one_server_which_goes_with_the_last(data_dir
     assert EmbeddedPostgres(data_dir).status().state == "stopped"
 
 
-def test_a_server_left_behind_by_a_killed_command_is_used_again_and_then_stopped(data_dir: Path) -> None:
-    killed = User(data_dir)
+def test_a_server_left_behind_by_a_killed_command_is_used_again_and_then_stopped(used_dir: Path) -> None:
+    killed = User(used_dir)
     pid = killed.server_pid()
     killed.kill()
-    assert EmbeddedPostgres(data_dir).status().pid == pid
-    following = User(data_dir)
+    assert EmbeddedPostgres(used_dir).status().pid == pid
+    following = User(used_dir)
     assert following.server_pid() == pid
     following.leave()
-    assert EmbeddedPostgres(data_dir).status().state == "stopped"
+    assert EmbeddedPostgres(used_dir).status().state == "stopped"
 
 
-def test_what_was_committed_survives_a_killed_server(data_dir: Path) -> None:
-    server = EmbeddedPostgres(data_dir)
+def test_what_was_committed_survives_a_killed_server(used_dir: Path) -> None:
+    server = EmbeddedPostgres(used_dir)
     server.ensure_running()
     _query(server, "CREATE TABLE public.kept AS SELECT 42 AS answer")
     pid = server.status().pid
@@ -131,12 +149,12 @@ def test_what_was_committed_survives_a_killed_server(data_dir: Path) -> None:
     assert _query(server, "SELECT answer FROM public.kept") == 42
 
 
-def test_a_stale_pid_file_that_names_another_process_does_not_stand_in_the_way(data_dir: Path) -> None:
-    server = EmbeddedPostgres(data_dir)
+def test_a_stale_pid_file_that_names_another_process_does_not_stand_in_the_way(used_dir: Path) -> None:
+    server = EmbeddedPostgres(used_dir)
     server.ensure_running()
     server.stop()
-    pid_file = data_dir / "postgres" / "postmaster.pid"
-    pid_file.write_text(f"{os.getpid()}\n{data_dir}\n0\n5432\n{data_dir}\n\n0 0\nready\n")
+    pid_file = used_dir / "postgres" / "postmaster.pid"
+    pid_file.write_text(f"{os.getpid()}\n{used_dir}\n0\n5432\n{used_dir}\n\n0 0\nready\n")
     assert server.status().state == "stopped"
     server.ensure_running()
     assert server.status().pid != os.getpid()
@@ -187,34 +205,34 @@ def test_only_the_databases_own_account_can_enter_the_socket_folder(data_dir: Pa
     assert (data_dir / "postgres").stat().st_mode & 0o077 == 0
 
 
-def test_a_socket_folder_open_to_others_is_refused(data_dir: Path) -> None:
-    (data_dir / "postgres-socket").mkdir(parents=True, mode=0o777)
-    (data_dir / "postgres-socket").chmod(0o777)
+def test_a_socket_folder_open_to_others_is_refused(used_dir: Path) -> None:
+    (used_dir / "postgres-socket").mkdir(parents=True, mode=0o777)
+    (used_dir / "postgres-socket").chmod(0o777)
     with pytest.raises(ConfigurationError, match=r"postgres-socket must be a folder that only"):
-        EmbeddedPostgres(data_dir).ensure_running()
+        EmbeddedPostgres(used_dir).ensure_running()
 
 
-def test_a_server_in_use_is_not_stopped_unless_forced(data_dir: Path) -> None:
-    user = User(data_dir)
+def test_a_server_in_use_is_not_stopped_unless_forced(used_dir: Path) -> None:
+    user = User(used_dir)
     user.server_pid()
     with pytest.raises(TransientError, match=r"in use by another process.*--force"):
-        EmbeddedPostgres(data_dir).stop()
-    assert EmbeddedPostgres(data_dir).stop(force=True)
+        EmbeddedPostgres(used_dir).stop()
+    assert EmbeddedPostgres(used_dir).stop(force=True)
     assert user.leave() == ""
 
 
-def test_a_forked_child_that_ends_does_not_stop_its_parents_server(data_dir: Path) -> None:
+def test_a_forked_child_that_ends_does_not_stop_its_parents_server(used_dir: Path) -> None:
     code = _USER.replace(
         "sys.stdin.read()", "import os\nif os.fork() == 0:\n    sys.exit(0)\nos.wait()\nprint(server.status().state)"
     )
-    command = [sys.executable, "-c", code, str(data_dir)]
+    command = [sys.executable, "-c", code, str(used_dir)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 (ourselves)
     assert result.stdout.splitlines()[-1] == "running"
-    assert EmbeddedPostgres(data_dir).status().state == "stopped"
+    assert EmbeddedPostgres(used_dir).status().state == "stopped"
 
 
-def test_a_server_that_does_not_start_says_why_in_its_own_words(data_dir: Path) -> None:
-    server = EmbeddedPostgres(data_dir, server_settings={"shared_buffers": "a lot"})
+def test_a_server_that_does_not_start_says_why_in_its_own_words(used_dir: Path) -> None:
+    server = EmbeddedPostgres(used_dir, server_settings={"shared_buffers": "a lot"})
     with pytest.raises(BrokenError, match=r"(?s)pg_ctl start.*invalid value for parameter \"shared_buffers\""):
         server.ensure_running()
 
@@ -271,11 +289,11 @@ def test_an_ordinary_user_has_a_server_of_its_own_which_another_user_is_told_abo
     assert "ST_DELTEK_DATA_DIR" in errors
 
 
-def test_the_server_accepts_many_short_connections(data_dir: Path) -> None:
-    server = EmbeddedPostgres(data_dir)
+def test_the_server_accepts_many_short_connections(used_dir: Path) -> None:
+    server = EmbeddedPostgres(used_dir)
     server.ensure_running()
     connections = [
-        psycopg2.connect(host=str(data_dir / "postgres-socket"), user="postgres", dbname="dagster") for _ in range(150)
+        psycopg2.connect(host=str(used_dir / "postgres-socket"), user="postgres", dbname="dagster") for _ in range(150)
     ]
     for connection in connections:
         connection.close()
