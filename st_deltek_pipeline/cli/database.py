@@ -38,7 +38,7 @@ def migrate(*, as_json: bool) -> None:
 def status(*, as_json: bool) -> ExitCode:
     """Say which database is used, whether it runs, and its schema's revision. Starts nothing.
 
-    Ends with code 5 when the named server cannot be used.
+    Ends with code 5 when the named server cannot be used, and with 2 when a newer version was used on the database.
     """
     from st_deltek_pipeline.cli.database_status import database_status  # noqa: PLC0415
 
@@ -48,7 +48,9 @@ def status(*, as_json: bool) -> ExitCode:
     else:
         for key, value in found.items():
             click.echo(f"{key.replace('_', ' ') + ':':<18}{value if value is not None else '-'}")
-    return ExitCode.TRY_AGAIN if found["state"] == "unreachable" else ExitCode.OK
+    if found["state"] == "unreachable":
+        return ExitCode.TRY_AGAIN
+    return ExitCode.CONFIGURATION if str(found.get("schema", "")).startswith("newer") else ExitCode.OK
 
 
 @database.command(epilog="\b\nExample:\n  st-deltek database stop --force")

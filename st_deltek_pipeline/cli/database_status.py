@@ -35,8 +35,18 @@ def database_status(settings: Settings) -> dict[str, Any]:
     try:
         found["revision"] = current_revision(engine)
         found["state"] = "running"
+        found["schema"] = _schema(found["revision"])
     except OperationalError as error:
         found |= {"revision": None, "state": "unreachable", "reason": " ".join(str(error.orig).split())}
     finally:
         engine.dispose()
     return {**found, "newest_revision": known_revisions()[-1]}
+
+
+def _schema(revision: str | None) -> str:
+    known = known_revisions()
+    if revision is None:
+        return "absent"
+    if revision not in known:
+        return "newer than this version of st-deltek"
+    return "current" if revision == known[-1] else "older: the next command changes it"

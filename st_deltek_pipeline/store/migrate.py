@@ -5,10 +5,11 @@ Steps are plain SQL in ``migrations/versions``; there is no way down: a database
 
 from pathlib import Path
 
+import psycopg2.errors
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from st_deltek_pipeline.domain.errors import ConfigurationError, TransientError
+from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, TransientError
 
 VERSION_SCHEMA = "migrations"
 
@@ -40,12 +41,16 @@ def current_revision(engine: Engine) -> str | None:
 def migrate(engine: Engine) -> None:
     """Bring the database to the newest revision. Safe when several processes do it at once.
 
+    All steps are one transaction: whatever stops it, the database is at the revision it had, or at the newest.
+
     Args:
         engine: The application's database.
 
     Raises:
+        BrokenError: A step failed; nothing was changed.
         ConfigurationError: The database is newer than this code.
-        TransientError: Another process has been migrating for two minutes.
+        OperationalError: The connection was lost; nothing was changed.
+        TransientError: Another process has been migrating for two minutes, or works with the tables that a step changes.
     """
     known = known_revisions()
     with engine.connect() as connection:
@@ -101,5 +106,21 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     config.attributes["version_schema"] = VERSION_SCHEMA
-    command.upgrade(config, "head")
-    connection.commit()
+    before = _read_revision(connection)
+    try:
+        command.upgrade(config, "head")
+        connection.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        raise _failed(error, before) from error
+
+
+def _failed(error: DBAPIError, before: str | None) -> BrokenError | TransientError:
+    kept = f"Nothing was changed: the schema is still at revision {before}." if before else "Nothing was changed."
+    words = " ".join(str(error.orig).split())
+    if isinstance(error.orig, (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)):
+        message = f"The schema could not be changed, since somebody works with its tables ({words}). {kept}"
+        return TransientError(message, advice="Stop the daemon and what else uses the database, then try again.")
+    message = f"Changing the schema failed: {words} {kept}"
+    return BrokenError(message, advice="The version before goes on with it as it is; report this with the message.")
