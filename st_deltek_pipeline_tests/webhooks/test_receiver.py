@@ -263,6 +263,18 @@ def test_health_tells_nothing_secret(receiver: RunningReceiver) -> None:
     )
 
 
+def test_a_receiver_whose_database_is_newer_than_it_says_so_and_loses_nothing(receiver: RunningReceiver) -> None:
+    """T54: what watches it replaces it; until then every delivery is kept, for the version that comes after it."""
+    with receiver.engine.begin() as db:
+        db.execute(text("UPDATE migrations.alembic_version SET version_num = '9999_from_the_future'"))
+    assert _eventually(lambda: requests.get(f"{receiver.url}/readyz", timeout=TIMEOUT).status_code == 503)
+    answer = requests.get(f"{receiver.url}/readyz", timeout=TIMEOUT).json()
+    assert answer["problem"] == "the database's schema is not this version's"
+    assert receiver.send(event(7)).status_code == 200
+    with receiver.engine.connect() as db:
+        assert db.scalars(text("SELECT record_id FROM inbox.events")).all() == [7]
+
+
 def _outage(engine: Engine, *, on: bool) -> None:
     """Close the database for everybody, or open it again."""
     parts = engine.url
