@@ -57,13 +57,17 @@ _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Let the garbage collector leave alone what lives as long as the session: modules, and thousands of tests."""
+    """Let the garbage collector leave alone what lives as long as the session: modules, and thousands of tests.
+
+    And let it look less often than every 700 objects: a run of Dagster makes hundreds of thousands that refer to each other.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.collect()
         gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
         gc.enable()
 
 

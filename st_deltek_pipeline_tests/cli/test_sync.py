@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.cli.main import run
-from st_deltek_pipeline.domain.documents import POSTING_ORDER
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.domain.reconciliation import Area
 from st_deltek_pipeline_tests.orchestration.installations import Installation, installed
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
@@ -98,7 +98,7 @@ def test_a_rule_for_a_project_that_does_not_exist_is_named_when_synchronising(
     acme: Installation, capfd: pytest.CaptureFixture[str]
 ) -> None:
     coding = [*acme.sandbox.connection["coding"], {"name": "typing mistake", "when": {}, "give": {"wbs1": "RHS9999"}}]
-    acme.write_file(coding=coding)
+    acme.move_only(Kind.INVOICE, coding=coding)
     assert run(["sync", "acme", *DAY, "--json"]) == 0
     problems = json.loads(capfd.readouterr().out)["rule_problems"]
     assert [each["problem"] for each in problems if "typing mistake" in each["rule"]] == [
@@ -111,6 +111,7 @@ def test_a_rule_for_a_project_that_does_not_exist_is_named_when_synchronising(
 def test_a_cent_that_differs_is_shown_and_ends_with_code_1(
     acme: Installation, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    acme.move_only(Kind.INVOICE)
     assert run(["sync", "acme", *DAY]) == 0
     with acme.engine.begin() as db:
         changed = db.execute(
@@ -168,7 +169,7 @@ def test_a_refusal_by_servicetitan_ends_with_code_4_and_its_words(
 
 def test_what_is_previewed_is_what_is_sent(acme: Installation, capfd: pytest.CaptureFixture[str]) -> None:
     # Taking in happens with the first day; nothing of the next one is posted by it.
-    assert run(["sync", "acme", *DAY, "--json"]) == 0
+    assert run(["sync", "acme", *DAY, "--kind", "invoice", "--json"]) == 0
     capfd.readouterr()
     assert run(["preview", "acme", "--day", "2026-10-07", "--json"]) == 0
     plans = json.loads(capfd.readouterr().out)["plans"]
@@ -190,6 +191,7 @@ def test_what_is_previewed_is_what_is_sent(acme: Installation, capfd: pytest.Cap
 
 
 def test_a_preview_sends_nothing(acme: Installation, capfd: pytest.CaptureFixture[str]) -> None:
+    acme.move_only(Kind.INVOICE)
     assert run(["sync", "acme", *DAY, "--json"]) == 0
     calls = len(acme.sandbox.admin("GET", "requests")["requests"])
     assert run(["preview", "acme", "--day", "2026-10-07"]) == 0
@@ -198,7 +200,7 @@ def test_a_preview_sends_nothing(acme: Installation, capfd: pytest.CaptureFixtur
 
 
 def test_only_the_plan_of_one_kind_can_be_pinned(acme: Installation, capfd: pytest.CaptureFixture[str]) -> None:
-    assert acme.connection
+    acme.move_only(Kind.INVOICE, Kind.BILL)
     assert run(["sync", "acme", *DAY, "--json"]) == 0
     assert run(["preview", "acme", "--day", "2026-10-07", "--pin"]) == 2
     assert "--kind" in capfd.readouterr().err

@@ -53,10 +53,10 @@ class Installation:
     def write_file(self, name: str = CONNECTION, **changes: Any) -> Path:
         return write_connection_file(self.settings.connections_dir, self.sandbox.ready_line, name, **changes)
 
-    def move_only(self, *kinds: Kind) -> None:
+    def move_only(self, *kinds: Kind, **changes: Any) -> None:
         """Let the connection move these kinds alone: each of the others is a dozen steps more in every synchronisation."""
         posting = self.sandbox.connection.get("posting", {})
-        self.write_file(posting={**posting, "documents": [kind.value for kind in kinds]})
+        self.write_file(posting={**posting, "documents": [kind.value for kind in kinds]}, **changes)
 
     def store_credentials(self, name: str = CONNECTION, **changes: Mapping[str, str]) -> None:
         vault = open_vault(self.engine, self.settings)
