@@ -67,10 +67,17 @@ class Column:
 
     Attributes:
         number: Set to the right, in figures of one width.
+        wide: Holds sentences, so that it gets room.
     """
 
     heading: str
     number: bool = False
+    wide: bool = False
+
+    @property
+    def style(self) -> str:
+        """Its class of the style sheet."""
+        return "number" if self.number else "wide" if self.wide else ""
 
 
 @dataclass(frozen=True)
@@ -107,9 +114,12 @@ class Table:
     open: bool = True
 
 
-def text_columns(*headings: str) -> tuple[Column, ...]:
-    """Return columns of text; a heading that starts with ``>`` is a column of numbers."""
-    return tuple(Column(heading.removeprefix(">"), number=heading.startswith(">")) for heading in headings)
+def columns(*headings: str) -> tuple[Column, ...]:
+    """Return columns; a heading that starts with ``>`` is of numbers, one that starts with ``*`` of sentences."""
+    return tuple(
+        Column(heading.lstrip(">*"), number=heading.startswith(">"), wide=heading.startswith("*"))
+        for heading in headings
+    )
 
 
 @dataclass(frozen=True)

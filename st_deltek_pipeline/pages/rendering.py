@@ -93,7 +93,7 @@ def _simple(value: Simple) -> Markup:  # noqa: PLR0911 (a table of types)
     if isinstance(value, datetime):
         return escape(instant_shown(value))
     if isinstance(value, date):
-        return escape(day_shown(value))
+        return Markup("<span class='date'>{}</span>").format(day_shown(value))
     return escape(counted(value) if isinstance(value, int) else value)
 
 
