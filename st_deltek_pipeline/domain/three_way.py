@@ -39,7 +39,7 @@ EXPLAINED = frozenset({DifferenceClass.TIMING, DifferenceClass.ROUNDING})
 """Classes that are shown and need nobody; all others do."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Place:
     """Where an amount stands.
 
@@ -332,6 +332,21 @@ def sum_up(rows: Iterable[Sides]) -> Sides:
         total(row.journal for row in found),
         total(row.ledger for row in found),
     )
+
+
+def merge_parts(parts: Iterable[DifferencePart]) -> tuple[DifferencePart, ...]:
+    """Add up parts that are in one place, in order."""
+    sums: dict[Place, list[Decimal]] = {}
+    for part in parts:
+        row = sums.setdefault(part.place, [ZERO] * 3)
+        for column, amount in enumerate((part.servicetitan, part.journal, part.ledger)):
+            row[column] += amount
+    return tuple(DifferencePart(place, *sums[place]) for place in sorted(sums, key=place_order))
+
+
+def place_order(place: Place) -> tuple[bool, int, str, str]:
+    """Sort places: by period, project and account; what stands in no ledger last."""
+    return (place.period is None, place.period or 0, place.project, place.account)
 
 
 def _sortable(key: object) -> tuple[bool, str]:
