@@ -21,6 +21,7 @@ CONNECTIONS_VARIABLE = "ST_DELTEK_CONNECTIONS"
 MASTER_KEY_VARIABLE = "ST_DELTEK_MASTER_KEY"
 DAGSTER_URL_VARIABLE = "ST_DELTEK_DAGSTER_URL"
 CLOSE_URL_VARIABLE = "ST_DELTEK_CLOSE_URL"
+CLOSE_PROXIES_VARIABLE = "ST_DELTEK_CLOSE_PROXIES"
 FILE_SUFFIX = "_FILE"
 
 
@@ -33,7 +34,8 @@ class Settings:
         database_url: A named server (``postgresql://...``), or ``None`` for the embedded one.
         dagster_database_url: A database of Dagster's own; ``None`` lets it share ours on a named server.
         dagster_url: Where people find Dagster's UI, for links to it; empty when nobody said so.
-        close_url: Where people find the close reports, for links to them; likewise.
+        close_url: Where people find the close reports, for links to them; likewise. With https a session is for https only.
+        close_proxies: Addresses of proxies before the close reports, whose word is taken for where a request comes from.
         connections_dir: Folder of connection files.
         connection_names: Only these connections are loaded; ``None`` means all.
     """
@@ -45,6 +47,7 @@ class Settings:
     dagster_database_url: str | None = None
     dagster_url: str = ""
     close_url: str = ""
+    close_proxies: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         """Leave the database URL out: it may hold a password."""
@@ -64,17 +67,22 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ConfigurationError: See ``secret_value``; or an address for links is none.
     """
     variables = os.environ if environment is None else environment
-    names = [name.strip() for name in variables.get(CONNECTIONS_VARIABLE, "").split(",")]
-    chosen = frozenset(name for name in names if name)
     return Settings(
         data_dir=Path(variables.get(DATA_DIR_VARIABLE) or ".st_deltek").absolute(),
         database_url=secret_value(DATABASE_URL_VARIABLE, variables),
         connections_dir=Path(variables.get(CONNECTIONS_DIR_VARIABLE) or "connections").absolute(),
-        connection_names=chosen or None,
+        connection_names=_listed(CONNECTIONS_VARIABLE, variables) or None,
         dagster_database_url=secret_value(DAGSTER_DATABASE_URL_VARIABLE, variables),
         dagster_url=_address(DAGSTER_URL_VARIABLE, variables),
         close_url=_address(CLOSE_URL_VARIABLE, variables),
+        close_proxies=_listed(CLOSE_PROXIES_VARIABLE, variables),
     )
+
+
+def _listed(name: str, variables: Mapping[str, str]) -> frozenset[str]:
+    """Read a variable of several values with commas between them."""
+    values = (value.strip() for value in variables.get(name, "").split(","))
+    return frozenset(value for value in values if value)
 
 
 def _address(name: str, variables: Mapping[str, str]) -> str:

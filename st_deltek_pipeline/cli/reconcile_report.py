@@ -13,12 +13,12 @@ import click
 from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.output import print_json, print_table
 from st_deltek_pipeline.cli.progress import LineProgress, SilentProgress
-from st_deltek_pipeline.cli.spreadsheet import neutral
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.money import shown, written
 from st_deltek_pipeline.domain.three_way import LedgerDifference, Sides, ThreeWay
+from st_deltek_pipeline.pages.spreadsheet import neutral
 from st_deltek_pipeline.services.clients import vantagepoint_client
 from st_deltek_pipeline.services.three_way import reconcile
 from st_deltek_pipeline.settings import Settings

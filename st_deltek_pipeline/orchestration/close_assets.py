@@ -139,7 +139,9 @@ def daily_close(wiring: Wiring) -> dg.AssetsDefinition:
             pipeline.refresh_statistics()
             now = datetime.now(UTC)
             ledger = reconcile(pipeline.engine, pipeline.vantagepoint(wiring), wiring.connection, day, day)
-            report, kept = close_day(pipeline.engine, wiring.connection, day, ledger, now=now, run_id=context.run_id)
+            report, kept = close_day(
+                pipeline.engine, wiring.connection, day, ledger, now=now, run_id=context.run.run_id
+            )
         return dg.MaterializeResult(
             metadata={
                 **_metadata(report, kept),
