@@ -41,13 +41,13 @@ def kind_total(
 
 
 def waiting(
-    number: int, amount: str, days: int, reason: str = "no_rule", kind: Kind = Kind.INVOICE, **changes: Any
+    document_id: int, amount: str, days: int, reason: str = "no_rule", kind: Kind = Kind.INVOICE, **changes: Any
 ) -> WaitingDocument:
     """Return a document on hold."""
     plain = WaitingDocument(
         kind=kind,
-        document=f"{kind.value}:{number}",
-        number=f"N-{number}",
+        document=f"{kind.value}:{document_id}",
+        number=f"N-{document_id}",
         party="Baker & Sons",
         business_day=DAY,
         reason=reason,
