@@ -11,13 +11,21 @@ from sqlalchemy import Engine, text
 from st_deltek_pipeline.domain.documents import POSTING_ORDER, DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.three_way import DifferenceClass, LedgerDifference, ThreeWay
+from st_deltek_pipeline.sandbox.contractor.ledger_accounts import SOURCE_ACCOUNTS
 from st_deltek_pipeline.services.reversing import reverse
 from st_deltek_pipeline.services.three_way import reconcile
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
-from st_deltek_pipeline_tests.services.posting.bulk import PROJECT, invoice_number, made_up, post
+from st_deltek_pipeline_tests.services.posting.bulk import PROJECT, RECEIVABLES, invoice_number, made_up, post
 from st_deltek_pipeline_tests.services.posting.harness import MONEY_DAY, QUIET_DAY, Bench, bench
 
 ZERO = Decimal("0.00")
+ACCOUNTS = {
+    **{account.number: account.target for account in SOURCE_ACCOUNTS if account.target},
+    "1210": RECEIVABLES,
+    "2310": RECEIVABLES,
+    "2210": "221*",
+}
+"""ServiceTitan's accounts that invoices and payments move; money on deposit is on the receivables in Vantagepoint."""
 _PERIOD = 202610
 
 
@@ -299,3 +307,41 @@ def test_a_ledger_that_hides_a_field_is_an_error_and_no_difference(
         with pytest.raises(Exception, match="without PKey") as raised:
             compared(acme)
         assert "role" in str(raised.value)
+
+
+def test_accounts_of_a_month_agree_with_servicetitans_journal_entries_and_the_ledger(quiet: Bench) -> None:
+    """T44: revenue, sales tax and receivables tie on three sides per account and month; a change in one is found."""
+    days = quiet.days()
+    for day in days:
+        quiet.run_every_kind(day)
+    quiet.changed(reconciliation={"journal_entries": "summaries", "accounts": ACCOUNTS})
+    first, last = days[0], days[-1]
+
+    def whole_month() -> ThreeWay:
+        return reconcile(quiet.engine, quiet.vantagepoint, quiet.settings, first, last, servicetitan=quiet.servicetitan)
+
+    result = whole_month()
+    assert result.clean, result.differences
+    assert not result.balances
+    assert all(row.agrees for row in result.rows)
+    october = {each.account: each for each in result.accounts if each.month == date(2026, 10, 1)}
+    assert {"121.00", "221*", "401.00", "403.00", "421.00", "471.00"} <= october.keys()
+    # An item without an account of its own is on ServiceTitan's default account, and where the rules say in Vantagepoint.
+    assert {account for account, each in october.items() if not each.agrees} == {"121.00", "401.00", "424.00"}
+    assert october["401.00"].difference == -october["424.00"].difference
+    # What is posted in ServiceTitan and held here is in its journal entries, and not in our journal.
+    (held,) = quiet.rows(
+        """
+        SELECT sum(outcome.amount) AS amount FROM journal.outcomes AS outcome
+        JOIN staged.payments AS payment USING (connection, document_id)
+        WHERE outcome.kind = 'payment' AND outcome.outcome = 'held' AND payment.sync_status <> 'Pending'
+        """
+    )
+    assert october["121.00"].difference == -held.amount
+    assert all(each.journal == each.ledger for each in result.accounts)
+
+    (row,) = [each for each in quiet.sandbox.ledger() if each["Account"] == "403.00"][:1]
+    trouble(quiet, "alter", where={"PKey": row["PKey"]}, change={"Amount": str(Decimal(row["Amount"]) + 1)})
+    altered = {each.account: each for each in whole_month().accounts if each.month == date(2026, 10, 1)}
+    assert altered["403.00"].ledger == october["403.00"].ledger + 1
+    assert altered["403.00"].journal == altered["403.00"].servicetitan
