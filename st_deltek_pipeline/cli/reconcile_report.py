@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +20,8 @@ from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.money import shown, written
 from st_deltek_pipeline.domain.three_way import LedgerDifference, Sides, ThreeWay
 from st_deltek_pipeline.pages.spreadsheet import neutral
-from st_deltek_pipeline.services.clients import vantagepoint_client
-from st_deltek_pipeline.services.three_way import reconcile
+from st_deltek_pipeline.services.clients import servicetitan_client, vantagepoint_client
+from st_deltek_pipeline.services.three_way import reads_journal_entries, reconcile
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.vault import open_vault
@@ -78,10 +79,13 @@ def reconcile_and_show(
     engine = ready_database(settings)
     try:
         vault = open_vault(engine, settings)
-        with (
-            SilentProgress() if as_json else LineProgress() as progress,
-            vantagepoint_client(settings, connection, vault.get(name, "vantagepoint")) as client,
-        ):
+        with ExitStack() as stack:
+            progress = stack.enter_context(SilentProgress() if as_json else LineProgress())
+            client = stack.enter_context(vantagepoint_client(settings, connection, vault.get(name, "vantagepoint")))
+            servicetitan = None
+            if reads_journal_entries(connection):
+                secrets = vault.get(name, "servicetitan")
+                servicetitan = stack.enter_context(servicetitan_client(settings, connection, secrets))
             result = reconcile(
                 engine,
                 client,
@@ -89,6 +93,7 @@ def reconcile_and_show(
                 first,
                 last,
                 kinds=kinds or None,
+                servicetitan=servicetitan,
                 progress=lambda day, number, of: progress.doing(f"Comparing {day}, business day {number} of {of} ..."),
             )
     finally:

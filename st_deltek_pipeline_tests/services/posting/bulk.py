@@ -69,7 +69,16 @@ def made_up(name: str, days: Sequence[date], documents: int, vendor: str) -> Ite
             lines = [_line(LineKey(heading, *_NO_PROJECT, "", "131.00"), cents)]
         heading = lines[0].key.heading
         yield Posting(
-            key, 1, 1, f"{number:064x}", day, MasterKey(202610, day, heading), None, tuple(lines), False, None
+            document=key,
+            posting_no=1,
+            revision=1,
+            revision_hash=f"{number:064x}",
+            business_day=day,
+            master=MasterKey(202610, day, heading),
+            due_date=None,
+            lines=tuple(lines),
+            correction=False,
+            moved_from=None,
         )
 
 
