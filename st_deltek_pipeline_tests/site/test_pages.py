@@ -41,7 +41,7 @@ def test_a_day_and_a_month_have_their_pages_and_their_csv(site: Site, path: str)
 def test_a_day_shows_what_has_changed_since_it_was_closed_and_what_it_said_then(site: Site) -> None:
     reader = site.reader()
     now = reader.get(f"/close/acme/{DAY}").text
-    assert "when it said: <em>2 documents wait" in now
+    assert "it said: <em>2 documents wait" in now
     assert "waited at the close, and does not now" in now
     then = reader.get(f"/close/acme/{DAY}/1").text
     assert "This is what close 1 said then" in then
