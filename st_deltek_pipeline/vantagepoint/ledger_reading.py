@@ -13,6 +13,7 @@ from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 from st_deltek_pipeline.vantagepoint.filters import Filter, conditions
 from st_deltek_pipeline.vantagepoint.rows import LedgerRow, ledger_row
 
+_HIDDEN = "The API user's role may hide it: give the role access to this field."
 _BALANCES = "ARReview/ARBalance"
 _ONE_DAY = timedelta(days=1)
 # A chunk of numbers that fits a URL with its other parameters, where long queries may not be sent as POST.
@@ -44,6 +45,7 @@ def rows_dated(
         The rows of a page that are in the range, also where a tenant ignores a condition.
 
     Raises:
+        PermissionMissingError: The role hides a field that the comparison needs.
         PipelineError: As for ``VantagepointClient.rows``.
     """
     dated = (
@@ -54,6 +56,10 @@ def rows_dated(
     narrowed = [()] if accounts is None else [(each,) for each in conditions("Account", list(accounts), _LONGEST)]
     for more in narrowed:
         for page in client.rows(f"PSALedger/{quote(trans_type, safe='')}", filters=(*dated, *more)):
+            if "TransDate" not in page[0]:
+                # Without it nothing would seem to be dated in any range.
+                message = "Vantagepoint's ledger rows come without TransDate."
+                raise PermissionMissingError(message, advice=_HIDDEN)
             rows = [ledger_row(row) for row in page]
             yield [
                 row

@@ -46,7 +46,7 @@ def test_every_type_can_be_posted_by_hand_and_nonsense_is_refused() -> None:
         for wanted in (receipt, entry):
             rows = twin.trouble("post_by_hand", wanted)
             assert sum(row["Amount"] for row in rows) == 0
-        with pytest.raises(RuleError, match="(?i)vendor"):
+        with pytest.raises(RuleError, match=r"(?i)vendor"):
             twin.trouble("post_by_hand", {**_BY_HAND, "type": "AP", "vendor": "NOBODY", "liability": "TRADE"})
         for kind, wanted, words in (
             ("delete", {"where": {"Batch": "NONE"}}, "No posted row"),
