@@ -56,7 +56,9 @@ def find_browser() -> str | None:
     return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
 
 
-class _Quiet(Progress):
+class Quiet(Progress):
+    """Says nothing."""
+
     def doing(self, what: str) -> None:
         pass
 
@@ -110,7 +112,7 @@ class Desk:
 def running_desk(installation: Installation, first_day: str = FIRST_DAY) -> Generator[Desk]:
     """Post the days from ``first_day`` on, and run Dagster's web server on them."""
     installation.write_file(start_date=first_day)
-    synchronise(installation.settings, SyncRequest(CONNECTION), _Quiet())
+    synchronise(installation.settings, SyncRequest(CONNECTION), Quiet())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

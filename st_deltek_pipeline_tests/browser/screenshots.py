@@ -1,4 +1,4 @@
-"""The pictures of Dagster's UI in docs/images: ``make screenshots`` takes them anew, from the sandbox's generated contractor."""
+"""The pictures in docs/images: ``make screenshots`` takes them anew, from the sandbox's generated contractor."""
 
 import sys
 import tempfile
@@ -9,6 +9,7 @@ from st_deltek_pipeline.orchestration.document_kinds import aligned_asset, poste
 from st_deltek_pipeline.store.database import engine_for
 from st_deltek_pipeline.store.embedded import EmbeddedPostgres
 from st_deltek_pipeline.store.migrate import migrate
+from st_deltek_pipeline_tests.browser.close_pictures import take_close
 from st_deltek_pipeline_tests.browser.desk import Browser, Desk, browsing, find_browser, running_desk
 from st_deltek_pipeline_tests.memory import quick_folder
 from st_deltek_pipeline_tests.orchestration.installations import CONNECTION, installed
@@ -67,6 +68,7 @@ def main() -> None:
         desk = stack.enter_context(running_desk(installation, first_day=FIRST_DAY))
         browser = stack.enter_context(browsing(folder / "profile"))
         take(desk, browser, IMAGES)
+        take_close(installation, browser, IMAGES, dagster_url=desk.url)
 
 
 if __name__ == "__main__":

@@ -110,15 +110,14 @@ def test_a_connections_keys_are_listed_rotated_and_removed_with_it(
     assert signing_keys(vault, "acme").keys == ()
 
 
-def test_the_receiver_of_up_listens_only_when_a_connection_wants_it(installation: Settings, engine: Engine) -> None:
-    assert webhook_receiver(installation, host="127.0.0.1", port=None, dagster_url=_NO_DAGSTER) is None
+def test_the_receiver_of_up_serves_webhooks_and_close_reports(installation: Settings, engine: Engine) -> None:
     write_connection(installation, "acme", {"enabled": True})
     with pytest.raises(ConfigurationError, match=r"no signing key.* st-deltek webhooks key acme"):
         webhook_receiver(installation, host="127.0.0.1", port=None, dagster_url=_NO_DAGSTER)
     store_key(open_vault(engine, installation), "acme", _KEY)
     receiver = webhook_receiver(installation, host="127.0.0.1", port=None, dagster_url=_NO_DAGSTER)
-    assert receiver is not None
     with receiver:
+        assert requests.get(receiver.ready["close"], timeout=TIMEOUT).status_code == 403
         body = json.dumps(event(7)).encode()
         address = receiver.ready["connections"]["acme"]
         assert requests.post(address, data=body, headers=signed(body, _KEY), timeout=TIMEOUT).status_code == 200

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from st_deltek_pipeline.connections.alert_settings import AlertSettings, EmailSettings
 from st_deltek_pipeline.connections.example import starting_file
 from st_deltek_pipeline.connections.files import load_connection
+from st_deltek_pipeline.connections.reconciliation_settings import ReconciliationSettings
 from st_deltek_pipeline.connections.schedule_settings import ScheduleSettings
 from st_deltek_pipeline.connections.settings import (
     CalendarSettings,
@@ -40,6 +41,7 @@ def test_the_full_example_is_a_connection(tmp_path: Path) -> None:
         CalendarSettings,
         PostingSettings,
         FirmSettings,
+        ReconciliationSettings,
         ScheduleSettings,
         AlertSettings,
         EmailSettings,
