@@ -25,6 +25,7 @@ CENTS = st.decimals("-1000000", "1000000", places=2)
     [("1234.50", "1234.50"), ("0", "0.00"), ("-0.00", "0.00"), ("1.1", "1.10"), ("7.100000", "7.10"), (5, "5.00")],
 )
 def test_an_amount_is_read_exactly(text: str | int, amount: str) -> None:
+    """T33: amounts as strings."""
     assert str(parse_amount(text)) == amount
 
 
@@ -32,6 +33,7 @@ def test_an_amount_is_read_exactly(text: str | int, amount: str) -> None:
     "text", ["", "abc", "1,234.50", "NaN", "Infinity", "1e400", "0.005", "10000000000000.00", None, 1.5, True]
 )
 def test_what_is_not_an_amount_in_whole_cents_is_refused(text: object) -> None:
+    """T33: 0.005 and what else is no amount in cents."""
     with pytest.raises(AmountError):
         parse_amount(text)
 
@@ -90,6 +92,7 @@ def test_weights_that_sum_to_zero_cannot_be_allocated_to() -> None:
 
 
 def test_half_a_cent_rounds_away_from_zero() -> None:
+    """T33: half a cent."""
     assert [str(round_to_cents(Decimal(text))) for text in ("0.005", "-0.005", "0.0049")] == ["0.01", "-0.01", "0.00"]
 
 

@@ -142,6 +142,7 @@ _REVISIONS = st.lists(st.tuples(_LINES, st.sampled_from([DAY, date(2026, 11, 3),
 
 @given(_REVISIONS)
 def test_after_any_history_exactly_the_last_revision_stands(history: list[tuple[list[tuple], date]]) -> None:  # type: ignore[type-arg]
+    """T36: any history ends at its last revision."""
     standing: Standing = {}
     wanted: Standing = {}
     for lines, day in history:

@@ -123,6 +123,7 @@ def test_a_zone_that_is_not_known_leaves_the_tax_one_line(changes: dict[str, obj
 
 
 def test_an_exempt_customer_in_a_zone_pays_nothing() -> None:
+    """T34: exempt."""
     aligned = align(taxed("100.00", tax="0.00"), split_rules())
     assert [part.amount for part in aligned.lines] == [Decimal("100.00")]
 
@@ -221,6 +222,7 @@ def test_coded_lines_always_sum_to_the_total(
     drawn: Decimal | int,
     per_item: bool,  # noqa: FBT001 (drawn)
 ) -> None:
+    """T33: lines and tax are the total exactly, or there is a rounding line."""
     exact = [round_to_cents(total(amounts) * rate.rate) for rate in DENVER.rates]
     # Some cents beside the exact tax, or any amount at all.
     near = isinstance(drawn, int)

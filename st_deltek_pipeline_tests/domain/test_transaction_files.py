@@ -34,6 +34,7 @@ def posting(document_id: int, amount: str = "100.00", *, number: str | None = No
 
 
 def test_the_batch_is_32_hex_digits_and_never_changes() -> None:
+    """T06: the key is the same whatever happens, so a late arrival meets itself."""
     # A changed derivation would let an already sent revision be sent again under a new Batch.
     assert derive_batch("acme", Kind.INVOICE, 202610, [posting(1), posting(2)]) == "9e4de64dde43e863d6f175a1d73eab1a"
 

@@ -54,6 +54,7 @@ def test_an_empty_batch_keeps_nothing(engine: Engine) -> None:
 
 
 def test_a_handled_event_waits_no_more_and_a_repeated_delivery_does_not_wake_it(engine: Engine) -> None:
+    """T26: a captured delivery again: its count goes up, and no more."""
     _keep(engine, _POSTED)
     (event,) = inbox.waiting(engine, "acme", limit=10)
     with engine.begin() as db:
