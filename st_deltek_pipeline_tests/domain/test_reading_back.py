@@ -119,6 +119,16 @@ def test_an_invoice_entered_by_somebody_else_with_the_same_amounts_stands_alread
     assert not stands_already(posting(1, "100.01"), rows, own_accounts=frozenset({"110.00"}), padded_to=7)
 
 
+def test_lines_on_one_account_may_stand_as_one_row_on_any_project() -> None:
+    # Whoever entered it by hand booked the two lines together; the account and its sum are what counts.
+    one = posting(1, "60.00")
+    (line,) = one.lines
+    both = replace(one, lines=(line, replace(line, key=replace(line.key, wbs1="PHASED"), amount=Decimal("40.00"))))
+    rows = [Row("theirs", "PHASED", "401.00", "0100001", Decimal("-100.00"))]
+    assert stands_already(both, rows, own_accounts=frozenset({"110.00"}), padded_to=7)
+    assert not stands_already(one, rows, own_accounts=frozenset({"110.00"}), padded_to=7)
+
+
 def test_without_a_known_receivables_account_nothing_is_taken_for_ours() -> None:
     rows = [Row("theirs", "HVAC", "401.00", "0100001", Decimal("-100.00"))]
     assert not stands_already(posting(1, "100.00"), rows, own_accounts=frozenset(), padded_to=7)
@@ -153,6 +163,16 @@ def test_a_bank_that_a_receipt_was_moved_away_from_does_not_hide_the_other() -> 
     own = balancing_accounts(receipt("100.00"), rows)
     assert own == {"102.00"}
     assert stands_already(receipt("100.00"), rows, own_accounts=own, padded_to=7)
+
+
+def test_accounts_that_only_together_balance_a_receipt_are_not_taken_for_its_bank() -> None:
+    split = [
+        Row("", "HVAC", "110.00", "0100001", Decimal("-100.00")),
+        Row("auto", "", "101.00", "", Decimal("60.00")),
+        Row("auto", "", "102.00", "", Decimal("40.00")),
+    ]
+    assert balancing_accounts(receipt("100.00"), split) == frozenset()
+    assert balancing_accounts(receipt("100.00"), [split[0], split[1]]) == frozenset()
 
 
 def test_a_receipt_on_another_invoice_does_not_stand_already() -> None:
