@@ -22,7 +22,8 @@ from st_deltek_pipeline.domain.reading_back import (
     our_rows,
     stands_already,
 )
-from st_deltek_pipeline.domain.transaction_files import build_file
+from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_file
+from st_deltek_pipeline_tests.domain.test_entry_bodies import posting as other_posting
 from st_deltek_pipeline_tests.domain.test_transaction_files import posting
 
 FILE = build_file("acme", "01", [posting(1, "100.00"), posting(2, "-20.50")])
@@ -87,7 +88,13 @@ def test_a_line_that_stands_twice_differs() -> None:
 def test_a_line_on_another_account_differs() -> None:
     rows = ledger()
     rows[0] = replace(rows[0], account="402.00")
-    assert len(ledger_differences(BODY, rows, entry=EntryType.INVOICES, padded_to=7)) == 1
+    rows[1] = replace(rows[1], invoice="0000009")
+    assert ledger_differences(BODY, rows, entry=EntryType.INVOICES, padded_to=7) == sorted(
+        [
+            f"line {rows[0].line_key} stands on HVAC 402.00",
+            f"line {rows[1].line_key} stands under invoice 0000009",
+        ]
+    )
 
 
 def test_a_line_in_another_period_differs() -> None:
@@ -96,6 +103,71 @@ def test_a_line_in_another_period_differs() -> None:
     assert ledger_differences(BODY, rows, entry=EntryType.INVOICES, padded_to=7) == [
         f"line {rows[0].line_key} stands in period 202611, not 202610"
     ]
+
+
+VOUCHER = build_file(
+    "acme", "01", [other_posting(Heading(EntryType.VOUCHERS, "88-1", vendor="000056"), "100.00", "5.50")]
+)
+JOURNAL = build_file(
+    "acme", "01", [other_posting(Heading(EntryType.JOURNAL_ENTRIES, "B7", liability="200.00"), "100.00")]
+)
+
+
+def body_of(file: TransactionFile) -> dict[str, Any]:
+    return json.loads(file.body, parse_float=Decimal)
+
+
+def voucher_rows(**changes: Any) -> list[Row]:
+    rows = [
+        Row(detail["PKey"], "HVAC", "500.00", " 88-1", detail["Amount"], vendor="000056 ")
+        for detail in body_of(VOUCHER)["apDetail"]
+    ]
+    return [replace(rows[0], **changes), *rows[1:]]
+
+
+def test_a_voucher_stands_under_its_vendor_and_the_vendors_number() -> None:
+    def differences(**changes: Any) -> list[str]:
+        return ledger_differences(body_of(VOUCHER), voucher_rows(**changes), entry=EntryType.VOUCHERS, padded_to=7)
+
+    assert differences() == []
+    key = voucher_rows()[0].line_key
+    assert differences(vendor="000057") == [f"line {key} stands under invoice  88-1 of vendor 000057"]
+    assert differences(invoice="88-2") == [f"line {key} stands under invoice 88-2 of vendor 000056 "]
+    assert differences(account="501.00") == [f"line {key} stands on HVAC 501.00"]
+    assert differences(amount=Decimal("99.99")) == [f"line {key} stands with 99.99, we sent 100.00"]
+
+
+def test_a_journal_entry_agrees_side_by_side_and_has_no_invoice() -> None:
+    body = body_of(JOURNAL)
+    details = [dict(row) for row in body["jeDetail"]]
+    assert file_differences(body, details, entry=EntryType.JOURNAL_ENTRIES, padded_to=7) == []
+    # An empty side may come back as nothing at all.
+    blank = [{name: value or None for name, value in row.items()} for row in details]
+    assert file_differences(body, blank, entry=EntryType.JOURNAL_ENTRIES, padded_to=7) == []
+    turned = [{**row, "DebitAmount": row["CreditAmount"], "CreditAmount": row["DebitAmount"]} for row in details]
+    assert len(file_differences(body, turned, entry=EntryType.JOURNAL_ENTRIES, padded_to=7)) == len(details)
+    rows = [
+        Row(row["PKey"], row["WBS1"] or " ", row["Account"], "", row["DebitAmount"] - row["CreditAmount"])
+        for row in details
+    ]
+    assert ledger_differences(body, rows, entry=EntryType.JOURNAL_ENTRIES, padded_to=7) == []
+    swapped = [replace(row, amount=-row.amount) for row in rows]
+    assert len(ledger_differences(body, swapped, entry=EntryType.JOURNAL_ENTRIES, padded_to=7)) == len(rows)
+    numbered = [replace(rows[0], invoice="1"), *rows[1:]]
+    assert ledger_differences(body, numbered, entry=EntryType.JOURNAL_ENTRIES, padded_to=7) == [
+        f"line {rows[0].line_key} stands under invoice 1"
+    ]
+
+
+def test_a_line_of_nothing_may_come_back_without_an_amount() -> None:
+    body = body_of(build_file("acme", "01", [posting(1, "0.00")]))
+    (detail,) = body["inDetail"]
+    assert file_differences(body, [{**detail, "Amount": None}], entry=EntryType.INVOICES, padded_to=7) == []
+
+
+def test_a_line_without_a_key_is_not_ours() -> None:
+    found = file_differences(BODY, [*details(), {"Amount": "1.00"}], entry=EntryType.INVOICES, padded_to=7)
+    assert found == ["line  is not ours"]
 
 
 def test_case_blanks_and_padding_do_not_make_another_number() -> None:

@@ -166,6 +166,15 @@ def test_what_stands_and_is_fair_stays_whatever_others_have_received_since() -> 
     assert spread_over_items(Decimal("33.33"), items) == own
 
 
+def test_two_cents_are_rounding_between_two_projects_and_three_are_not() -> None:
+    weights = [Decimal("50.00"), Decimal("50.00")]
+    for own, kept in (("16.69", True), ("16.70", False)):
+        stood = [Decimal(own), Decimal("33.33") - Decimal(own)]
+        parts = spread_over_items(Decimal("33.33"), items_of(weights, [ZERO, ZERO], stood))
+        assert (parts == stood) is kept
+        assert total(parts) == Decimal("33.33")
+
+
 def test_an_invoice_whose_projects_changed_does_not_load_it_all_onto_one_payment() -> None:
     # Both payments stood half and half; now nine tenths are the first project's.
     weights = [Decimal("90.00"), Decimal("10.00")]

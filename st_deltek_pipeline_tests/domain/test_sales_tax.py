@@ -168,6 +168,11 @@ def test_labor_and_material_are_told_apart_by_the_type_of_item() -> None:
     assert [part.amount for part in split.parts] == [Decimal("1.00"), Decimal("1.60"), Decimal("5.22")]
 
 
+def test_a_rate_is_told_by_its_name_and_percentage_even_when_it_has_no_name() -> None:
+    assert str(STATE) == "Colorado State 2.9%"
+    assert str(replace(STATE, name="", rate=Decimal("0.10"))) == "no name 10%"
+
+
 def test_rates_of_one_name_are_lines_of_their_own() -> None:
     split = split_sales_tax(TaxZone(1, "z", (STATE, CITY, STATE)), [line("100.00")], Decimal("10.95"))
     assert [part.item for part in split.parts] == [
