@@ -99,11 +99,18 @@ settings.register_profile(
 
 
 def copy_project(folder: Path) -> None:
-    """Copy what the tests need into a folder."""
-    for name in (PACKAGE, TESTS):
-        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "dagster.yaml"):
-        shutil.copy(PROJECT / name, folder / name)
+    """Copy the package and the tests that need no fixtures into a folder: without these, a mutant is tried in a second."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PROJECT / PACKAGE, folder / PACKAGE, ignore=ignored)
+    shutil.copytree(PROJECT / TESTS / "domain", folder / TESTS / "domain", ignore=ignored)
+    steps = [PROJECT / TESTS / name for name in _STEPS]
+    for path in (*steps, *(path.with_name(name) for path in steps for name in ("__init__.py", "steps_in_memory.py"))):
+        copied = folder / path.relative_to(PROJECT)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copied)
+    for name in ("services", "."):
+        shutil.copy(PROJECT / TESTS / name / "__init__.py", folder / TESTS / name / "__init__.py")
+    shutil.copy(PROJECT / "dagster.yaml", folder)
     (folder / "mutants_profile.py").write_text(_PROFILE, encoding="utf-8")
 
 

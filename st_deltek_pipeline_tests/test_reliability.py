@@ -29,12 +29,10 @@ def claims(source: str) -> dict[str, set[str]]:
 
 
 def claimed_cases() -> set[str]:
-    return {
-        case
-        for path in TESTS.rglob("test_*.py")
-        for cases in claims(path.read_text(encoding="utf-8")).values()
-        for case in cases
-    }
+    sources = (path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
+    # Reading them all would take seconds; most make no claim.
+    claiming = (source for source in sources if re.search(r'"""T\d\d', source))
+    return {case for source in claiming for cases in claims(source).values() for case in cases}
 
 
 def test_a_case_is_claimed_only_by_the_first_words_of_a_tests_docstring() -> None:
