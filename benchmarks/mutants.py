@@ -53,6 +53,18 @@ def _domain(name: str, *more: str, functions: tuple[str, ...] = ()) -> Subject:
 
 
 _STEPS = ("services/posting/test_splitting_and_doubt.py",)
+_PLANNER = ("services/posting/test_planner_rules.py",)
+# What reads and writes the database in it is tested with a database.
+_PLANNERS_OWN = (
+    "posting_rules",
+    "documents_per_file",
+    "_hold_of",
+    "_deposit_hold",
+    "_decided_elsewhere",
+    "_unreadable_outcome",
+    "file_events",
+    "_outcome_events",
+)
 
 SUBJECTS = (
     # The splitter and the in-doubt resolver.
@@ -61,6 +73,7 @@ SUBJECTS = (
     Subject("services.posting.moves", _STEPS),
     _domain("reading_back"),
     # The planner: what has to change, in which file, under which key.
+    Subject("services.posting.planner", _PLANNER, _PLANNERS_OWN),
     _domain("postings"),
     _domain("transaction_files", "reversals"),
     _domain("posting_keys"),
@@ -103,7 +116,7 @@ def copy_project(folder: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / PACKAGE, folder / PACKAGE, ignore=ignored)
     shutil.copytree(PROJECT / TESTS / "domain", folder / TESTS / "domain", ignore=ignored)
-    steps = [PROJECT / TESTS / name for name in _STEPS]
+    steps = [PROJECT / TESTS / name for name in (*_STEPS, *_PLANNER)]
     for path in (*steps, *(path.with_name(name) for path in steps for name in ("__init__.py", "steps_in_memory.py"))):
         copied = folder / path.relative_to(PROJECT)
         copied.parent.mkdir(parents=True, exist_ok=True)
