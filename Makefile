@@ -12,7 +12,7 @@ MUTANTS_STAMP := $(VENV)/.installed-mutants
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format up bench mutants screenshots lock secrets clean
+.PHONY: help demo test lint format up bench screenshots lock secrets clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,7 @@ up: $(STAMP) ## Start the live system: Dagster's UI and daemon (Ctrl-C stops it)
 bench: $(DEV_STAMP) ## Measure intake, posting and memory; prints, never fails on a number
 	@$(BIN)/python -m benchmarks.run
 
+.PHONY: mutants
 mutants: $(MUTANTS_STAMP) ## Change the code that money depends on, bit by bit: which changes does no test notice?
 	@$(BIN)/python -m benchmarks.mutants
 

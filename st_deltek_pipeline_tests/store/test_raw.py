@@ -161,7 +161,6 @@ def test_document_totals_are_the_payloads_own(engine: Engine) -> None:
 def test_any_order_and_any_pages_give_the_newest_version_of_each_record(
     module_engine: Engine, versions: Sequence[raw.Version], data: st.DataObject
 ) -> None:
-    """T24: any order of versions: the newest wins."""
     with module_engine.begin() as db:
         db.execute(text("TRUNCATE raw.records, raw.latest, raw.document_days"))
     distinct: dict[tuple[int, str], raw.Version] = {}
