@@ -164,8 +164,8 @@ def test_a_vouchers_master_and_a_journal_entrys_balance_have_keys_of_their_own()
     }
     assert len(keys) == 4
     # For ever: what was posted is found again by them.
-    assert master_key(voucher) == "5193180e1ffdf033111a12dcbdc71b77"
-    assert balance_key(journal) == "e438a83e748742ac6cc9e9532effa258"
-    assert line_key(voucher, voucher.lines[0]) == "c4af90dac9fcf68dcaf4ae27f19ff288"
+    assert master_key(voucher) == "5193180e1ffdf033111a12dcbdc71b77"  # pragma: allowlist secret
+    assert balance_key(journal) == "e438a83e748742ac6cc9e9532effa258"  # pragma: allowlist secret
+    assert line_key(voucher, voucher.lines[0]) == "c4af90dac9fcf68dcaf4ae27f19ff288"  # pragma: allowlist secret
     assert entry_key(voucher) == (master_key(voucher),)
     assert entry_key(journal) == ("B5001",)
