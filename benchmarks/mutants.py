@@ -96,6 +96,9 @@ _CONFIGURATION = """
 source_paths = ["{package}"]
 also_copy = ["{tests}", "dagster.yaml", "mutants_profile.py"]
 only_mutate = ["{file}"]
+# An endless loop is one after a few times what the tests take; more would only cost time.
+timeout_multiplier = 3
+timeout_constant = 2
 do_not_mutate_patterns = ["^\\\\s*message = ", "\\\\(message[,)]", "^\\\\s+f\\"", "\\\\.reached\\\\("]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "mutants_profile", "--hypothesis-profile=mutants"]
 pytest_add_cli_args_test_selection = [{selection}, "-k", "not two_hundred_thousand"]

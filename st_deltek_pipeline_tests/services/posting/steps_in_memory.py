@@ -21,7 +21,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.documents import DocumentKey
 from st_deltek_pipeline.domain.errors import AlreadyExistsError, InDoubtError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold
-from st_deltek_pipeline.domain.journal import Event, FileState
+from st_deltek_pipeline.domain.journal import Event, EventType, FileState
 from st_deltek_pipeline.domain.postings import Posting
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_file
 from st_deltek_pipeline.services.posting.context import PostingContext
@@ -77,12 +77,15 @@ class MemoryJournal:
         self, batch: str, state: FileState, *, before: Iterable[FileState], words: str = "", sent_now: bool = False
     ) -> None:
         assert self.files[batch].state in set(before)
+        assert isinstance(state, FileState)
         sent_at = self.clock.now if sent_now else self.files[batch].sent_at
         self.files[batch] = replace(self.files[batch], state=state, words=words, sent_at=sent_at)
         self.changed[batch] = self.clock.now
 
     def append(self, events: Iterable[Event]) -> None:
-        self.events.extend(events)
+        for event in events:
+            assert isinstance(event.event_type, EventType)
+            self.events.append(event)
 
     def hold(self, holds: Mapping[DocumentKey, tuple[Hold, str]]) -> None:
         self.held.update(holds)

@@ -8,12 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from st_deltek_pipeline.domain.coded_amounts import Heading
+from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.errors import AlreadyExistsError, InDoubtError, RefusedError, TransientError
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.journal import FileState
+from st_deltek_pipeline.domain.transaction_files import build_file
 from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, SENDINGS_PER_RUN
 from st_deltek_pipeline.services.posting.enter import enter_file
 from st_deltek_pipeline.services.posting.resolve import compare_entered, is_entered, resolve_in_doubt, states_our_total
+from st_deltek_pipeline_tests.domain.test_entry_bodies import posting as other_posting
 from st_deltek_pipeline_tests.services.posting.steps_in_memory import LOCK, START, Steps, steps
 
 CLOSED = "Period 202610 is closed."
@@ -220,6 +224,7 @@ def test_what_is_absent_after_the_settling_time_is_sent_again_and_no_more_often_
     (hold, project) = next(iter(run.journal.held.values()))
     assert (hold.reason, hold.words, project) == (HoldReason.NO_CLEAR_ANSWER, "the answer was lost", "HVAC")
     assert hold.message == f"invoice:1: sent in file {batch} without a clear answer."
+    assert {event.batch for event in run.journal.events} == {batch}
     assert run.journal.events[2].body == {"message": "Vantagepoint does not hold it after the settling time."}
     # Each time just over the settling time, and not a whole look more.
     assert 20 <= sum(run.clock.waited) <= 20.1
@@ -308,7 +313,9 @@ def test_a_batch_that_is_taken_is_ours_when_it_is_equal_or_posted_and_refused_ot
     run.vantagepoint.in_ledger = {posted}
     assert enter_file(run.context, equal) == (equal,)
     assert enter_file(run.context, posted) == (posted,)
+    assert run.journal.types(posted) == ["file_sending", "file_entered"]
     assert run.journal.events[-1].body == {"found": "in the ledger"}
+    assert run.journal.files[posted].state is FileState.ENTERED
     different = run.plan(3)
     _stands(run, different, "1.00")
     assert enter_file(run.context, different) == ()
@@ -369,6 +376,23 @@ def test_what_vantagepoint_answered_is_kept_when_a_file_is_entered() -> None:
     assert entered.body == {"sum_total": Decimal("200.00")}
     assert run.journal.files[batch].sent_at == START
     assert run.vantagepoint.files[batch]["Total"] == Decimal("200.00")
+
+
+def test_a_journal_entrys_control_row_states_its_debits() -> None:
+    run = steps()
+    file = build_file(
+        "acme", "01", [other_posting(Heading(EntryType.JOURNAL_ENTRIES, "B7", liability="200.00"), "60.00")]
+    )
+    run.journal.add_files([file], padded_to=7)
+    stored = run.journal.file(file.batch)
+    assert states_our_total(stored, {"SumDebitsTotal": Decimal("60.00"), "SumTotal": Decimal("1.00")})
+    assert not states_our_total(stored, {"SumDebitsTotal": Decimal("60.01")})
+    run.vantagepoint.enter_file = lambda _entry, _body: {  # type: ignore[method-assign]
+        "SumDebitsTotal": Decimal("60.00"),
+        "SumTotal": Decimal("1.00"),
+    }
+    assert enter_file(run.context, file.batch) == (file.batch,)
+    assert run.journal.events[-1].body == {"sum_total": Decimal("60.00")}
 
 
 def test_what_has_not_left_is_planned_as_before_and_the_run_ends() -> None:
