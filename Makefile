@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 # What runs the program, and what changes it: the demo need not wait for type checkers.
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+MUTANTS_STAMP := $(VENV)/.installed-mutants
 
 # dg looks at it to find the environment it runs in.
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
@@ -54,12 +55,18 @@ up: $(STAMP) ## Start the live system: Dagster's UI and daemon (Ctrl-C stops it)
 bench: $(DEV_STAMP) ## Measure intake, posting and memory; prints, never fails on a number
 	@$(BIN)/python -m benchmarks.run
 
+.PHONY: mutants
+mutants: $(MUTANTS_STAMP) ## Change the code that money depends on, bit by bit: which changes does no test notice?
+	@$(BIN)/python -m benchmarks.mutants
+
 screenshots: $(DEV_STAMP) ## Take the pictures of Dagster's UI in docs/images anew, with the system's Chromium
 	@$(BIN)/python -m st_deltek_pipeline_tests.browser.screenshots
 
 lock: $(BIN)/uv ## Write the lock files anew from pyproject.toml
 	$(COMPILE) --extra embedded --extra build -o requirements.lock
 	$(COMPILE) --extra embedded --extra build --extra dev --constraints requirements.lock -o requirements-dev.lock
+	$(COMPILE) --extra embedded --extra build --extra dev --extra mutants --constraints requirements-dev.lock \
+		-o requirements-mutants.lock
 
 secrets: $(DEV_STAMP) ## Record the invented secrets of tests; look at the difference before you commit it
 	$(BIN)/detect-secrets scan --baseline .secrets.baseline
@@ -102,4 +109,8 @@ $(STAMP): requirements.lock pyproject.toml | $(BIN)/uv
 
 $(DEV_STAMP): requirements-dev.lock $(STAMP)
 	$(call install,requirements-dev.lock)
+	@touch $@
+
+$(MUTANTS_STAMP): requirements-mutants.lock $(DEV_STAMP)
+	$(call install,requirements-mutants.lock)
 	@touch $@

@@ -15,7 +15,7 @@ from st_deltek_pipeline.domain.coding import CodedLine, Coding, LineFacts, LineK
 from st_deltek_pipeline.domain.entry_types import DATED, PAY_TERMS, EntryType
 from st_deltek_pipeline.domain.firm_links import FirmLinks, VendorAccounting, VendorLink
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
-from st_deltek_pipeline.domain.money import ZERO, allocate, round_to_cents, total
+from st_deltek_pipeline.domain.money import ZERO, allocate, total
 from st_deltek_pipeline.domain.posting_keys import reference_of
 from st_deltek_pipeline.domain.reference import ReferenceData
 from st_deltek_pipeline.domain.reference_checks import account_hold, bank_hold, project_of, reference_hold
@@ -131,9 +131,8 @@ def _shares(extra: Decimal, stated: Sequence[Decimal | None], amounts: Sequence[
     known = [part for part in stated if part is not None]
     if len(known) < len(stated) or sum(known) != extra or extra == ZERO:
         return allocate(extra, amounts)
-    # What ServiceTitan spread over an item may have more decimals than cents.
-    whole = all(part == round_to_cents(part) for part in known)
-    return known if whole else allocate(extra, known)
+    # What ServiceTitan spread over an item may have more decimals than cents; whole cents come out as they are.
+    return allocate(extra, known)
 
 
 def _facts(document: Bill | ApCredit, line: LineKind) -> LineFacts:

@@ -160,8 +160,8 @@ def _lines(
     found: list[CodedAmount] = []
     for place, (line, answer) in enumerate(coded):
         by_split = [parts[place] for parts in shares]
-        # What a tax was computed on follows the tax; a line that takes itself back stands nowhere with a basis.
-        bases = allocate(line.tax_basis, by_split) if line.amount != ZERO else [ZERO] * len(by_split)
+        # What a tax was computed on follows the tax; no line is of nothing.
+        bases = allocate(line.tax_basis, by_split)
         for split, part, basis in zip(memo.splits, by_split, bases, strict=True):
             items = invoices.open_items[split.invoice_id]
             weights = share_of_items(items)

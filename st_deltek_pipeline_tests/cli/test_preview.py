@@ -83,6 +83,7 @@ def test_a_plan_is_pinned_for_its_kind_only(acme: Bench, capsys: pytest.CaptureF
 def test_nothing_is_sent_and_nothing_is_written_into_the_journal(
     acme: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """T45: zero writes."""
     prepare_kinds(acme)
     before, ledger = acme.context.journal.last_sequence(), acme.sandbox.ledger()
     preview(capsys)

@@ -53,6 +53,7 @@ def test_sources_and_targets_that_fit(environment: str, api_url: str, base_url: 
     ],
 )
 def test_a_test_source_is_never_joined_to_real_books(environment: str, api_url: str, key: str) -> None:
+    """T48: which sources and targets fit."""
     problem = environment_problem(_connection(environment, api_url, _REAL))
     assert problem is not None
     assert problem[0] == key

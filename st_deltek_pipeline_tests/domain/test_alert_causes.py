@@ -92,6 +92,7 @@ def test_a_broken_chain_is_critical_and_names_the_event() -> None:
 
 
 def test_old_holds_are_one_alert_with_counts_and_exact_amounts_by_reason() -> None:
+    """T42: one alert, not one per document."""
     assert alert_causes.old_holds("acme", [], hours=48) == []
     sums = [
         ReasonSum(Kind.BILL, "no_rule", 2, Decimal("-1234.50"), NOW - 60 * HOUR),

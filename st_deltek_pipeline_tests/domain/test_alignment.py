@@ -55,6 +55,7 @@ def test_the_rule_that_decided_each_field_is_known() -> None:
 
 @given(st.lists(st.decimals("-5000", "5000", places=2), max_size=8), st.decimals("-500", "500", places=2))
 def test_coded_lines_always_sum_to_the_total(amounts: list[Decimal], tax: Decimal) -> None:
+    """T33: mixed signs."""
     document = invoice(*[str(amount) for amount in amounts], tax=str(tax))
     aligned = align(document)
     assert aligned.hold is None
@@ -76,6 +77,7 @@ def test_a_null_business_unit_is_held_and_never_defaulted() -> None:
 
 
 def test_an_unmapped_business_unit_is_held_with_its_name() -> None:
+    """T42: no default account."""
     aligned = align(replace(invoice("80.00"), business_unit_name="Drones"))
     assert held(aligned) is HoldReason.NO_RULE
     assert aligned.hold is not None

@@ -49,10 +49,37 @@ def test_a_calendar_without_business_days_is_refused_and_not_searched_for_ever()
         (datetime(2026, 3, 8, 7, 0, tzinfo=UTC), date(2026, 3, 8)),
         (datetime(2026, 3, 9, 6, 0, tzinfo=UTC), date(2026, 3, 9)),
         (datetime(2026, 11, 1, 6, 30, tzinfo=UTC), date(2026, 11, 1)),
+        # The hour that 9 March 2025 has not, around its midnights.
+        (datetime(2025, 3, 9, 6, 59, tzinfo=UTC), date(2025, 3, 8)),
+        (datetime(2025, 3, 9, 7, 0, tzinfo=UTC), date(2025, 3, 9)),
+        (datetime(2025, 3, 10, 5, 59, tzinfo=UTC), date(2025, 3, 9)),
+        (datetime(2025, 3, 10, 6, 0, tzinfo=UTC), date(2025, 3, 10)),
+        # The hour that 2 November 2025 has twice: both times the same day.
+        (datetime(2025, 11, 2, 5, 59, tzinfo=UTC), date(2025, 11, 1)),
+        (datetime(2025, 11, 2, 7, 30, tzinfo=UTC), date(2025, 11, 2)),
+        (datetime(2025, 11, 2, 8, 30, tzinfo=UTC), date(2025, 11, 2)),
+        (datetime(2025, 11, 3, 6, 59, tzinfo=UTC), date(2025, 11, 2)),
+        # Midnight in Greenwich is still the evening before.
+        (datetime(2026, 10, 8, 0, 0, tzinfo=UTC), date(2026, 10, 7)),
+        # A leap day.
+        (datetime(2028, 2, 29, 7, 0, tzinfo=UTC), date(2028, 2, 29)),
+        (datetime(2028, 3, 1, 6, 59, tzinfo=UTC), date(2028, 2, 29)),
     ],
 )
 def test_today_is_the_connections_own_date_through_the_clock_changes(instant: datetime, today: date) -> None:
+    """T41: the day is cut in the tenant's zone: the hour that is missing, the one that is twice, leap day."""
     assert CALENDAR.today(instant) == today
+
+
+def test_a_leap_day_is_a_day_like_any_other() -> None:
+    """T41: 29 February, on a business day and on a weekend."""
+    assert CALENDAR.business_day(date(2028, 2, 29)) == date(2028, 2, 29)
+    assert list(CALENDAR.business_days(date(2028, 2, 28), date(2028, 3, 1))) == [
+        date(2028, 2, 28),
+        date(2028, 2, 29),
+        date(2028, 3, 1),
+    ]
+    assert CALENDAR.document_dates(date(2032, 3, 1)) == [date(2032, 2, 28), date(2032, 2, 29), date(2032, 3, 1)]
 
 
 @given(st.dates(date(2020, 1, 1), date(2030, 12, 31)))

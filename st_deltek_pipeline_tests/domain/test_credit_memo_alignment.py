@@ -69,6 +69,7 @@ def test_the_invoices_project_counts_and_no_rule_has_to_give_one() -> None:
 
 
 def test_a_memo_over_several_invoices_gives_each_what_its_split_says() -> None:
+    """T37: a credit memo that is split over invoices."""
     document = credit_memo(
         memo_line("60.00"),
         memo_line("40.00", line_id=2, item_type="Material"),

@@ -76,17 +76,29 @@ def test_a_revision_that_comes_while_the_file_is_under_way_waits_and_is_counted(
     assert outcome(gone) == (OutcomeKind.IN_FLIGHT, "", Decimal("0.00"))
 
 
+def test_the_first_thing_known_of_a_document_under_way_is_counted_as_waiting() -> None:
+    decision = decide(situation(invoice("500.00"), occupied=True), RULES, PERIODS)
+    assert decision.postings == ()
+    assert outcome(decision) == (OutcomeKind.IN_FLIGHT, "", Decimal("500.00"))
+    assert decision.outcome is not None
+    assert "newer revision waits" in decision.outcome.message
+
+
 def test_a_revision_that_comes_while_the_file_is_on_hold_is_held_for_the_same_reason() -> None:
     document = invoice("500.00")
     before = replace(
         previous(document, OutcomeKind.HELD, revision_hash="b" * 64),
         reason=HoldReason.POST_REFUSED.value,
+        message="Entered, and not posted.",
         words="Period 202610 is closed.",
+        project="PHASED",
     )
     decision = under_way(document, before)
     assert outcome(decision) == (OutcomeKind.HELD, "post_refused", Decimal("500.00"))
     assert decision.outcome is not None
-    assert decision.outcome.words == "Period 202610 is closed."
+    assert (decision.outcome.message, decision.outcome.words) == (before.message, before.words)
+    # It is counted on the project that the file holds it under.
+    assert decision.outcome.project == "PHASED"
     unreadable = replace(before, reason=HoldReason.UNREADABLE.value, words="")
     assert outcome(under_way(document, unreadable)) == (OutcomeKind.IN_FLIGHT, "", Decimal("500.00"))
 
@@ -155,7 +167,11 @@ def test_with_ready_when_completed_a_pending_review_holds() -> None:
 
 def test_a_void_before_posting_is_ignored_with_that_reason() -> None:
     document = replace(invoice("100.00"), active=False)
-    assert outcome(decide(situation(document), RULES, PERIODS)) == (
+    decision = decide(situation(document), RULES, PERIODS)
+    assert decision.postings == ()
+    assert decision.outcome is not None
+    assert decision.outcome.message == "invoice:7001: voided before it was posted."
+    assert outcome(decision) == (
         OutcomeKind.IGNORED,
         IgnoreReason.VOIDED_BEFORE_POSTING,
         Decimal("0.00"),

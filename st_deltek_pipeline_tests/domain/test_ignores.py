@@ -1,6 +1,7 @@
 """A person's ignore: for one revision, with reason and name; what is outside the ledger stays counted."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -32,6 +33,7 @@ def hold(document: Invoice, outcome: OutcomeKind = OutcomeKind.HELD) -> Document
 
 
 def decided(document: Invoice, ignored: PersonalIgnore, **changes: object) -> DocumentOutcome | None:
+    """What comes of it; nothing is posted where a person's word counts."""
     situation = Situation(
         document=document,
         lines=(coded(str(document.total)),),
@@ -42,7 +44,9 @@ def decided(document: Invoice, ignored: PersonalIgnore, **changes: object) -> Do
         next_posting_no=1,
         ignored=ignored,
     )
-    return decide(replace(situation, **changes), RULES, PERIODS).outcome  # type: ignore[arg-type]
+    decision = decide(replace(situation, **changes), RULES, PERIODS)  # type: ignore[arg-type]
+    assert not ignored.covers(document) or decision.postings == ()
+    return decision.outcome
 
 
 def ignore(document: Invoice) -> PersonalIgnore:
@@ -55,6 +59,14 @@ def test_the_same_revision_stays_ignored_without_a_new_outcome() -> None:
     assert decided(document, ignored) == ignored.outcome
     assert ignored.outcome.message == "invoice:7001: ignored by jane: Booked by hand."
     assert (ignored.outcome.amount, ignored.outcome.words) == (Decimal("100.00"), "")
+
+
+def test_a_document_that_moves_to_another_day_is_ignored_on_that_day() -> None:
+    document = invoice("100.00")
+    later = replace(document, business_day=date(2026, 10, 8))
+    outcome = decided(later, ignore(document))
+    assert outcome is not None
+    assert outcome.business_day == date(2026, 10, 8)
 
 
 def test_it_stays_ignored_whatever_else_would_hold_it() -> None:

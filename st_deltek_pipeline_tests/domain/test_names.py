@@ -37,6 +37,7 @@ _CYRILLIC_ABC = "ABC \N{CYRILLIC CAPITAL LETTER ES}ontrols"
     ],
 )
 def test_what_nobody_can_see_makes_no_difference(one: str, other: str) -> None:
+    """T39: what nobody can see: right-to-left marks and control characters."""
     assert exact_name(one) == exact_name(other)
 
 
@@ -89,6 +90,7 @@ def test_spaces_around_a_name_make_no_difference(name: str, spaces: str) -> None
 
 @given(st.text())
 def test_composed_and_decomposed_are_the_same_name(name: str) -> None:
+    """T39: combining marks."""
     for form in ("NFC", "NFD"):
         assert exact_name(unicodedata.normalize(form, name)) == exact_name(name)
 

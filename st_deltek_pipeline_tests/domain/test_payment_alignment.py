@@ -220,6 +220,7 @@ def test_unapplied_money_that_is_applied_later_leaves_the_account() -> None:
 
 
 def test_a_retainer_that_is_applied_later_is_taken_out_of_the_retainer() -> None:
+    """T35: a retainer that is used later."""
     before = align(payment(unapplied="120.00"), unapplied="retainer")
     after = align(payment((1, "120.00")), posted(i1="120.00"), unapplied="retainer")
     (posting,) = changes(before, after)

@@ -13,6 +13,7 @@ from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.domain.posting_keys import (
     LONGEST_REFERENCE,
+    NaturalKey,
     balance_key,
     entry_key,
     invoice_natural_key,
@@ -89,6 +90,23 @@ def test_a_receipt_is_known_by_its_reference_whatever_its_bank() -> None:
     assert natural_key(RECEIPT, padded_to=7) == natural_key(replace(RECEIPT, bank="MERC"), padded_to=7)
 
 
+def test_an_invoice_number_belongs_to_its_project_however_it_is_padded() -> None:
+    plain = Heading(EntryType.INVOICES, "104417", "HVAC")
+    assert natural_key(plain, padded_to=7) == NaturalKey(EntryType.INVOICES, "HVAC", "0104417")
+    assert natural_key(replace(plain, number=" 0104417"), padded_to=7) == natural_key(plain, padded_to=7)
+    assert natural_key(replace(plain, wbs1="PHASED"), padded_to=7) != natural_key(plain, padded_to=7)
+    assert natural_key(plain, padded_to=9).number == "000104417"
+    credited = natural_key(replace(plain, credit_memo="C6001"), padded_to=7)
+    assert credited == NaturalKey(EntryType.INVOICES, "HVAC|0104417", "c6001")
+    assert credited == invoice_natural_key("HVAC", "104417", "C6001", padded_to=7)
+
+
+def test_a_reference_belongs_to_the_whole_database_and_a_number_to_its_entry_type() -> None:
+    assert natural_key(RECEIPT, padded_to=7) == NaturalKey(EntryType.RECEIPTS, "", "p5001")
+    assert natural_key(replace(RECEIPT, vendor="000901"), padded_to=7) == natural_key(RECEIPT, padded_to=7)
+    assert natural_key(VOUCHER, padded_to=7) == NaturalKey(EntryType.VOUCHERS, "000901", "fr-77120")
+
+
 def test_a_vendors_number_belongs_to_that_vendor_only() -> None:
     assert natural_key(VOUCHER, padded_to=7) != natural_key(replace(VOUCHER, vendor="000902"), padded_to=7)
     assert natural_key(VOUCHER, padded_to=7) == natural_key(replace(VOUCHER, number=" fr-77120"), padded_to=7)
@@ -145,5 +163,9 @@ def test_a_vouchers_master_and_a_journal_entrys_balance_have_keys_of_their_own()
         balance_key(journal),
     }
     assert len(keys) == 4
+    # For ever: what was posted is found again by them.
+    assert master_key(voucher) == "5193180e1ffdf033111a12dcbdc71b77"  # pragma: allowlist secret
+    assert balance_key(journal) == "e438a83e748742ac6cc9e9532effa258"  # pragma: allowlist secret
+    assert line_key(voucher, voucher.lines[0]) == "c4af90dac9fcf68dcaf4ae27f19ff288"  # pragma: allowlist secret
     assert entry_key(voucher) == (master_key(voucher),)
     assert entry_key(journal) == ("B5001",)

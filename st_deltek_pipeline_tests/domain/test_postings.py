@@ -1,5 +1,6 @@
 """Postings: first the lines, then differences, then reversals, and never anything twice."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from st_deltek_pipeline.domain.coded_amounts import CodedAmount, LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
-from st_deltek_pipeline.domain.postings import Posting, Target, plan_postings
+from st_deltek_pipeline.domain.postings import MasterKey, Posting, PostingLine, Target, plan_postings
 from st_deltek_pipeline_tests.domain.builders import DAY, PERIODS, coded
 
 DOCUMENT = DocumentKey("acme", Kind.INVOICE, 7001)
@@ -127,6 +128,61 @@ def test_a_zero_document_is_posted_once_where_zero_documents_are_posted() -> Non
     assert plan(target(coded("0.00"), keep_zero=True), apply(postings, {})) == ()
 
 
+def test_a_posting_carries_everything_of_its_revision_and_of_each_line() -> None:
+    line = replace(coded("100.00"), tax_basis=Decimal("90.00"), purchase_order="PO-9")
+    wanted = replace(
+        target(line),
+        revision=4,
+        business_day=date(2026, 10, 8),
+        due_date=date(2026, 11, 6),
+        terms="Next",
+        together="bank deposit 9",
+    )
+    (posting,) = plan(wanted, {}, number=3)
+    assert posting == Posting(
+        document=DOCUMENT,
+        posting_no=3,
+        revision=4,
+        revision_hash="a" * 64,
+        business_day=date(2026, 10, 8),
+        master=MasterKey(202610, DAY, line.key.heading),
+        due_date=date(2026, 11, 6),
+        lines=(PostingLine(line.key, Decimal("100.00"), "Heating", "01:HV", Decimal("90.00"), "PO-9"),),
+        correction=False,
+        moved_from=None,
+        terms="Next",
+        together="bank deposit 9",
+        reverses=None,
+    )
+
+
+def test_a_difference_has_the_lines_words_and_no_basis_of_its_own_and_what_is_taken_back_says_so() -> None:
+    line = replace(coded("130.00"), tax_basis=Decimal("90.00"), purchase_order="PO-9")
+    gone = coded("8.00", account="230.00")
+    standing = {(DAY, line.key): Decimal("100.00"), (DAY, gone.key): Decimal("8.00")}
+    (posting,) = plan(target(line), standing, number=2)
+    assert posting.lines == (
+        PostingLine(gone.key, Decimal("-8.00"), "Reversal", "", Decimal("0.00")),
+        PostingLine(line.key, Decimal("30.00"), "Heating", "01:HV", Decimal("0.00"), "PO-9"),
+    )
+
+
+def test_a_hold_for_a_period_names_the_document() -> None:
+    planned = plan_postings(
+        target(coded("1.00"), day=date(2026, 9, 30)), {}, PERIODS, first_open_allowed=False, next_posting_no=1
+    )
+    assert isinstance(planned, Hold)
+    assert planned.message.startswith("invoice:7001: ")
+    assert "202609" in planned.message
+
+
+def test_what_nets_to_nothing_is_not_posted_unless_it_is_the_first_of_a_zero_document() -> None:
+    key = (DAY, coded("0.00").key)
+    assert plan(target(coded("0.00")), {}) == ()
+    assert plan(target(coded("0.00"), keep_zero=True), {key: Decimal("0.00")}) == ()
+    assert plan(target(keep_zero=True), {key: Decimal("0.00")}) == ()
+
+
 _LINES = st.lists(
     st.tuples(
         st.decimals("-9999", "9999", places=2),
@@ -142,6 +198,7 @@ _REVISIONS = st.lists(st.tuples(_LINES, st.sampled_from([DAY, date(2026, 11, 3),
 
 @given(_REVISIONS)
 def test_after_any_history_exactly_the_last_revision_stands(history: list[tuple[list[tuple], date]]) -> None:  # type: ignore[type-arg]
+    """T36: any history ends at its last revision."""
     standing: Standing = {}
     wanted: Standing = {}
     for lines, day in history:

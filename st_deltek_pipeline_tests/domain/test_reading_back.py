@@ -22,7 +22,8 @@ from st_deltek_pipeline.domain.reading_back import (
     our_rows,
     stands_already,
 )
-from st_deltek_pipeline.domain.transaction_files import build_file
+from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_file
+from st_deltek_pipeline_tests.domain.test_entry_bodies import posting as other_posting
 from st_deltek_pipeline_tests.domain.test_transaction_files import posting
 
 FILE = build_file("acme", "01", [posting(1, "100.00"), posting(2, "-20.50")])
@@ -87,7 +88,13 @@ def test_a_line_that_stands_twice_differs() -> None:
 def test_a_line_on_another_account_differs() -> None:
     rows = ledger()
     rows[0] = replace(rows[0], account="402.00")
-    assert len(ledger_differences(BODY, rows, entry=EntryType.INVOICES, padded_to=7)) == 1
+    rows[1] = replace(rows[1], invoice="0000009")
+    assert ledger_differences(BODY, rows, entry=EntryType.INVOICES, padded_to=7) == sorted(
+        [
+            f"line {rows[0].line_key} stands on HVAC 402.00",
+            f"line {rows[1].line_key} stands under invoice 0000009",
+        ]
+    )
 
 
 def test_a_line_in_another_period_differs() -> None:
@@ -96,6 +103,71 @@ def test_a_line_in_another_period_differs() -> None:
     assert ledger_differences(BODY, rows, entry=EntryType.INVOICES, padded_to=7) == [
         f"line {rows[0].line_key} stands in period 202611, not 202610"
     ]
+
+
+VOUCHER = build_file(
+    "acme", "01", [other_posting(Heading(EntryType.VOUCHERS, "88-1", vendor="000056"), "100.00", "5.50")]
+)
+JOURNAL = build_file(
+    "acme", "01", [other_posting(Heading(EntryType.JOURNAL_ENTRIES, "B7", liability="200.00"), "100.00")]
+)
+
+
+def body_of(file: TransactionFile) -> dict[str, Any]:
+    return json.loads(file.body, parse_float=Decimal)
+
+
+def voucher_rows(**changes: Any) -> list[Row]:
+    rows = [
+        Row(detail["PKey"], "HVAC", "500.00", " 88-1", detail["Amount"], vendor="000056 ")
+        for detail in body_of(VOUCHER)["apDetail"]
+    ]
+    return [replace(rows[0], **changes), *rows[1:]]
+
+
+def test_a_voucher_stands_under_its_vendor_and_the_vendors_number() -> None:
+    def differences(**changes: Any) -> list[str]:
+        return ledger_differences(body_of(VOUCHER), voucher_rows(**changes), entry=EntryType.VOUCHERS, padded_to=7)
+
+    assert differences() == []
+    key = voucher_rows()[0].line_key
+    assert differences(vendor="000057") == [f"line {key} stands under invoice  88-1 of vendor 000057"]
+    assert differences(invoice="88-2") == [f"line {key} stands under invoice 88-2 of vendor 000056 "]
+    assert differences(account="501.00") == [f"line {key} stands on HVAC 501.00"]
+    assert differences(amount=Decimal("99.99")) == [f"line {key} stands with 99.99, we sent 100.00"]
+
+
+def test_a_journal_entry_agrees_side_by_side_and_has_no_invoice() -> None:
+    body = body_of(JOURNAL)
+    details = [dict(row) for row in body["jeDetail"]]
+    assert file_differences(body, details, entry=EntryType.JOURNAL_ENTRIES, padded_to=7) == []
+    # An empty side may come back as nothing at all.
+    blank = [{name: value or None for name, value in row.items()} for row in details]
+    assert file_differences(body, blank, entry=EntryType.JOURNAL_ENTRIES, padded_to=7) == []
+    turned = [{**row, "DebitAmount": row["CreditAmount"], "CreditAmount": row["DebitAmount"]} for row in details]
+    assert len(file_differences(body, turned, entry=EntryType.JOURNAL_ENTRIES, padded_to=7)) == len(details)
+    rows = [
+        Row(row["PKey"], row["WBS1"] or " ", row["Account"], "", row["DebitAmount"] - row["CreditAmount"])
+        for row in details
+    ]
+    assert ledger_differences(body, rows, entry=EntryType.JOURNAL_ENTRIES, padded_to=7) == []
+    swapped = [replace(row, amount=-row.amount) for row in rows]
+    assert len(ledger_differences(body, swapped, entry=EntryType.JOURNAL_ENTRIES, padded_to=7)) == len(rows)
+    numbered = [replace(rows[0], invoice="1"), *rows[1:]]
+    assert ledger_differences(body, numbered, entry=EntryType.JOURNAL_ENTRIES, padded_to=7) == [
+        f"line {rows[0].line_key} stands under invoice 1"
+    ]
+
+
+def test_a_line_of_nothing_may_come_back_without_an_amount() -> None:
+    body = body_of(build_file("acme", "01", [posting(1, "0.00")]))
+    (detail,) = body["inDetail"]
+    assert file_differences(body, [{**detail, "Amount": None}], entry=EntryType.INVOICES, padded_to=7) == []
+
+
+def test_a_line_without_a_key_is_not_ours() -> None:
+    found = file_differences(BODY, [*details(), {"Amount": "1.00"}], entry=EntryType.INVOICES, padded_to=7)
+    assert found == ["line  is not ours"]
 
 
 def test_case_blanks_and_padding_do_not_make_another_number() -> None:
@@ -117,6 +189,16 @@ def test_an_invoice_entered_by_somebody_else_with_the_same_amounts_stands_alread
     ]
     assert stands_already(posting(1, "100.00"), rows, own_accounts=frozenset({"110.00"}), padded_to=7)
     assert not stands_already(posting(1, "100.01"), rows, own_accounts=frozenset({"110.00"}), padded_to=7)
+
+
+def test_lines_on_one_account_may_stand_as_one_row_on_any_project() -> None:
+    # Whoever entered it by hand booked the two lines together; the account and its sum are what counts.
+    one = posting(1, "60.00")
+    (line,) = one.lines
+    both = replace(one, lines=(line, replace(line, key=replace(line.key, wbs1="PHASED"), amount=Decimal("40.00"))))
+    rows = [Row("theirs", "PHASED", "401.00", "0100001", Decimal("-100.00"))]
+    assert stands_already(both, rows, own_accounts=frozenset({"110.00"}), padded_to=7)
+    assert not stands_already(one, rows, own_accounts=frozenset({"110.00"}), padded_to=7)
 
 
 def test_without_a_known_receivables_account_nothing_is_taken_for_ours() -> None:
@@ -153,6 +235,16 @@ def test_a_bank_that_a_receipt_was_moved_away_from_does_not_hide_the_other() -> 
     own = balancing_accounts(receipt("100.00"), rows)
     assert own == {"102.00"}
     assert stands_already(receipt("100.00"), rows, own_accounts=own, padded_to=7)
+
+
+def test_accounts_that_only_together_balance_a_receipt_are_not_taken_for_its_bank() -> None:
+    split = [
+        Row("", "HVAC", "110.00", "0100001", Decimal("-100.00")),
+        Row("auto", "", "101.00", "", Decimal("60.00")),
+        Row("auto", "", "102.00", "", Decimal("40.00")),
+    ]
+    assert balancing_accounts(receipt("100.00"), split) == frozenset()
+    assert balancing_accounts(receipt("100.00"), [split[0], split[1]]) == frozenset()
 
 
 def test_a_receipt_on_another_invoice_does_not_stand_already() -> None:

@@ -7,15 +7,21 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from st_deltek_pipeline.domain.coded_amounts import Heading, LineKey
+from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.money import ZERO, total
+from st_deltek_pipeline.domain.postings import MasterKey, Posting, PostingLine
 from st_deltek_pipeline.domain.receivables import (
     OpenItem,
     Receivable,
     ReceivableKey,
+    applications_of,
     over_applications,
     receivable_key,
     spread_over_items,
 )
+from st_deltek_pipeline_tests.domain.builders import DAY
 
 ONE, TWO = receivable_key("HVAC", "1001", 7), receivable_key("HVAC", "1002", 7)
 
@@ -28,6 +34,35 @@ def waits(changes: Sequence[Mapping[ReceivableKey, Decimal]], **receivables: tup
         if name in receivables
     }
     return sorted(over_applications(changes, known))
+
+
+def payment(*applied: tuple[str, str, str], entry: EntryType = EntryType.RECEIPTS) -> Posting:
+    """A posting of lines, each of project, invoice and amount."""
+    heading = Heading(entry, "P7", bank="OPER")
+    lines = tuple(
+        PostingLine(LineKey(heading, wbs1, "", "", invoice, "110.00"), Decimal(amount), "", "", ZERO)
+        for wbs1, invoice, amount in applied
+    )
+    master = MasterKey(202610, DAY, heading)
+    document = DocumentKey("acme", Kind.PAYMENT, 7)
+    return Posting(document, 1, 1, "a" * 64, DAY, master, None, lines, correction=False, moved_from=None)
+
+
+def test_what_receipts_apply_to_an_invoice_is_summed_up_per_project_and_money_on_account_is_left_out() -> None:
+    found = applications_of(
+        [
+            payment(("HVAC", "1001", "60.00"), entry=EntryType.INVOICES),
+            payment(("HVAC", "1001", "30.00"), ("PHASED", "1001", "5.00"), ("HVAC", "", "99.00")),
+            payment(("HVAC", "0001001", "-10.00"), ("HVAC", "1002", "1.00")),
+        ],
+        7,
+    )
+    assert found == {
+        ONE: Decimal("20.00"),
+        receivable_key("PHASED", "1001", 7): Decimal("5.00"),
+        TWO: Decimal("1.00"),
+    }
+    assert set(applications_of([payment(("HVAC", "1001", "1.00"))], 9)) == {("HVAC", "000001001")}
 
 
 def on_one(*amounts: str) -> list[dict[ReceivableKey, Decimal]]:
@@ -129,6 +164,15 @@ def test_what_stands_and_is_fair_stays_whatever_others_have_received_since() -> 
     weights, own = [Decimal("50.00"), Decimal("50.00")], [Decimal("16.66"), Decimal("16.67")]
     items = items_of(weights, [Decimal("33.34"), Decimal("33.33")], own)
     assert spread_over_items(Decimal("33.33"), items) == own
+
+
+def test_two_cents_are_rounding_between_two_projects_and_three_are_not() -> None:
+    weights = [Decimal("50.00"), Decimal("50.00")]
+    for own, kept in (("16.69", True), ("16.70", False)):
+        stood = [Decimal(own), Decimal("33.33") - Decimal(own)]
+        parts = spread_over_items(Decimal("33.33"), items_of(weights, [ZERO, ZERO], stood))
+        assert (parts == stood) is kept
+        assert total(parts) == Decimal("33.33")
 
 
 def test_an_invoice_whose_projects_changed_does_not_load_it_all_onto_one_payment() -> None:

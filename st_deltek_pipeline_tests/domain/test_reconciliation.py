@@ -62,6 +62,7 @@ def test_an_amount_on_the_wrong_project_is_found() -> None:
 
 
 def test_a_document_posted_twice_is_found() -> None:
+    """T43: the day's tie-out notices one that was posted twice."""
     assert not compare([replace(POSTED, posted={"HVAC": 2 * HUNDRED})]).balanced
 
 
@@ -170,5 +171,6 @@ def test_a_cent_too_much_in_one_kind_is_not_made_good_by_another() -> None:
 
 
 def test_a_lost_document_is_named_with_its_kind() -> None:
+    """T43: and one that is lost."""
     lost = replace(HELD, kind=Kind.AP_CREDIT, outcome=None, outside=Decimal("0.00"), servicetitan=-HUNDRED)
     assert compare([lost]).unaccounted == ("ap_credit:2",)

@@ -260,6 +260,7 @@ def test_a_posted_document_that_a_person_reverses_is_planned_and_counted_when_it
 
 def test_a_reversed_document_is_ignored_with_reason_and_name_and_its_amount_is_outside() -> None:
     done = situation(invoice("100.00"), to_reverse=(), standing={})
+    assert decide(done, RULES, PERIODS).postings == ()
     outcome = outcome_of(done)
     assert (outcome.outcome, outcome.reason, outcome.amount) == (
         OutcomeKind.IGNORED,
@@ -272,6 +273,17 @@ def test_a_reversed_document_is_ignored_with_reason_and_name_and_its_amount_is_o
 @pytest.mark.parametrize("changes", [{"hold": Hold(HoldReason.NO_RULE, "x")}, {"lines": ()}], ids=["hold", "no_lines"])
 def test_it_is_reversed_whatever_would_hold_it(changes: dict[str, object]) -> None:
     assert decide(situation(invoice("100.00"), **changes), RULES, PERIODS).postings
+
+
+def test_a_reversal_in_a_closed_period_is_held_or_moved_by_the_setting_and_the_document_says_so() -> None:
+    september = replace(posting(1), master=replace(posting(1).master, period=202609))
+    made = situation(invoice("100.00"), to_reverse=(september,), standing=stands_after([september]))
+    held = decide(made, RULES, PERIODS)
+    assert held.postings == ()
+    assert held.outcome is not None
+    assert (held.outcome.outcome, held.outcome.reason) == (OutcomeKind.HELD, "period_closed")
+    (moved,) = decide(made, replace(RULES, first_open_period=True), PERIODS).postings
+    assert (moved.master.period, moved.moved_from) == (202610, 202609)
 
 
 def test_a_new_revision_is_posted_whole() -> None:
@@ -289,6 +301,10 @@ def test_a_new_revision_is_posted_whole() -> None:
 def test_a_revision_that_was_edited_back_is_another_one() -> None:
     document = invoice("100.00")
     assert not reversal(document, 1).covers(replace(document, revision=3))
+    ours = outcome_of(situation(document, to_reverse=(), standing={}))
+    assert reversal(document, 1).covers_outcome(ours)
+    assert not reversal(document, 1).covers_outcome(replace(ours, revision=3))
+    assert not reversal(document, 1).covers_outcome(replace(ours, revision_hash="b" * 64))
 
 
 def test_a_document_under_way_is_not_reversed_now() -> None:

@@ -123,6 +123,7 @@ def test_a_zone_that_is_not_known_leaves_the_tax_one_line(changes: dict[str, obj
 
 
 def test_an_exempt_customer_in_a_zone_pays_nothing() -> None:
+    """T34: exempt."""
     aligned = align(taxed("100.00", tax="0.00"), split_rules())
     assert [part.amount for part in aligned.lines] == [Decimal("100.00")]
 
@@ -165,6 +166,11 @@ def test_labor_and_material_are_told_apart_by_the_type_of_item() -> None:
     split = split_sales_tax(TaxZone(1, "z", (labor, material, STATE)), lines, Decimal("7.82"))
     assert [part.basis for part in split.parts] == [Decimal("100.00"), Decimal("80.00"), Decimal("180.00")]
     assert [part.amount for part in split.parts] == [Decimal("1.00"), Decimal("1.60"), Decimal("5.22")]
+
+
+def test_a_rate_is_told_by_its_name_and_percentage_even_when_it_has_no_name() -> None:
+    assert str(STATE) == "Colorado State 2.9%"
+    assert str(replace(STATE, name="", rate=Decimal("0.10"))) == "no name 10%"
 
 
 def test_rates_of_one_name_are_lines_of_their_own() -> None:
@@ -221,6 +227,7 @@ def test_coded_lines_always_sum_to_the_total(
     drawn: Decimal | int,
     per_item: bool,  # noqa: FBT001 (drawn)
 ) -> None:
+    """T33: lines and tax are the total exactly, or there is a rounding line."""
     exact = [round_to_cents(total(amounts) * rate.rate) for rate in DENVER.rates]
     # Some cents beside the exact tax, or any amount at all.
     near = isinstance(drawn, int)

@@ -1,5 +1,6 @@
 """Transaction files: derived, frozen, bounded, and the same on every machine."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import date
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from st_deltek_pipeline.domain.coded_amounts import invoice_line
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
+from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.postings import MasterKey, Posting, PostingLine
 from st_deltek_pipeline.domain.transaction_files import build_file, build_files, derive_batch, plan_hash
@@ -34,6 +36,7 @@ def posting(document_id: int, amount: str = "100.00", *, number: str | None = No
 
 
 def test_the_batch_is_32_hex_digits_and_never_changes() -> None:
+    """T06: the key is the same whatever happens, so a late arrival meets itself."""
     # A changed derivation would let an already sent revision be sent again under a new Batch.
     assert derive_batch("acme", Kind.INVOICE, 202610, [posting(1), posting(2)]) == "9e4de64dde43e863d6f175a1d73eab1a"
 
@@ -92,6 +95,52 @@ def test_periods_never_share_a_file() -> None:
 def test_one_number_twice_on_a_project_goes_into_two_files() -> None:
     files = build_files("acme", "01", [posting(1, number="104417"), posting(2, number="104417")], documents_per_file=10)
     assert [len(file.postings) for file in files] == [1, 1]
+
+
+def test_what_belongs_together_is_one_file_however_many_there_are_and_nobody_else_is_in_it() -> None:
+    deposits = [replace(posting(number), together=f"bank deposit {number % 2}") for number in range(1, 8)]
+    files = build_files("acme", "01", [*deposits, posting(8), posting(9), posting(10)], documents_per_file=2)
+    assert sorted((file.together, len(file.postings)) for file in files) == [
+        ("", 1),
+        ("", 2),
+        ("bank deposit 0", 3),
+        ("bank deposit 1", 4),
+    ]
+
+
+def test_a_file_is_for_one_company_kind_type_and_period_and_says_so() -> None:
+    file = build_file("acme", "01", [posting(2), posting(1)])
+    assert (file.connection, file.company, file.kind, file.entry, file.period) == (
+        "acme",
+        "01",
+        Kind.INVOICE,
+        EntryType.INVOICES,
+        202610,
+    )
+    assert [each.document.document_id for each in file.postings] == [1, 2]
+    assert (file.amount, file.together) == (Decimal("200.00"), "")
+    assert file.body_hash == hashlib.sha256(file.body.encode()).hexdigest()
+    mixed = build_file("acme", "01", [posting(1), replace(posting(2), together="bank deposit 7")])
+    assert mixed.together == ""
+
+
+def test_files_come_in_a_fixed_order_whatever_the_order_of_postings() -> None:
+    members = [posting(number, number=f"1{number % 3:05d}") for number in range(1, 12)]
+    members += [posting(number, period=202611) for number in range(20, 24)]
+    files = build_files("acme", "01", members, documents_per_file=3)
+    assert [file.batch for file in build_files("acme", "01", members[::-1], documents_per_file=3)] == [
+        file.batch for file in files
+    ]
+    # The first file that has room takes a document; a full one is closed.
+    assert [len(file.postings) for file in files if file.period == 202610] == [3, 3, 3, 2]
+    assert [len(file.postings) for file in files if file.period == 202611] == [3, 1]
+
+
+def test_the_hash_of_a_plan_does_not_depend_on_the_order_of_its_files_and_is_never_the_same_for_another() -> None:
+    one, two = build_file("acme", "01", [posting(1)]), build_file("acme", "01", [posting(2)])
+    assert plan_hash([one, two]) == plan_hash([two, one])
+    assert len({plan_hash(files) for files in ([], [one], [two], [one, two])}) == 4
+    assert plan_hash([one])[:16] == "f1d4de86f16cb1ab"  # pragma: allowlist secret
 
 
 def test_a_file_with_one_master_key_twice_cannot_be_built() -> None:

@@ -34,6 +34,7 @@ def test_the_signature_is_that_of_rfc_4231() -> None:
     ],
 )
 def test_every_spelling_of_the_right_signature_is_accepted(header: bytes) -> None:
+    """T25: hex, base64, upper case, prefix, two headers, two keys."""
     assert is_signed(_BODY, [_KEY], [header], _BOTH)
     assert is_signed(_BODY, ["another" * 5, _KEY], [b"noise", header], _BOTH)
     assert not is_signed(_BODY + b" ", [_KEY], [header], _BOTH)
@@ -64,6 +65,7 @@ def test_what_signs_and_what_checks_agree(encoding: SignatureEncoding, *, prefix
     ],
 )
 def test_what_is_no_signature_signs_nothing(header: bytes) -> None:
+    """T25: empty, wrong length, another algorithm."""
     assert not is_signed(_BODY, [_KEY], [header], _BOTH)
 
 

@@ -301,6 +301,7 @@ def test_refusals_come_with_vantagepoints_words(sandbox: Any) -> None:
 
 
 def test_tokens_that_lapse_all_the_time_do_not_stop_anything(sandbox: Any) -> None:
+    """T16: tokens that expire all the time."""
     running = sandbox(invoices=50, vantagepoint={"token_seconds": 1, "refresh_token_reusable": False})
     with office_client(running) as office:
         for _ in range(30):

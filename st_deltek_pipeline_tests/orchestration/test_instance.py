@@ -62,6 +62,7 @@ def test_reading_the_state_of_sensors_is_one_statement_on_a_kept_connection(inst
 
 
 def test_the_ticks_of_a_sensor_survive_a_database_that_was_restarted(installation: Settings) -> None:
+    """T11: restarted between two ticks."""
     with open_instance(installation) as instance:
         storage = instance.schedule_storage
         assert storage is not None

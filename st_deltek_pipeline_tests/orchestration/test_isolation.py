@@ -205,6 +205,7 @@ def test_a_connection_whose_servicetitan_hangs_delays_no_other(
 def test_a_test_source_with_real_books_is_refused_by_every_command(
     acme: Installation, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """T48: by every command."""
     acme.write_file("beta", vantagepoint=_REAL_BOOKS)
     try:
         for words in (

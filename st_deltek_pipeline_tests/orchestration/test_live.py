@@ -198,6 +198,7 @@ class TestWebhooks:
         assert live.acme.books[Area.AR] == before + Decimal("5.00")
 
     def test_an_invoice_of_a_customer_nobody_has_heard_of_brings_the_customer_along(self, live: Live) -> None:
+        """T24: an update of a record that is not known yet."""
         invoice = live.acme.sandbox.add_invoice(date="2026-10-22", total="10.00")
         customer = invoice["customer"]["id"]
         with live.acme.engine.begin() as db:
@@ -336,6 +337,7 @@ class TestChanges:
         assert isinstance(live.tick("changes"), dg.SkipReason)
 
     def test_what_a_poll_brings_is_posted_by_the_run_that_the_sensor_requests(self, live: Live) -> None:
+        """T29: no webhook came: the poll finds it."""
         before = live.acme.books[Area.AR]
         live.acme.sandbox.add_invoice(date="2026-10-23", total="44.00")
         poll = live.definitions.resolve_job_def(f"{CONNECTION}_take_in").execute_in_process(
@@ -373,6 +375,7 @@ class TestChanges:
         live.run()
 
     def test_a_persons_sync_goes_first_and_nothing_is_lost(self, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+        """T12: a person and a webhook at once."""
         monkeypatch.setattr("st_deltek_pipeline.orchestration.sync_job._LOCK_SECONDS", 0.0)
         live.deliver("invoice", 999_999_997)
         with command_lock(live.acme.engine, "sync", CONNECTION):
@@ -430,6 +433,7 @@ class TestSchedules:
 
 class TestReplay:
     def test_a_range_of_days_run_again_posts_nothing_new(self, live: Live) -> None:
+        """T14: a backfill over days that are posted."""
         before = live.acme.books
         report = live.replay(first=date(2026, 10, 22), last=date(2026, 10, 23))
         assert {day.day for day in report.days} == {date(2026, 10, 22), date(2026, 10, 23)}
@@ -457,6 +461,7 @@ class TestReplay:
         assert live.acme.books == before
 
     def test_the_whole_inbox_again_posts_nothing_new(self, live: Live) -> None:
+        """T26: everything that ever came, again."""
         before = live.acme.books
         with live.acme.engine.connect() as db:
             events = db.scalar(text("SELECT count(*) FROM inbox.events"))

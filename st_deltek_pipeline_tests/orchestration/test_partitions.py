@@ -59,6 +59,7 @@ def test_a_start_on_a_day_off_gives_the_next_business_day_as_first_key() -> None
 
 
 def test_the_day_changes_in_the_connections_time_zone() -> None:
+    """T41: partitions change their day in the tenant's zone."""
     three_in_the_morning_utc = datetime(2025, 7, 3, 3, tzinfo=UTC)
     assert keys_at(three_in_the_morning_utc)[-1] == "2025-07-02"
 

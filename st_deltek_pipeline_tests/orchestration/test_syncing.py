@@ -108,6 +108,7 @@ class TestAnAwkwardMonth:
         assert shared_acme.books == before
 
     def test_posting_named_days_again_posts_nothing_new(self, shared_acme: Installation) -> None:
+        """T14: posted days again."""
         before = shared_acme.books
         report = sync(shared_acme, first=date(2026, 10, 23), last=date(2026, 10, 27))
         assert {day.day for day in report.days} == {date(2026, 10, 23), date(2026, 10, 26), date(2026, 10, 27)}
@@ -138,6 +139,7 @@ class TestAnAwkwardMonth:
         assert report.accounted_for
 
     def test_a_voided_payment_is_taken_back(self, shared_acme: Installation) -> None:
+        """T35: voided."""
         before = shared_acme.books[Area.CASH]
         payment = a_posted_document(shared_acme, Kind.PAYMENT)
         shared_acme.sandbox.payment(payment.document_id, "void")
@@ -397,6 +399,7 @@ def test_single_days_ahead_or_off_by_now_are_left_out(acme: Installation) -> Non
 
 
 def test_two_synchronisations_of_one_connection_at_once_are_refused(acme: Installation) -> None:
+    """T12: two synchronisations at once."""
     with (
         command_lock(acme.engine, "sync", CONNECTION),
         pytest.raises(TransientError, match="Another st-deltek sync of connection acme is running"),

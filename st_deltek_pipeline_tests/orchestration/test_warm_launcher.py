@@ -345,6 +345,7 @@ def test_our_own_definitions_are_run_with_a_database_of_the_forks_own(
 
 
 def test_runs_of_a_killed_daemon_go_on(desk: Desk) -> None:
+    """T14: runs go on without their daemon."""
     made = desk.made()
     script = desk.folder / "daemon.py"
     script.write_text(_DAEMON)

@@ -38,6 +38,7 @@ _CELLS = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_chara
 
 @given(st.lists(st.tuples(_CELLS, _CELLS), max_size=5))
 def test_whatever_is_written_is_read_back_and_no_cell_begins_like_a_formula(rows: list[tuple[str, str]]) -> None:
+    """T39: a name that looks like a formula."""
     written = write_csv(("a", "b"), rows)
     cells = [cell for row in csv.reader(io.StringIO(written.removeprefix("\ufeff"), newline="")) for cell in row]
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)

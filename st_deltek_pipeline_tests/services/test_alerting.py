@@ -212,6 +212,7 @@ def test_old_holds_are_told_of_by_reason_and_reasons_can_be_left_out(desk: Desk)
 
 
 def test_silent_webhooks_are_told_of_where_that_is_asked_for(desk: Desk) -> None:
+    """T29: webhooks that stay away are told of."""
     delivery = Delivery(
         "acme", "o", "tn.acc.invoice-posted", "d", None, 1, "invoice", 1, b"{}", DeliveryState.WAITING, ""
     )

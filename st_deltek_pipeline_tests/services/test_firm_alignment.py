@@ -100,6 +100,7 @@ def test_a_connection_that_may_not_create_says_who_is_missing_and_sends_nothing(
 
 
 def test_names_that_only_look_the_same_and_names_with_spaces(acme: Bench) -> None:
+    """T39: spaces, and letters that only look the same."""
     look_alike = add_customer(acme, "\N{CYRILLIC CAPITAL LETTER KA}estrel Bakery")
     spaced = add_customer(acme, "  Spaced   Out Bakery  ", ELSEWHERE)
     acme.vantagepoint.create_firm({"Name": "Kestrel Bakery", "ClientInd": "Y", "PrimaryAddress1": "4711 Larkspur Way",
@@ -115,6 +116,7 @@ def test_names_that_only_look_the_same_and_names_with_spaces(acme: Bench) -> Non
 
 
 def test_a_link_survives_renames_in_both_systems(acme: Bench) -> None:
+    """T39: renamed in both systems."""
     key = add_customer(acme, NAME)
     firm = acme.vantagepoint.create_firm({"Name": NAME, "ClientInd": "Y"})
     acme.take_in(firms=False)
@@ -142,6 +144,7 @@ def test_a_merged_customer_gets_the_firm_of_the_one_that_is_left(acme: Bench) ->
 
 
 def test_a_customer_merged_after_its_firm_was_made_takes_the_firm_along(acme: Bench) -> None:
+    """T39: merged."""
     allow(acme)
     gone = add_customer(acme, NAME)
     acme.take_in(firms=False)
@@ -183,6 +186,7 @@ def test_what_is_missing_and_needed_is_created_once_with_its_address_and_read_ba
 
 
 def test_two_new_customers_of_one_name_get_a_firm_each_and_the_same_one_entered_twice_gets_one(acme: Bench) -> None:
+    """T39: the same name twice."""
     allow(acme)
     first, second = add_customer(acme, "John Q. Smith"), add_customer(acme, "John Q. Smith", ELSEWHERE)
     twice = add_customer(acme, "JOHN Q. SMITH")
@@ -204,6 +208,7 @@ def test_namesakes_without_addresses_wait_for_a_person_instead_of_sharing(acme: 
 
 
 def test_a_firm_that_a_person_created_in_between_is_found_right_before_creating(acme: Bench) -> None:
+    """T40: created by a person between check and create."""
     allow(acme)
     key = add_customer(acme, NAME)
     acme.take_in(firms=False)
@@ -226,6 +231,7 @@ def test_a_similar_firm_created_in_between_elsewhere_is_asked_about(acme: Bench)
 
 
 def test_a_vendor_that_is_a_client_becomes_one_firm_with_both_flags(acme: Bench) -> None:
+    """T40: vendor = customer."""
     key = add_customer(acme, NAME)
     supplier = add_vendor(acme, NAME)
     acme.vantagepoint.create_firm({"Name": NAME, "ClientInd": "Y", "PrimaryAddress1": ADDRESS["street"],
@@ -255,6 +261,7 @@ def test_a_customer_and_a_vendor_that_are_one_and_both_missing_get_one_firm(acme
 
 
 def test_a_name_longer_than_the_field_is_never_sent(acme: Bench) -> None:
+    """T39: very long."""
     allow(acme)
     key = add_customer(acme, "The Estate of " * 12)
     acme.take_in(firms=False)
@@ -306,6 +313,7 @@ def test_refusals_in_a_row_in_the_same_words_end_the_attempts(twin: Callable[...
 def test_numbers_are_read_back_whether_or_not_the_answer_shows_them(
     twin: Callable[..., Bench], switch: dict[str, bool]
 ) -> None:
+    """T40: numbers given by Vantagepoint."""
     acme = twin(**switch)
     allow(acme)
     key = add_vendor(acme, NAME)

@@ -184,6 +184,7 @@ def test_a_firm_whose_answer_was_lost_is_recognised_also_after_the_next_poll_has
 @pytest.mark.parametrize("call", ["create_firm", "create_firm_address", "firms"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_around_any_call_never_makes_a_second_firm(acme: Bench, name: str, call: str, moment: str) -> None:
+    """T01: killed around any call that creates a firm."""
     key = add_customer(acme, name, home(name))
     acme.take_in(firms=False)
     match_firms(acme.engine, acme.settings, run_id="first")

@@ -90,6 +90,7 @@ def test_a_changed_record_is_a_new_version(engine: Engine) -> None:
 
 
 def test_repeated_rows_and_pages_are_stored_once(engine: Engine) -> None:
+    """T20, T21: pages and rows that come again."""
     page = [invoice(1), invoice(1), invoice(2)]
     result = _take_in(engine, Feeds.of(page, page))
     assert (result.new_versions, result.unchanged, _versions(engine)) == (2, 4, 2)
@@ -104,6 +105,7 @@ def test_a_row_without_an_id_is_kept_apart_and_stops_nothing(engine: Engine) -> 
 
 
 def test_a_nul_character_in_a_name_breaks_nothing(engine: Engine) -> None:
+    """T39: a control character that no database takes."""
     row = encoded(invoice(1, summary="a\x00b"))
     assert b"\\u0000" in row
     assert _take_in(engine, Feeds.of([row])).new_versions == 1
@@ -111,6 +113,7 @@ def test_a_nul_character_in_a_name_breaks_nothing(engine: Engine) -> None:
 
 
 def test_an_empty_page_that_promises_more_is_followed(engine: Engine) -> None:
+    """T20: an empty page that promises more."""
     assert _take_in(engine, Feeds.of([], [], [invoice(1)])).new_versions == 1
 
 
@@ -133,6 +136,8 @@ def test_empty_pages_without_end_are_given_up(engine: Engine) -> None:
 
 
 def test_a_feed_that_leads_in_a_circle_is_given_up_with_its_rows_kept(engine: Engine) -> None:
+    """T20: a token that comes again."""
+
     class Circle:
         def export_feed(
             self, feed: str, continue_from: str | None, *, include_recent_changes: bool = False
@@ -147,6 +152,7 @@ def test_a_feed_that_leads_in_a_circle_is_given_up_with_its_rows_kept(engine: En
 
 
 def test_a_refused_token_means_a_full_rescan_without_duplicates(engine: Engine) -> None:
+    """T22: a token that is refused."""
     feeds = Feeds.of([invoice(1)], [invoice(2)])
     _take_in(engine, feeds)
     renamed = Feeds.of([invoice(1)], [invoice(2)], [invoice(3)])
@@ -203,6 +209,7 @@ def test_a_crash_while_storing_leaves_the_cursor_before_the_rows(engine: Engine)
 
 
 def test_two_intakes_of_one_feed_at_once_store_every_row_once(engine: Engine) -> None:
+    """T12: two intakes at once."""
     pages = [[invoice(10 * page + row) for row in range(10)] for page in range(12)]
     start = threading.Barrier(2)
     results: list[IntakeResult] = []

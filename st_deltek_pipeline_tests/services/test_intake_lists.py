@@ -119,6 +119,7 @@ def test_an_empty_list_leaves_the_mark_where_it_is(engine: Engine) -> None:
 
 
 def test_rows_of_the_same_instant_are_not_lost(engine: Engine) -> None:
+    """T21: the same instant."""
     lists = Lists(_memo(1, 5))
     _take_in(engine, lists)
     lists.put(_memo(2, 5))
@@ -126,6 +127,7 @@ def test_rows_of_the_same_instant_are_not_lost(engine: Engine) -> None:
 
 
 def test_a_row_that_becomes_visible_late_is_not_lost(engine: Engine) -> None:
+    """T21: committed late with an older stamp."""
     lists = Lists(_memo(1, 30))
     _take_in(engine, lists)
     lists.put(_memo(2, 30 - OVERLAP / timedelta(minutes=1)))
@@ -134,6 +136,7 @@ def test_a_row_that_becomes_visible_late_is_not_lost(engine: Engine) -> None:
 
 
 def test_a_time_in_the_future_does_not_carry_the_mark_away(engine: Engine) -> None:
+    """T21: another server's clock."""
     lists = Lists(_memo(1, 5), {**_memo(2, 0), "modifiedOn": "2999-01-01T00:00:00Z"})
     began = datetime.now(UTC)
     _take_in(engine, lists)
@@ -166,6 +169,8 @@ def test_the_mark_does_not_move_when_reading_breaks_off(engine: Engine) -> None:
 
 
 def test_a_row_that_another_pushes_to_a_page_already_read_is_found(engine: Engine) -> None:
+    """T20: changed while paging."""
+
     class Moving(Lists):
         moved = False
 

@@ -216,6 +216,7 @@ def test_a_period_is_closed_for_our_company_or_for_all(
 
 
 def test_a_fiscal_period_need_not_be_a_month(engine: Engine, vantagepoint: _Vantagepoint) -> None:
+    """T41: fiscal periods that are no months."""
     vantagepoint.answers["Settings/Period"] = [
         _period(202610, AccountPdEnd="2026-10-25T00:00:00.000"),
         _period(202611, AccountPdStart="2026-10-26T00:00:00.000", AccountPdEnd="2026-11-22T00:00:00.000"),

@@ -210,6 +210,7 @@ def test_a_staged_invoice_that_moves_before_the_start_stays_visible(tenant: _Ten
 
 
 def test_a_record_that_does_not_fit_stops_no_other_and_leaves_again(tenant: _Tenant) -> None:
+    """T19, T55: parked with the reason, and leaves again."""
     tenant.invoices(invoice(1, total="1.005"), invoice(2))
     result = tenant.stage()
     assert (result.documents, result.set_aside) == (1, 1)

@@ -71,6 +71,7 @@ def test_by_authority_splits_each_tax_exactly_and_every_line_has_its_rule(acme: 
 
 
 def test_a_split_tax_is_posted_and_the_books_agree_to_the_cent(acme: Bench) -> None:
+    """T34: several rates."""
     acme.changed(posting={"tax_lines": "by_authority"})
     days = acme.rows(
         """

@@ -75,6 +75,7 @@ def test_an_expense_says_what_its_own_job_is_like() -> None:
 
 @given(_QUANTITY, _COST)
 def test_a_line_is_quantity_times_cost_rounded_half_up(quantity: Decimal, cost: Decimal) -> None:
+    """T33: quantities with decimals."""
     (line,) = _bill(bill(1, items=[bill_item(quantity=str(quantity), cost=str(cost))])).lines
     assert line.amount == (quantity * cost).quantize(Decimal("0.01"), ROUND_HALF_UP)
     assert line.quantity == quantity

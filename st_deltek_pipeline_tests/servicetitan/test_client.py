@@ -126,6 +126,7 @@ def test_the_token_is_renewed_before_it_lapses(client: ServiceTitanClient, token
 
 
 def test_a_401_gets_one_retry_with_a_new_token(client: ServiceTitanClient, tokens: Tokens) -> None:
+    """T16: 401 in the middle, or a clock that is wrong."""
     tokens.then(
         lambda call: (
             json_reply({}, 401) if call.headers["authorization"] == "token-1" else feed_page([], "t", more=False)

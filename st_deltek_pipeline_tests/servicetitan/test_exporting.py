@@ -88,6 +88,7 @@ def results(id_name: str, *rows: tuple[int, bool, str | None]) -> Reply:
 
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_the_call_is_the_published_one(client: ServiceTitanClient, server: ScriptedServer, resource: str) -> None:
+    """T51: what is written back."""
     path, body, id_name = BODIES[resource]
     answering(server, results(id_name, (11, True, None), (12, True, None)) if id_name else Reply(200, b""))
     assert mark_exported(client, resource, MARKS) == [MarkAnswer(each, accepted=True, words="") for each in (11, 12)]

@@ -58,6 +58,7 @@ def test_an_ordinary_invoice_is_read_whole() -> None:
 
 
 def test_ids_may_be_texts_and_money_may_be_numbers() -> None:
+    """T19: string or number."""
     row = invoice(1, id="1", total=108.81, customer={"id": "50", "name": 7}, items=[item(quantity=2, total=100)])
     typed = _fitting(row)
     assert (typed.key.document_id, typed.customer_id, typed.customer_name) == (1, 50, "7")
@@ -129,6 +130,7 @@ def test_amounts_that_do_not_add_up_fit_nevertheless() -> None:
     ],
 )
 def test_what_does_not_fit_names_the_field(changes: dict[str, Any], reason: str) -> None:
+    """T19: missing, null, another type, an unknown value."""
     assert reason in _reasons(invoice(1, **changes))
 
 
@@ -138,6 +140,7 @@ def test_every_reason_is_given_at_once() -> None:
 
 
 def test_unknown_fields_do_not_matter() -> None:
+    """T19: a new field is kept and decides nothing."""
     assert _fitting(invoice(1, inventedIn2027={"a": [1, 2]})).revision_hash == _fitting(invoice(1)).revision_hash
 
 
@@ -148,6 +151,7 @@ def test_a_nul_character_becomes_the_replacement_character() -> None:
 
 @pytest.mark.parametrize("name", ["Zoë", "a\u0301", "\u202eright to left", "👷‍♀️", " trailing ", "=1+1", "x" * 5000])
 def test_names_come_through_unchanged(name: str) -> None:
+    """T39: emoji and other scripts as they are."""
     assert _fitting(invoice(1, customer={"id": 1, "name": name})).customer_name == name
 
 
@@ -224,6 +228,7 @@ def test_names_come_from_the_records_and_else_from_the_invoice() -> None:
     st.sampled_from(["id", "total", "items", "customer", "invoiceDate", "syncStatus", "active", "modifiedOn", "job"]),
 )
 def test_no_value_in_any_field_breaks_reading(value: Any, name: str) -> None:
+    """T19: any value in any field."""
     row = msgspec.json.encode(invoice(1) | {name: value})
     typed = _typed(json.loads(row))
     assert isinstance(typed, Invoice | Unfit)

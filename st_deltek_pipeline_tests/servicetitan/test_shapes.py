@@ -27,6 +27,7 @@ from st_deltek_pipeline.servicetitan.shapes import date_part
     ],
 )
 def test_the_date_is_the_one_that_was_written(text: str | None, expected: date | None) -> None:
+    """T41: the date is the one that was written, in any zone."""
     assert date_part(text) == expected
 
 

@@ -84,6 +84,7 @@ def test_a_database_that_does_not_exist_is_named(postgres_url: str) -> None:
 
 
 def test_a_connection_that_died_while_it_lay_idle_is_replaced(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T11: a connection that died is replaced."""
     monkeypatch.setattr("st_deltek_pipeline.store.database._PAUSE_SECONDS", 0)
     own = text("SELECT pg_backend_pid()")
     with engine.connect() as first, engine.connect() as second:

@@ -137,6 +137,7 @@ def test_a_server_left_behind_by_a_killed_command_is_used_again_and_then_stopped
 
 
 def test_what_was_committed_survives_a_killed_server(used_dir: Path) -> None:
+    """T09: the server is killed; what was committed is there."""
     server = EmbeddedPostgres(used_dir)
     server.ensure_running()
     _query(server, "CREATE TABLE public.kept AS SELECT 42 AS answer")

@@ -54,6 +54,7 @@ def test_an_empty_batch_keeps_nothing(engine: Engine) -> None:
 
 
 def test_a_handled_event_waits_no_more_and_a_repeated_delivery_does_not_wake_it(engine: Engine) -> None:
+    """T26: a captured delivery again: its count goes up, and no more."""
     _keep(engine, _POSTED)
     (event,) = inbox.waiting(engine, "acme", limit=10)
     with engine.begin() as db:
@@ -101,3 +102,15 @@ def test_every_handled_event_can_be_made_to_wait_again(engine: Engine) -> None:
         inbox.mark_handled(db, "acme", [event.seq], run_id="r")
         assert inbox.wait_again(db, "acme") == 1
     assert [each.seq for each in inbox.waiting(engine, "acme", limit=10)] == [event.seq]
+
+
+def test_a_thousand_deliveries_of_one_occurrence_under_a_thousand_ids_are_one_event_to_handle(engine: Engine) -> None:
+    """T23: the same delivery 1,000 times, also under other ids."""
+    repeated = [replace(_POSTED, delivery_id=f"d{number % 500}") for number in range(1000)]
+    new = [each for start in range(0, 1000, 100) for each in _keep(engine, *repeated[start : start + 100])]
+    assert new == [True] + [False] * 999
+    (event,) = inbox.waiting(engine, "acme", limit=10)
+    with engine.begin() as db:
+        assert inbox.mark_handled(db, "acme", [event.seq], run_id="r") == 1
+    assert not any(_keep(engine, *repeated[:100]))
+    assert inbox.waiting(engine, "acme", limit=10) == []

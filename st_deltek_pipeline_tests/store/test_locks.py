@@ -52,6 +52,7 @@ def free(engine: Engine) -> bool:
 
 
 def test_a_second_worker_waits_and_is_told_when_it_takes_too_long(engine: Engine, other: Engine) -> None:
+    """T12: two posters at once."""
     with poster_lock(engine, KEY, holder="first"):
         assert not free(other)
     assert free(other)
@@ -86,6 +87,7 @@ def test_a_user_is_the_same_however_it_is_written() -> None:
 
 
 def test_a_worker_whose_session_was_cut_goes_on_until_another_one_takes_over(engine: Engine, other: Engine) -> None:
+    """T13: its session was cut, another has taken over."""
     with poster_lock(engine, KEY, holder="first") as lock:
         assert end_advisory_sessions(other) == 1
         check(engine, lock)

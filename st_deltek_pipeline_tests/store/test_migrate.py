@@ -43,6 +43,7 @@ def test_processes_that_start_at_once_migrate_once(empty_database_url: str) -> N
 
 
 def test_a_database_newer_than_the_code_is_refused(engine: Engine) -> None:
+    """T54: a newer database is refused."""
     with engine.begin() as connection:
         connection.execute(text("UPDATE migrations.alembic_version SET version_num = '9999_from_the_future'"))
     with pytest.raises(ConfigurationError, match=r"9999_from_the_future.*newer version"):

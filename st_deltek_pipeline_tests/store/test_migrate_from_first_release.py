@@ -81,6 +81,7 @@ def test_the_first_release_is_still_in_the_chain() -> None:
 
 
 def test_what_was_posted_before_still_stands_line_by_line(upgraded: Engine) -> None:
+    """T54: a database of the first release."""
     standing = Journal(upgraded, "acme", run_id="test").standings(Kind.INVOICE, [7001])[7001]
     project = ("HVAC", "GEN", "")
     assert standing.lines == {

@@ -67,6 +67,7 @@ def test_the_same_bytes_are_stored_once(engine: Engine) -> None:
 
 
 def test_an_older_version_that_arrives_late_is_kept_but_is_not_the_latest(engine: Engine) -> None:
+    """T24: older after newer."""
     _store(engine, _version(minute=10))
     late = _store(engine, _version(minute=5, day=date(2026, 10, 6)))
     assert late.new_versions == 1
@@ -102,6 +103,7 @@ def test_connections_do_not_meet(engine: Engine) -> None:
 
 
 def test_rows_that_postgres_refuses_are_found_among_the_good_ones(engine: Engine) -> None:
+    """T55: a row that the database refuses."""
     bad = [b'{"id": 3, "x": 01}', b'{"id": 6, "x": "\xff"}', b'{"id": 9,']
     versions = [_version(number) for number in range(1, 11)]
     for payload, place in zip(bad, (2, 5, 8), strict=True):

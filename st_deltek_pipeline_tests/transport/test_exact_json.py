@@ -39,6 +39,7 @@ def test_what_has_no_exact_form_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("Infinity")])
 def test_a_number_json_does_not_know_is_refused(value: Decimal) -> None:
+    """T17: NaN."""
     with pytest.raises(ValueError, match="not a number JSON knows"):
         dumps(value)
 
@@ -63,6 +64,7 @@ def test_a_number_json_does_not_know_is_refused(value: Decimal) -> None:
     ],
 )
 def test_what_is_not_the_promised_json_is_named(body: bytes, reason: str, cut_off: bool) -> None:  # noqa: FBT001
+    """T17: duplicate keys and other nonsense."""
     with pytest.raises(NotJsonError) as raised:
         loads(body)
     assert reason in raised.value.reason

@@ -107,6 +107,7 @@ def _take_slots(path: str, limit: int, calls: int, gate: str, results: "multipro
 
 
 def test_processes_share_one_limit_through_the_file(tmp_path: Path) -> None:
+    """T15: one limit for all processes."""
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[list[float]] = context.Queue()
     gate = tmp_path / "go"

@@ -31,6 +31,7 @@ NOW = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
     ],
 )
 def test_seconds_and_dates_are_read_and_nonsense_is_taken_as_absent(value: str | None, seconds: int | None) -> None:
+    """T15: seconds, a date, nonsense."""
     assert parse_retry_after(value, NOW) == seconds
 
 

@@ -101,6 +101,7 @@ def fail_unless_fine(answer: Answer) -> Any:
 def test_a_429_is_waited_out_as_asked_even_for_a_write(
     session: HttpSession, server: ScriptedServer, clock: FakeTime, header: str, waits: float, *, writes: bool
 ) -> None:
+    """T15: a 429 with what to wait."""
     server.replies(json_reply({}, 429, Retry_After=header), json_reply([1]))
     assert session.call(post(server) if writes else get(server), read_json) == [1]
     assert clock.sleeps == [waits]
@@ -110,6 +111,7 @@ def test_a_429_is_waited_out_as_asked_even_for_a_write(
 def test_a_429_without_a_word_is_waited_out_with_growing_delays(
     session: HttpSession, server: ScriptedServer, clock: FakeTime
 ) -> None:
+    """T15: a 429 without a word."""
     server.replies(*[json_reply({}, 429)] * 4, json_reply([1]))
     assert session.call(get(server), read_json) == [1]
     assert clock.sleeps == [0.25, 0.5, 1.0, 2.0]
@@ -118,6 +120,7 @@ def test_a_429_without_a_word_is_waited_out_with_growing_delays(
 def test_a_429_that_asks_for_too_long_is_handed_to_the_caller_at_once(
     session: HttpSession, server: ScriptedServer, clock: FakeTime
 ) -> None:
+    """T15: a huge wait."""
     server.replies(json_reply({}, 429, Retry_After="3600"))
     with pytest.raises(TransientError) as raised:
         session.call(get(server), read_json)
@@ -130,6 +133,7 @@ def test_a_429_that_asks_for_too_long_is_handed_to_the_caller_at_once(
 def test_a_429_storm_ends_in_an_error_and_not_in_endless_waiting(
     session: HttpSession, server: ScriptedServer, clock: FakeTime, header: str, calls: int
 ) -> None:
+    """T15: a storm."""
     server.replies(json_reply({}, 429, Retry_After=header))
     with pytest.raises(TooManyCallsError, match="429"):
         session.call(get(server), read_json)
@@ -216,6 +220,8 @@ def test_a_write_whose_answer_takes_too_long_is_in_doubt(
 def test_an_answer_that_drips_without_end_is_given_up(
     make: Callable[..., HttpSession], server: ScriptedServer, clock: FakeTime, *, writes: bool
 ) -> None:
+    """T18: slow drip."""
+
     def drip() -> Iterator[bytes]:
         for _ in range(1000):
             clock.seconds += 10
@@ -268,6 +274,8 @@ def test_a_known_outage_does_not_shorten_the_retries_of_what_connects(
 
 
 def test_a_name_that_does_not_resolve_is_never_in_doubt(session: HttpSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T18: DNS failure."""
+
     def unknown(*_: object, **__: object) -> list[object]:
         raise socket.gaierror(-2, "Name or service not known")
 
@@ -325,6 +333,7 @@ def test_compressed_answers_are_read(session: HttpSession, server: ScriptedServe
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_redirect_is_followed_with_credentials(session: HttpSession, server: ScriptedServer, status: int) -> None:
+    """T18: redirect."""
     with ScriptedServer() as elsewhere:
         server.replies(Reply(status, b"", {"Location": f"{elsewhere.url}/steal?x=1"}))
         with pytest.raises(BrokenError, match=r"127\.0\.0\.1 answered the list with a redirect .* to 127\.0\.0\.1"):
@@ -373,6 +382,7 @@ def write_own_certificate(folder: Path) -> None:
 
 
 def test_a_certificate_nobody_trusts_stops_everything(session: HttpSession, tmp_path: Path) -> None:
+    """T18: TLS failure."""
     write_own_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
@@ -414,6 +424,7 @@ def answer_of(body: bytes, content_type: str = "application/json", status: int =
 def test_an_unreadable_answer_says_its_status_and_shows_how_it_begins(
     body: bytes, content_type: str, kind: type[PipelineError], text: str
 ) -> None:
+    """T17: HTML, nothing, truncated."""
     with pytest.raises(kind, match=text) as raised:
         answer_of(body, content_type, 203).json()
     assert "status 203" in str(raised.value)
@@ -422,6 +433,7 @@ def test_an_unreadable_answer_says_its_status_and_shows_how_it_begins(
 
 
 def test_json_with_a_byte_order_mark_or_the_wrong_content_type_is_json() -> None:
+    """T17: byte order mark and wrong content type."""
     assert answer_of(b'\xef\xbb\xbf{"a": 1}').json() == {"a": 1}
     assert answer_of(b'{"a": 1}', "text/html").json() == {"a": 1}
     assert answer_of(b'"<BR/>"', "text/plain").json() == "<BR/>"

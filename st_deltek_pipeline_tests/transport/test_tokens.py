@@ -99,6 +99,7 @@ def test_refused_credentials_are_not_tried_again_for_a_minute(clock: FakeTime) -
 
 
 def test_an_outage_of_the_sign_in_is_not_remembered(clock: FakeTime) -> None:
+    """T16: the token endpoint is down."""
     outcomes: list[Token | TransientError] = [TransientError("later"), Token("token", 900)]
 
     def fetch(_: Token | None) -> Token:
@@ -147,5 +148,6 @@ def test_a_token_answer_is_read_and_its_tokens_become_secrets() -> None:
     ],
 )
 def test_a_token_answer_without_a_usable_token_is_refused(body: object) -> None:
+    """T16: 200 without a token."""
     with pytest.raises(BrokenError, match="sign-in"):
         token_of(answer(), body)

@@ -94,6 +94,7 @@ def test_a_refresh_token_that_has_ended_falls_back_to_the_password(
 
 
 def test_a_401_starts_over_with_the_password(client: VantagepointClient, tenant: Tenant) -> None:
+    """T16: the same for Vantagepoint."""
     tenant.then(lambda call: COMPANY if call.headers["authorization"] == "Bearer access-2" else json_reply({}, 401))
     client.ping()
     assert [form["grant_type"] for form in tenant.forms] == ["password", "password"]

@@ -77,6 +77,7 @@ def test_a_frozen_body_is_sent_byte_for_byte(client: VantagepointClient, tenant:
 
 
 def test_a_float_never_reaches_the_wire(client: VantagepointClient, tenant: Tenant) -> None:
+    """T33: float never appears (at run time)."""
     tenant.then_replies(ENTERED)
     with pytest.raises(TypeError, match="float"):
         client.enter_file("in", {"Batch": BATCH, "Total": 100.1})

@@ -88,6 +88,7 @@ def test_an_id_beside_data_is_the_deliverys_and_never_the_records() -> None:
 
 
 def test_an_occurrence_is_known_by_its_own_id_then_the_deliverys_then_its_body() -> None:
+    """T23: the occurrence has the id that the sender assigned."""
     no_assigned = _event(userassignedid=None)
     nothing = {key: value for key, value in no_assigned.items() if key not in {"id", "userassignedid"}}
     body = json.dumps(nothing).encode()

@@ -46,6 +46,7 @@ def _eventually(condition: Callable[[], bool]) -> bool:
 
 
 def test_a_delivery_is_kept_once_told_of_once_and_answered_200(receiver: RunningReceiver) -> None:
+    """T23: again under another id, and byte for byte."""
     first = receiver.send(event(1))
     assert (first.status_code, first.json()) == (200, {"message": "Kept."})
     # ServiceTitan's own repetitions have another id; a replay of the very same bytes is one too.
@@ -58,6 +59,7 @@ def test_a_delivery_is_kept_once_told_of_once_and_answered_200(receiver: Running
 
 
 def test_deliveries_of_many_at_once_in_any_order_are_each_kept(receiver: RunningReceiver) -> None:
+    """T24: events in any order, many at once."""
     sent = [event(number % 40 + 1) for number in range(120)]
     random.Random(5).shuffle(sent)
     with ThreadPoolExecutor(12) as pool:
@@ -81,12 +83,14 @@ def test_deliveries_of_many_at_once_in_any_order_are_each_kept(receiver: Running
 def test_an_unsigned_or_wrongly_signed_delivery_is_turned_away(
     receiver: RunningReceiver, headers: dict[str, str]
 ) -> None:
+    """T25: missing."""
     encoded = {name: value.encode("latin-1") for name, value in headers.items()}
     assert receiver.send(event(1), headers=encoded).status_code == 401  # pyright: ignore[reportArgumentType]
     assert receiver.rows() == []
 
 
 def test_a_tampered_body_is_turned_away(receiver: RunningReceiver, caplog: pytest.LogCaptureFixture) -> None:
+    """T25: one byte changed, or another key."""
     body = json.dumps(event(1)).encode()
     tampered = body.replace(b'"id": 1}', b'"id": 2}')
     assert tampered != body
@@ -124,6 +128,7 @@ def test_nothing_tells_which_connections_there_are(receiver: RunningReceiver) ->
 def test_what_is_rightly_signed_is_kept_with_what_is_wrong_with_it(
     receiver: RunningReceiver, body: object, status: int, state: str, reason: str
 ) -> None:
+    """T30: another tenant, an unknown type, no JSON; all rightly signed."""
     assert [receiver.send(body).status_code for _ in range(2)] == [status, status]
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     assert receiver.rows("state, reason, deliveries, body") == [(state, reason, 2, content)]
@@ -140,6 +145,7 @@ def test_a_delivery_refused_for_its_tenant_is_taken_once_the_setting_is_correcte
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_over_the_limit_is_413_whether_announced_or_not(receiver: RunningReceiver, *, chunked: bool) -> None:
+    """T27: over the limit, announced or in chunks."""
     largest = Limits().body_bytes
     filling = event(1, filling="")
     fits = json.dumps({**filling, "filling": "x" * (largest - len(json.dumps(filling)))}).encode()
@@ -176,6 +182,7 @@ def test_an_absurd_announcement_is_413_before_anything_is_sent(receiver: Running
 
 
 def test_an_endless_head_is_refused(receiver: RunningReceiver) -> None:
+    """T27: headers without end."""
     with receiver.raw() as connection:
         connection.sendall(b"POST /webhooks/acme/servicetitan HTTP/1.1\r\nx-long: " + b"x" * 40_000)
         assert _answer(connection).startswith(b"HTTP/1.1 400 ")
@@ -199,6 +206,7 @@ def test_other_addresses_are_404_and_another_method_405(receiver: RunningReceive
 
 
 def test_both_keys_are_in_force_until_the_old_one_is_retired(receiver: RunningReceiver) -> None:
+    """T25: old and new secret while it is rotated."""
     vault = open_vault(receiver.engine, receiver.settings)
 
     def status(number: int, key: str) -> int:
@@ -228,6 +236,7 @@ def test_the_header_and_the_encoding_are_the_connections_own(settings: Settings,
 
 
 def test_it_refuses_to_start_for_a_connection_without_a_key(settings: Settings, engine: Engine) -> None:
+    """T25: no secret configured."""
     prepare(settings, engine)
     write_connection(settings, "bravo", {"enabled": True})
     with pytest.raises(ConfigurationError, match=r"enabled for bravo, but .* st-deltek webhooks key bravo"):
@@ -292,6 +301,7 @@ def _outage(engine: Engine, *, on: bool) -> None:
 
 
 def test_while_the_database_is_down_503_is_answered_and_nothing_acknowledged_is_lost(receiver: RunningReceiver) -> None:
+    """T10, T11: no database for the inbox: 503, nothing acknowledged is lost."""
     acknowledged: set[int] = set()
     refused: set[int] = set()
     stop = threading.Event()
@@ -329,6 +339,7 @@ def test_while_the_database_is_down_503_is_answered_and_nothing_acknowledged_is_
 
 
 def test_a_commit_waits_for_the_disk_whatever_the_servers_default(receiver: RunningReceiver) -> None:
+    """T28: the commit waits for the disk."""
     found: list[str] = []
 
     def look(db: object) -> None:
@@ -364,6 +375,7 @@ def test_a_full_queue_is_503_and_what_waits_is_answered_when_the_database_goes_o
 
 
 def test_slow_senders_are_given_up_and_keep_no_quick_one_waiting(settings: Settings, engine: Engine) -> None:
+    """T27: slow senders."""
     prepare(settings, engine)
     head = b"POST /webhooks/acme/servicetitan HTTP/1.1\r\nhost: x\r\n"
     with running_receiver(settings, engine, Limits(request_seconds=1.0)) as running:
@@ -392,6 +404,7 @@ def test_slow_senders_are_given_up_and_keep_no_quick_one_waiting(settings: Setti
 
 
 def test_when_all_connections_are_taken_the_slowest_makes_room(settings: Settings, engine: Engine) -> None:
+    """T27: idle connections."""
     prepare(settings, engine)
     with running_receiver(settings, engine, Limits(connections=3)) as running:
         slow = [running.raw() for _ in range(3)]

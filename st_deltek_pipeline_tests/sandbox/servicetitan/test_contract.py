@@ -65,6 +65,7 @@ def address(running: SandboxUnderTest, module: str, path: str) -> str:
 def test_every_row_of_a_list_is_as_published(
     running: SandboxUnderTest, session: requests.Session, resource: Resource
 ) -> None:
+    """T51: every answer of the twin."""
     everything = {"pageSize": "5000", "includeTotal": "true", "active": "Any", "activeState": "All"}
     url = address(running, resource.module, resource.name)
     body = check(session.get(url, params=everything, timeout=TIMEOUT), resource.module, resource.name)

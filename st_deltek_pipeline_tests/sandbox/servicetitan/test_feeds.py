@@ -107,6 +107,7 @@ def test_recent_changes_may_repeat_rows() -> None:
     )
 )
 def test_whatever_is_edited_between_pages_a_reader_ends_with_every_latest_version(steps: list[tuple[str, int]]) -> None:
+    """T20: any edits between pages, in the twin."""
     table = Table(INVOICES, {key: invoice(key, 5) for key in range(8)})
     latest = dict.fromkeys(range(8), 0)
     read: dict[int, int] = {}

@@ -122,6 +122,7 @@ def test_a_file_of_a_day_that_became_a_day_off_is_finished_by_the_day_its_docume
 
 
 def test_a_file_whose_period_was_closed_before_it_was_sent_is_held_even_if_our_role_might(quiet: Bench) -> None:
+    """T32: closed between planning and sending."""
     invoice = quiet.add(PART_A="100.00")
     quiet.sandbox.admin("PUT", "vantagepoint/switches", {"role_processes_closed_periods": True})
     quiet.prepare(QUIET_DAY)

@@ -99,6 +99,7 @@ def test_where_the_connection_allows_it_both_bills_are_posted_and_each_follows_i
 def test_an_allowed_bill_is_posted_beside_the_first_and_not_taken_for_it(
     acme: Bench, bills: tuple[dict[str, Any], dict[str, Any]]
 ) -> None:
+    """T38: the same vendor invoice number twice."""
     _, second = bills
     assert stands(acme) == Decimal("250.00")
     assert allow(acme, second) is Released.DUPLICATE

@@ -86,6 +86,7 @@ def test_it_is_entered_posted_and_confirmed_and_a_second_run_sends_nothing(
     ],
 )
 def test_a_lost_answer_never_doubles(office: Office, acme: Bench, flow: Flow, call: str, fault: dict[str, Any]) -> None:
+    """T02, T03, T04: for every kind of document."""
     day = office.day(flow)
     made = flow.make(acme, day, "123.45")
     master = f"{flow.entry}Master" if acme.context.one_by_one else flow.control
@@ -97,6 +98,7 @@ def test_a_lost_answer_never_doubles(office: Office, acme: Bench, flow: Flow, ca
 
 
 def test_a_batch_that_is_there_already_is_compared_and_goes_on(office: Office, acme: Bench, flow: Flow) -> None:
+    """T07: entered, and the posting refused."""
     day = office.day(flow)
     made = flow.make(acme, day, "123.45")
     acme.prepare(day, flow.kind)
@@ -112,6 +114,7 @@ def test_a_batch_that_is_there_already_is_compared_and_goes_on(office: Office, a
 
 
 def test_edits_are_posted_as_differences_there_and_back(office: Office, acme: Bench, flow: Flow) -> None:
+    """T36: amounts there and back, for every kind."""
     day = office.day(flow)
     made = flow.make(acme, day, "100.00")
     for total in ("100.00", "140.00", "60.00", "100.00"):
@@ -121,6 +124,7 @@ def test_edits_are_posted_as_differences_there_and_back(office: Office, acme: Be
 
 
 def test_what_is_voided_after_it_was_posted_is_reversed(office: Office, acme: Bench, flow: Flow) -> None:
+    """T37: voided after posting, for every kind."""
     day = office.day(flow)
     made = flow.make(acme, day, "100.00")
     acme.run(day, flow.kind)
@@ -131,6 +135,7 @@ def test_what_is_voided_after_it_was_posted_is_reversed(office: Office, acme: Be
 
 
 def test_what_is_voided_before_it_was_posted_is_never_sent(office: Office, acme: Bench, flow: Flow) -> None:
+    """T37: voided before posting."""
     day = office.day(flow)
     made = flow.make(acme, day, "100.00")
     flow.void(acme, made)
@@ -142,6 +147,7 @@ def test_what_is_voided_before_it_was_posted_is_never_sent(office: Office, acme:
 def test_a_refused_document_is_held_in_vantagepoints_words_and_goes_once_the_cause_is_gone(
     office: Office, acme: Bench, flow: Flow
 ) -> None:
+    """T55: in the queue with Vantagepoint's words, posted once the cause is gone."""
     day = office.day(flow)
     made = flow.make(acme, day, "100.00")
     acme.prepare(day, flow.kind)
@@ -187,6 +193,7 @@ def test_a_month_end_inside_a_partition_is_two_files(acme: Bench, flow: Flow) ->
 
 
 def test_a_new_date_across_a_month_end_reverses_there_and_posts_here(office: Office, acme: Bench, flow: Flow) -> None:
+    """T36: another date."""
     old, new = date(2026, 10, 30), office.day(flow)
     made = flow.make(acme, old, "100.00")
     acme.run(old, flow.kind)
@@ -226,6 +233,7 @@ _REDATED = {
 
 
 def test_a_closed_period_holds_and_the_first_open_one_takes_it_only_by_the_setting(acme: Bench, flow: Flow) -> None:
+    """T31: held, or the first open period by the setting, for every kind."""
     day = date(2026, 10, 30)
     made = flow.make(acme, day, "100.00")
     acme.sandbox.set_period(202610, closed=True)

@@ -6,6 +6,7 @@ from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench
 
 
 def test_half_a_cent_is_held_to_the_last_digit_and_nothing_differs(quiet: Bench) -> None:
+    """T33: half a cent in the source is held."""
     invoice = quiet.add(PART_A="60.00")
     quiet.sandbox.edit_invoice(invoice["id"], verbatim=True, total="60.005")
     quiet.take_in_invoices()

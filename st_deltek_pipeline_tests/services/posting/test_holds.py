@@ -43,6 +43,7 @@ def test_amounts_that_do_not_add_up_wait(acme: Bench) -> None:
 
 
 def test_an_unmapped_business_unit_waits_and_is_posted_once_a_rule_exists(acme: Bench) -> None:
+    """T42: parked, and released by adding the rule."""
     rules = acme.settings.model_dump()["coding"]
     invoice = new_invoice(acme)
     name = invoice["businessUnit"]["name"]
@@ -62,6 +63,7 @@ def test_an_unmapped_business_unit_waits_and_is_posted_once_a_rule_exists(acme: 
 
 
 def test_a_closed_period_holds_and_opening_it_releases(acme: Bench) -> None:
+    """T31: reopening releases."""
     acme.sandbox.set_period(202610, closed=True)
     acme.take_in()
     plan = acme.run(DAY)
@@ -101,6 +103,7 @@ def test_a_period_closed_after_the_reference_data_was_read_holds_the_whole_file_
 
 
 def test_a_period_closed_between_entering_and_posting_keeps_the_file_entered_until_it_opens(acme: Bench) -> None:
+    """T32: closed between entering and posting."""
     acme.prepare(DAY)
     (batch,) = acme.plan(DAY).batches
     assert check_file(acme.context, batch) == (batch,)
@@ -118,6 +121,7 @@ def test_a_period_closed_between_entering_and_posting_keeps_the_file_entered_unt
 
 
 def test_a_project_deactivated_in_between_is_narrowed_down_and_the_others_are_posted(acme: Bench) -> None:
+    """T55: a refused document leaves its file, the others go on."""
     invoice = new_invoice(acme)
     acme.prepare(DAY)
     project = project_of(acme, invoice)
@@ -179,6 +183,7 @@ def test_a_zero_document_is_posted_where_the_connection_wants_it(acme: Bench) ->
 
 
 def test_a_zero_document_is_ignored_by_default(acme: Bench) -> None:
+    """T33: 0.00."""
     invoice = new_invoice(acme, total="0.00")
     acme.run(DAY)
     assert acme.outcome(invoice["id"]) == ("ignored", "zero_document", Decimal("0.00"))

@@ -166,6 +166,7 @@ def test_a_record_without_a_date_stands_in_the_queue_without_a_day(quiet: Bench)
 
 
 def test_a_person_whose_lock_was_taken_over_changes_nothing(quiet: Bench) -> None:
+    """T13: a person's command whose lock was taken."""
     invoice, batch, _ = different(quiet)
     quiet.vantagepoint.delete_file("in", batch)
     quiet.changed(vantagepoint={"read_back_seconds": 1})
@@ -309,6 +310,7 @@ def test_the_queue_names_amount_record_words_and_advice(quiet: Bench) -> None:
 
 
 def test_a_documents_history_has_everything_from_its_lines_to_its_events(quiet: Bench) -> None:
+    """T55: its history has request, answer and advice."""
     invoice = held(quiet)
     quiet.project("CHS2026", "A")
     quiet.run(QUIET_DAY)

@@ -52,6 +52,7 @@ def assert_posted_once(acme: Bench) -> None:
 
 @pytest.mark.parametrize("fault", LOST)
 def test_a_lost_answer_to_entering_never_doubles(acme: Bench, fault: dict[str, Any]) -> None:
+    """T02, T03, T04: cut, 500, 502, 504 and HTML, before and after the file was entered."""
     acme.sandbox.fault(system="vantagepoint", method="POST", path="inControl", nth=1, **fault)
     run_until_done(acme)
     assert_posted_once(acme)
@@ -59,6 +60,7 @@ def test_a_lost_answer_to_entering_never_doubles(acme: Bench, fault: dict[str, A
 
 @pytest.mark.parametrize("fault", LOST)
 def test_a_lost_answer_to_posting_never_doubles(acme: Bench, fault: dict[str, Any]) -> None:
+    """T02, T03, T04, T07: the same when the file was posted."""
     acme.sandbox.fault(system="vantagepoint", method="PUT", path="PostTransFile", nth=1, **fault)
     run_until_done(acme)
     assert_posted_once(acme)
@@ -77,6 +79,7 @@ def test_every_second_call_to_vantagepoint_failing_still_ends_posted_once(acme: 
 
 
 def test_a_file_in_doubt_is_not_sent_again_before_it_has_settled(acme: Bench) -> None:
+    """T05: no second sending while it is unclear."""
     acme.changed(vantagepoint={"settling_seconds": 3600})
     acme.prepare(DAY)
     plan = acme.plan(DAY)
@@ -105,6 +108,7 @@ def test_a_file_in_doubt_is_not_sent_again_before_it_has_settled(acme: Bench) ->
 
 
 def test_a_file_that_never_gets_an_answer_is_shown_as_held_and_goes_out_once_it_does(acme: Bench) -> None:
+    """T05: shown as held after the limit, posted once in the end."""
     acme.sandbox.fault(system="vantagepoint", method="POST", path="inControl", effect="answer", status=500, html=True)
     acme.run(DAY)
     assert acme.file_states() == {"planned": 1}
@@ -129,6 +133,7 @@ def test_a_refused_connection_leaves_the_file_planned(acme: Bench) -> None:
 
 
 def test_a_ledger_that_lags_is_read_again_until_it_shows_the_file(acme: Bench) -> None:
+    """T05: a read-back that lags."""
     acme.sandbox.admin("PUT", "vantagepoint/switches", {"ledger_lag_seconds": 3600})
     acme.run(DAY)
     assert acme.file_states() == {"posting": 1}

@@ -175,6 +175,7 @@ def live(shops: tuple[Live, Iterator[date]]) -> Live:
 
 # The month comes first: the tests after it add documents of their own.
 def test_the_month_after_the_start_is_received_on_the_invoices_before_it(shops: tuple[Live, Iterator[date]]) -> None:
+    """T47: old invoices are paid."""
     live, _ = shops
     reading = live.ask()
     assert reading.asked == reading.found > 0
@@ -391,6 +392,7 @@ def test_an_answer_that_forgets_an_invoice_is_not_believed(live: Live) -> None:
 
 
 def test_an_old_invoice_that_is_edited_or_voided_after_the_start_posts_nothing(live: Live) -> None:
+    """T47: an edit of what is older posts nothing."""
     edited, voided = live.old_invoice(PART_A="100.00"), live.old_invoice(PART_A="70.00")
     rows = len(live.sandbox.ledger())
     live.change(edited, PART_A="120.00")
@@ -453,6 +455,7 @@ def test_an_invoice_of_ours_that_is_dated_before_the_start_stays_as_it_is_posted
 
 
 def test_bills_and_credits_from_before_the_start_are_never_looked_at(live: Live) -> None:
+    """T47: nothing older is posted."""
     live.changed(posting={"documents": POSTING_ORDER})
     bill = live.sandbox.add_bill(date=QUIET_DAY.isoformat(), total="50.00")
     credit = live.sandbox.bill(bill["id"], "credit", amount="20.00", date=QUIET_DAY.isoformat())

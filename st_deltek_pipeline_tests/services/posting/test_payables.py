@@ -54,6 +54,7 @@ def booked(acme: Bench, number: str) -> dict[str, Decimal]:
 
 @pytest.mark.parametrize("source", ["inventory_bills", "ap_bills"])
 def test_a_bills_whole_life_is_followed_to_the_cent(acme: Bench, source: str) -> None:
+    """T38: edited, cancelled, in another period."""
     acme.changed(posting={"bills_source": source})
     bill = add(acme, "250.00", vendorNumber="FR-1")
     run(acme)
@@ -79,6 +80,7 @@ def test_a_bills_whole_life_is_followed_to_the_cent(acme: Bench, source: str) ->
 
 
 def test_tax_shipping_and_other_costs_are_lines_or_part_of_the_items_and_sum_up_either_way(acme: Bench) -> None:
+    """T38: freight and tax."""
     extras = {"taxAmount": "8.13", "shippingAmount": "15.00", "otherAmount": "0.87"}
     add(acme, "250.00", vendorNumber="FR-LINES", **extras)
     run(acme)
@@ -113,6 +115,7 @@ def test_bills_and_credits_as_journal_entries_balance_on_the_liability_account(a
 
 
 def test_a_vendors_credit_takes_off_what_is_owed_to_it(acme: Bench) -> None:
+    """T38: returned."""
     bill = add(acme, "250.00", vendorNumber="FR-1")
     run(acme)
     credit = acme.sandbox.bill(bill["id"], "credit", amount="40.00", date=DAY, referenceNumber="FR-CR-1")
@@ -122,6 +125,7 @@ def test_a_vendors_credit_takes_off_what_is_owed_to_it(acme: Bench) -> None:
 
 
 def test_two_bills_of_one_purchase_order_are_two_vouchers(acme: Bench) -> None:
+    """T38: a second bill of one purchase order."""
     first = add(acme, "100.00", vendorNumber="FR-1")
     second = add(acme, "60.00", vendorNumber="FR-2", purchaseOrderId=first["purchaseOrderId"])
     assert first["purchaseOrderId"] == second["purchaseOrderId"] is not None

@@ -76,6 +76,7 @@ def place_of(invoice: Row) -> dict[str, Any]:
 
 
 def test_a_part_and_then_the_rest(till: Till) -> None:
+    """T35: partial payments."""
     invoice = till.sells(PART_A="100.00")
     first = till.takes((invoice, "33.33"))
     till.books()
@@ -87,6 +88,7 @@ def test_a_part_and_then_the_rest(till: Till) -> None:
 
 
 def test_one_payment_pays_several_invoices_of_several_projects(till: Till) -> None:
+    """T35: split over invoices."""
     one, two = till.sells(PART_A="100.00"), till.sells(PART_B="50.00")
     payment = till.takes((one, "100.00"), (two, "20.00"))
     till.books()
@@ -109,6 +111,7 @@ def test_what_is_paid_on_an_invoice_of_several_projects_is_spread_by_what_each_i
 
 
 def test_a_payment_before_its_invoice_waits_and_goes_by_itself(till: Till) -> None:
+    """T35: before its invoice."""
     invoice = till.add(till.today, PART_A="100.00")
     payment = till.takes((invoice, "100.00"))
     till.books()
@@ -166,6 +169,7 @@ def test_a_payment_that_needs_room_still_to_come_waits_for_the_invoice_and_says_
 
 
 def test_money_that_is_moved_is_one_receipt_of_nothing_that_lands(till: Till) -> None:
+    """T35: moved to another invoice."""
     one, two = till.sells(PART_A="100.00"), till.sells(PART_A="100.00")
     payment = till.takes((one, "100.00"))
     till.books()
@@ -189,6 +193,7 @@ def test_payments_that_change_places_are_both_moved(till: Till) -> None:
 
 
 def test_unapplied_money_stands_on_the_project_and_is_applied_later(till: Till) -> None:
+    """T35: unapplied, then applied."""
     invoice = till.sells(PART_A="100.00")
     payment = till.takes(total="80.00", **place_of(invoice))
     till.books()
@@ -205,6 +210,7 @@ def test_unapplied_money_stands_on_the_project_and_is_applied_later(till: Till) 
 
 
 def test_an_overpayment_leaves_the_rest_on_account(till: Till) -> None:
+    """T35: over-payment."""
     invoice = till.sells(PART_A="100.00")
     payment = till.takes((invoice, "100.00"), total="120.00")
     till.books()
@@ -232,6 +238,7 @@ def test_unapplied_money_waits_where_the_connection_says_so(till: Till) -> None:
 
 
 def test_a_refund_and_a_refund_of_the_refund(till: Till) -> None:
+    """T35: refund of a refund."""
     invoice = till.sells(PART_A="100.00")
     payment = till.takes((invoice, "100.00"))
     till.books()

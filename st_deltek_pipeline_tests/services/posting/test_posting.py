@@ -161,6 +161,7 @@ def _receivable_rows(acme: Bench, invoice: dict[str, Any]) -> list[dict[str, Any
 
 
 def test_the_preview_is_what_is_sent(acme: Bench) -> None:
+    """T45: the plan's hash is that of what is sent."""
     acme.prepare(DAY)
     preview = preview_day(acme.engine, acme.settings, Kind.INVOICE, DAY)
     assert acme.rows("SELECT * FROM journal.events") == []

@@ -81,6 +81,7 @@ def test_a_payments_whole_life_is_followed_to_the_cent(acme: Bench, invoices: li
 
 
 def test_a_refund_and_its_return_are_receipts_of_their_own(acme: Bench, invoices: list[dict[str, Any]]) -> None:
+    """T35: money taken back by a payment of its own, as a returned check is."""
     first, _ = invoices
     payment = pay(acme, (first, "100.00"))
     run(acme)

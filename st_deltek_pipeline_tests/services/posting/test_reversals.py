@@ -135,6 +135,7 @@ def test_the_next_runs_leave_a_reversed_document_alone(quiet: Bench) -> None:
 
 @pytest.mark.parametrize("by", ["document", "file", "run"])
 def test_reversing_twice_sends_and_records_nothing_new(quiet: Bench, by: str) -> None:
+    """T46: the second undo does nothing."""
     invoice = quiet.add(PART_A="60.00")
     quiet.prepare(QUIET_DAY)
     (batch,) = quiet.plan(QUIET_DAY).batches
@@ -177,6 +178,7 @@ def test_a_files_documents_are_reversed_and_the_others_of_its_day_are_not(quiet:
 
 
 def test_a_runs_files_are_reversed_by_the_beginning_of_its_id_and_no_other_runs(quiet: Bench) -> None:
+    """T46: exactly that run."""
     kept = posted(quiet)
     wrong = quiet.add(PART_B="40.00")
     quiet.prepare(QUIET_DAY)
@@ -476,6 +478,7 @@ def month(module_engine: Engine) -> Generator[Bench]:
 
 
 def test_a_crash_at_any_moment_of_a_reversal_leaves_nothing_that_the_next_run_does_not_finish(month: Bench) -> None:
+    """T01: killed at every boundary of a reversal."""
     days = list(month.calendar.business_days(date(2026, 11, 2), date(2026, 12, 31)))
     crashed: list[str] = []
     for crash_at in range(1, _MOST_MOMENTS):

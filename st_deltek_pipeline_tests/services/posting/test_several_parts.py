@@ -23,6 +23,7 @@ def assert_done(quiet: Bench, invoice_id: int) -> None:
 def test_a_part_refused_while_the_other_was_posted_is_posted_later_and_the_document_is_done(
     quiet: Bench, closed: str, open_: str
 ) -> None:
+    """T07: half of a document refused."""
     invoice = quiet.add(PART_A="60.00", PART_B="40.00")
     amounts = {"CHS2026": Decimal("60.00"), "RHS2026": Decimal("40.00")}
     quiet.prepare(QUIET_DAY)

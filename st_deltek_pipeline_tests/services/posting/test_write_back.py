@@ -230,6 +230,7 @@ class Dying:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_crash_while_telling_repeats_the_write_back_and_never_the_posting(telling: Bench, *, after: bool) -> None:
+    """T08: the write-back is repeated, the posting is not."""
     (invoice,) = posted(telling)
     ledger = len(telling.sandbox.ledger())
     with pytest.raises(Crash):
@@ -246,6 +247,7 @@ def test_a_crash_while_telling_repeats_the_write_back_and_never_the_posting(tell
 
 
 def test_a_crash_after_posting_leaves_its_day_due_and_posts_nothing_twice(telling: Bench) -> None:
+    """T08: killed between the posting and the write-back."""
     (invoice,) = posted(telling)
     ledger = len(telling.sandbox.ledger())
     assert write_back_days(telling.engine, telling.settings) == [QUIET_DAY]
