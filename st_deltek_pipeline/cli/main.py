@@ -13,6 +13,7 @@ import click
 from st_deltek_pipeline.cli.exit_codes import ExitCode, exit_code_of
 from st_deltek_pipeline.cli.lazy import LazyCommand, LazyGroup
 from st_deltek_pipeline.domain.errors import PipelineError
+from st_deltek_pipeline.private_memory import keep_memory_private
 
 _PROGRAM = "st-deltek"
 _CLI = "st_deltek_pipeline.cli"
@@ -74,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: Words after the program's name; those of the process when not given.
     """
+    keep_memory_private()
     # Python does not run its exit handlers on SIGTERM, and one of them stops the embedded database.
     signal.signal(signal.SIGTERM, _leave)
     sys.exit(run(arguments))
