@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from st_deltek_pipeline.domain.errors import ConfigurationError, TransientError
+from st_deltek_pipeline.store.roles import grant_again
 
 VERSION_SCHEMA = "migrations"
 
@@ -102,4 +103,5 @@ def _upgrade(connection: Connection) -> None:
     config.attributes["connection"] = connection
     config.attributes["version_schema"] = VERSION_SCHEMA
     command.upgrade(config, "head")
+    grant_again(connection)
     connection.commit()
