@@ -115,7 +115,10 @@ def _login(word: str) -> tuple[Role, str, str]:
         url = None
     if url is None or not url.username or not url.drivername.startswith("postgres"):
         message = f"The file {path} does not hold a PostgreSQL URL with a user."
-        raise ConfigurationError(message, advice="Write into it: postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+        raise ConfigurationError(
+            message,
+            advice="Write into it: postgresql://USER:PASSWORD@HOST:5432/DATABASE",  # pragma: allowlist secret
+        )  # pragma: allowlist secret
     if not url.password:
         message = f"The URL in {path} has no password for {url.username}."
         raise CredentialsError(message, advice="Write one into it, between the user and the @.")

@@ -190,7 +190,7 @@ def _badly(done: Aftermath, patch: pytest.MonkeyPatch) -> None:
         bug.setattr(HttpSession, "_exchange", lambda *_: {}["a bug of ours"])
         done.command("a bug", "sync", "acme", *DAY)
     urls = done.folder / "elsewhere"
-    urls.write_text(f"postgresql://nobody:{CANARY}-of-nobody@127.0.0.1:9/none")
+    urls.write_text(f"postgresql://nobody:{CANARY}-of-nobody@127.0.0.1:9/none")  # pragma: allowlist secret
     patch.setenv("ST_DELTEK_DATABASE_URL", urls.read_text())
     done.command("no database", "sync", "acme", *DAY)
     done.command("status of no database", "database", "status", "--json")

@@ -126,7 +126,10 @@ def test_a_proxy_that_the_environment_happens_to_name_is_not_used(
 
 def test_the_proxy_of_the_setting_is_used(connected_to: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedServer() as proxy:
-        monkeypatch.setenv("ST_DELTEK_PROXY", proxy.url.replace("http://", "http://user:CaNaRy-of-the-proxy@"))
+        monkeypatch.setenv(
+            "ST_DELTEK_PROXY",
+            proxy.url.replace("http://", "http://user:CaNaRy-of-the-proxy@"),  # pragma: allowlist secret
+        )  # pragma: allowlist secret
         made = session(HostPolicy("ServiceTitan", ("servicetitan.io",)))
         with pytest.raises(TransientError) as raised:
             made.call(Request("GET", "the list", URL), lambda answer: answer.json())
