@@ -5,18 +5,26 @@ from pathlib import Path
 
 import yaml
 
+from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
 from st_deltek_pipeline.services.alert_channels import _SECONDS
 from st_deltek_pipeline.services.connection_check import _IMPATIENT
+from st_deltek_pipeline.services.feeds import feeds_of
 from st_deltek_pipeline.servicetitan.client import HOST_SUFFIXES as TITAN
-from st_deltek_pipeline.servicetitan.scopes import SCOPES
+from st_deltek_pipeline.servicetitan.scopes import read_scope
 from st_deltek_pipeline.store.database import _CONNECT_SECONDS, _SESSION_OPTIONS
 from st_deltek_pipeline.store.roles import Role
 from st_deltek_pipeline.transport.options import TransportOptions
 from st_deltek_pipeline.vantagepoint.client import HOST_SUFFIXES as DELTEK
 from st_deltek_pipeline.webhooks.limits import Limits
+from st_deltek_pipeline_tests.services.rule_settings import rule, settings
 
 PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "docs/security.md").read_text()
+
+
+def _scopes(line: str) -> set[str]:
+    return set(re.findall(r"`(tn\.[a-z.]+:r)`", line))
 
 
 def row(begin: str) -> str:
@@ -60,8 +68,15 @@ def test_every_test_that_the_page_names_is_there() -> None:
 
 
 def test_every_scope_and_host_and_role_of_the_page_is_one_of_the_codes() -> None:
-    scopes = set(re.findall(r"`(tn\.[a-z.]+):r`", PAGE))
-    assert scopes <= set(SCOPES.values())
+    always = _scopes(row("always"))
+    told = {kind: always | _scopes(row(f"`{kind}` |")) for kind in POSTING_ORDER}
+    plain = settings(rule(wbs1="P"))
+    for kind in POSTING_ORDER:
+        kinds = [kind, *([Kind.INVOICE] if kind in {Kind.PAYMENT, Kind.CREDIT_MEMO} else [])]
+        posting = {**plain.posting.model_dump(), "documents": kinds}
+        needed = feeds_of(ConnectionSettings.model_validate({**plain.model_dump(), "posting": posting}))
+        described = set().union(*(told[each] for each in kinds)) - {"tn.acc.apbills:r"}
+        assert {read_scope(feed.resource) for feed in needed} == described, kind
     for suffix in (*TITAN, *DELTEK):
         assert f"`*.{suffix}`" in PAGE
     assert set(re.findall(r"^\| `(st_deltek_[a-z]+)` \|", PAGE, re.MULTILINE)) == {

@@ -30,7 +30,7 @@ from st_deltek_pipeline.servicetitan.records import (
     VendorRecord,
     read_record,
 )
-from st_deltek_pipeline.servicetitan.scopes import SCOPES, write_scope
+from st_deltek_pipeline.servicetitan.scopes import read_scope, write_scope
 from st_deltek_pipeline.servicetitan.shapes import Record, plain_text
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.vault import Vault
@@ -151,7 +151,7 @@ def _check_writing(connection: ConnectionSettings, granted: frozenset[str] | Non
 
 def _check_reading(granted: frozenset[str] | None) -> list[Finding]:
     """Point out what the app may read and no connection of this program ever does."""
-    known = {f"{scope}:r" for scope in SCOPES.values()}
+    known = {read_scope(feed.resource) for feed in FEEDS_BY_NAME.values()}
     more = sorted(scope for scope in (granted or frozenset()) - known if scope.endswith(":r"))
     if not more:
         return []

@@ -13,14 +13,17 @@ from st_deltek_pipeline.domain.firm_links import LinkState, PartyKey, PartyKind
 from st_deltek_pipeline.sandbox.server import RunningSandbox, Sandbox, SandboxSettings
 from st_deltek_pipeline.sandbox.servicetitan.switches import DEFAULT_SCOPES
 from st_deltek_pipeline.services.connection_check import check_connection
+from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME
 from st_deltek_pipeline.services.findings import Cause, Finding, Level
+from st_deltek_pipeline.servicetitan.scopes import read_scope
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.firm_mappings import FirmMapping, write_mappings
 from st_deltek_pipeline.store.vault import open_vault
 
 _NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
 # What the tenant grants by default is more than is read.
-_READING = [scope for scope in DEFAULT_SCOPES if scope.endswith(":r") and scope != "tn.acc.remittancevendors:r"]
+_READ = {read_scope(feed.resource) for feed in FEEDS_BY_NAME.values()}
+_READING = [scope for scope in DEFAULT_SCOPES if scope in _READ]
 
 
 @pytest.fixture
