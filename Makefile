@@ -12,7 +12,7 @@ MUTANTS_STAMP := $(VENV)/.installed-mutants
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-types lint-files lint-definitions format up bench screenshots lock secrets clean
+.PHONY: help demo test lint lint-style lint-types lint-files lint-definitions format up bench screenshots lock sbom secrets clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ lock: $(BIN)/uv ## Write the lock files anew from pyproject.toml
 	$(COMPILE) --extra embedded --extra build --extra dev --constraints requirements.lock -o requirements-dev.lock
 	$(COMPILE) --extra embedded --extra build --extra dev --extra mutants --constraints requirements-dev.lock \
 		-o requirements-mutants.lock
+
+sbom: $(DEV_STAMP) ## Write what the program is made of as a CycloneDX document, build/sbom.cdx.json, from the lock
+	@mkdir -p build
+	$(BIN)/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml --mc-type application --spec-version 1.6 --output-format JSON --output-reproducible --validate --output-file build/sbom.cdx.json
 
 secrets: $(DEV_STAMP) ## Record the invented secrets of tests; look at the difference before you commit it
 	$(BIN)/detect-secrets scan --baseline .secrets.baseline

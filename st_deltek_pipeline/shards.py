@@ -11,7 +11,10 @@ import dagster as dg
 
 from st_deltek_pipeline.orchestration.build import build_shard
 from st_deltek_pipeline.orchestration.workspace import shard_number
+from st_deltek_pipeline.private_memory import keep_memory_private
 from st_deltek_pipeline.settings import load_settings
+
+keep_memory_private()
 
 
 def __getattr__(name: str) -> dg.Definitions:

@@ -27,7 +27,11 @@ from st_deltek_pipeline_tests.memory import PREFIX, memory_with_room, quick_fold
 
 CopiedDatabase = Callable[[str], AbstractContextManager[Engine]]
 
-pytest_plugins = ["st_deltek_pipeline_tests.sandbox_fixtures", "st_deltek_pipeline_tests.taken_in_fixtures"]
+pytest_plugins = [
+    "st_deltek_pipeline_tests.sandbox_fixtures",
+    "st_deltek_pipeline_tests.taken_in_fixtures",
+    "st_deltek_pipeline_tests.role_fixtures",
+]
 
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 # By what they took when it was measured last. With --dist loadfile a worker takes a file at a time, so a long one that

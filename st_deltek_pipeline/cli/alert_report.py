@@ -2,10 +2,8 @@
 
 from datetime import UTC, datetime
 
-import click
-
 from st_deltek_pipeline.cli.exit_codes import ExitCode, exit_code_of
-from st_deltek_pipeline.cli.output import print_json, print_table, working
+from st_deltek_pipeline.cli.output import print_json, print_table, say, working
 from st_deltek_pipeline.cli.progress import LineProgress
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.errors import ConfigurationError
@@ -38,7 +36,7 @@ def show_open(settings: Settings, name: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"connection": name, "alerts": [_data(each) for each in found]})
     elif not found:
-        click.echo(f"No alert of connection {name} is open.")
+        say(f"No alert of connection {name} is open.")
     else:
         print_table(
             ("severity", "since", "what happened", "what to do", "told"),
@@ -100,7 +98,7 @@ def test(settings: Settings, name: str, *, as_json: bool) -> ExitCode:
         )
     else:
         for each in answers:
-            click.echo(f"{each.channel}: {each.error or each.words}")
+            say(f"{each.channel}: {each.error or each.words}")
     return next((exit_code_of(each.error) for each in answers if each.error is not None), ExitCode.OK)
 
 
@@ -135,10 +133,10 @@ def check_journal(settings: Settings, name: str, *, as_json: bool) -> ExitCode:
             }
         )
     elif broken is None:
-        click.echo(f"All {events:,} events of {name} are as they were recorded.")
+        say(f"All {events:,} events of {name} are as they were recorded.")
     else:
-        click.echo(f"The journal of {name} is broken: {broken.words}. The {events:,} events before are in order.")
-        click.echo("Stop posting, keep a copy of the database, and compare with the last backup (docs/alerts.md).")
+        say(f"The journal of {name} is broken: {broken.words}. The {events:,} events before are in order.")
+        say("Stop posting, keep a copy of the database, and compare with the last backup (docs/alerts.md).")
     return ExitCode.OK if broken is None else ExitCode.BROKEN
 
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import click
-
-from st_deltek_pipeline.cli.output import print_json, print_table
+from st_deltek_pipeline.cli.output import print_json, print_table, say
 from st_deltek_pipeline.connections.files import load_connections
 from st_deltek_pipeline.services.clients import CREDENTIAL_NAMES
 from st_deltek_pipeline.services.webhook_keys import WEBHOOKS
@@ -29,7 +27,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif not found:
-        click.echo(f"There are no connections in {settings.connections_dir}. Begin with: st-deltek connection add NAME")
+        say(f"There are no connections in {settings.connections_dir}. Begin with: st-deltek connection add NAME")
     else:
         columns = ("name", "state", ">tenant", "Vantagepoint", "environment", "credentials", "webhooks")
         print_table(
@@ -49,7 +47,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
         )
         for item in found:
             for problem in item["problems"]:
-                click.echo(problem)
+                say(problem)
 
 
 def _connections(settings: Settings, stored: dict[str, dict[str, frozenset[str]]]) -> list[dict[str, Any]]:

@@ -2,10 +2,8 @@
 
 from datetime import UTC, datetime
 
-import click
-
 from st_deltek_pipeline.cli.exit_codes import ExitCode
-from st_deltek_pipeline.cli.output import print_json, print_table, working
+from st_deltek_pipeline.cli.output import print_json, print_table, say, working
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.services.connection_check import check_connection
 from st_deltek_pipeline.services.findings import Cause, Finding, Level
@@ -87,4 +85,4 @@ def _print(name: str, findings: list[Finding]) -> None:
     )
     problems = sum(1 for finding in findings if finding.level is Level.PROBLEM)
     warnings = sum(1 for finding in findings if finding.level is Level.WARNING)
-    click.echo(f"Problems: {problems}. Warnings: {warnings}.")
+    say(f"Problems: {problems}. Warnings: {warnings}.")

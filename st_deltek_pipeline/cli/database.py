@@ -53,6 +53,53 @@ def status(*, as_json: bool) -> ExitCode:
     return ExitCode.CONFIGURATION if str(found.get("schema", "")).startswith("newer") else ExitCode.OK
 
 
+_ROLES_EXAMPLE = """\b
+Examples:
+  st-deltek database roles
+  st-deltek database roles --apply
+  st-deltek database roles --apply --login app=secrets/database_url --login ui=secrets/ui_database_url
+"""
+
+
+@database.command(epilog=_ROLES_EXAMPLE)
+@click.option("--apply", is_flag=True, help="Do it; otherwise the SQL is printed and nothing is changed.")
+@click.option(
+    "--login",
+    "logins",
+    multiple=True,
+    metavar="ROLE=FILE",
+    help="A login for app, readonly, ui or migration: user and password of the database URL in a file.",
+)
+@json_option
+def roles(*, apply: bool, logins: tuple[str, ...], as_json: bool) -> None:
+    """Roles of the database with the least rights: app, readonly, ui and migration.
+
+    They are named after the database, for example st_deltek_app. Run it as somebody who may create roles and owns the tables,
+    after the first migration of both schemas; later migrations give rights on what they make by themselves. Doing it twice
+    does no harm.
+    """
+    from st_deltek_pipeline.cli.database_roles import apply_to, sql_for  # noqa: PLC0415
+
+    settings = load_settings()
+    if not apply:
+        if logins:
+            message = "--login is for --apply."
+            raise click.UsageError(message)
+        written = sql_for(settings)
+        if as_json:
+            print_json({"statements": written})
+        else:
+            click.echo("".join(f"{line};\n" for line in written), nl=False)
+        return
+    done = apply_to(settings, logins)
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"Roles: {', '.join(done['roles'])}.")
+        for login, role in done["logins"].items():
+            click.echo(f"Login {login} is a member of {role}.")
+
+
 @database.command(epilog="\b\nExample:\n  st-deltek database stop --force")
 @click.option("--force", is_flag=True, help="Stop it although other commands use it; they will fail.")
 @json_option

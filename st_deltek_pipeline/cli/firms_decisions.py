@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.firms_report import DECISION, NAME, PARTY
-from st_deltek_pipeline.cli.output import print_json, print_table, working
+from st_deltek_pipeline.cli.output import print_json, print_table, say, working
 from st_deltek_pipeline.cli.party_argument import party_of
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
@@ -140,26 +139,24 @@ def _show(mapping: FirmMapping, connection: ConnectionSettings, *, by: str, want
         return
     who = f"{mapping.key} {mapping.name.strip()!r}"
     if mapping.state is LinkState.LINKED:
-        click.echo(f"{who} is firm {mapping.firm_number or mapping.firm_id} {mapping.firm_name!r}.")
+        say(f"{who} is firm {mapping.firm_number or mapping.firm_id} {mapping.firm_name!r}.")
     else:
-        click.echo(f"{who} {mapping.message}")
+        say(f"{who} {mapping.message}")
     if wants_new and mapping.state is LinkState.MISSING:
         allowed = connection.firms.create == "yes"
-        click.echo(
-            "The next run creates it." if allowed else "firms.create is no: create it in Vantagepoint, then link it."
-        )
-    click.echo("Documents follow in the next run.")
+        say("The next run creates it." if allowed else "firms.create is no: create it in Vantagepoint, then link it.")
+    say("Documents follow in the next run.")
 
 
 def _show_import(decided: Decided, bad: list[BadLine], undecided: int) -> None:
-    click.echo(
+    say(
         f"Applied {decided.applied:,} decisions; {decided.unchanged:,} had been made before, "
         f"{undecided:,} lines decide nothing."
     )
     if bad:
         print_table((">line", "not applied because"), [(each.line, each.problem) for each in bad])
     if decided.applied:
-        click.echo("Documents follow in the next run.")
+        say("Documents follow in the next run.")
 
 
 @contextmanager

@@ -6,9 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import click
-
-from st_deltek_pipeline.cli.output import print_json, print_table
+from st_deltek_pipeline.cli.output import print_json, print_table, say
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.firm_links import Candidate, LinkState, PartyKey, PartyKind
@@ -70,12 +68,12 @@ def review(settings: Settings, name: str, *, csv_file: Path | None, everybody: b
     addresses = {party.key: _address(party) for party in found}
     if csv_file is not None:
         _write(csv_file, waiting, addresses)
-        click.echo(f"Wrote {len(waiting):,} customers and vendors to {csv_file}. Fill in the column {DECISION}, then:")
-        click.echo(f"  st-deltek firms import {name} {csv_file}")
+        say(f"Wrote {len(waiting):,} customers and vendors to {csv_file}. Fill in the column {DECISION}, then:")
+        say(f"  st-deltek firms import {name} {csv_file}")
     elif as_json:
         print_json({"connection": name, "waiting": [_as_data(each, addresses) for each in waiting]})
     elif not waiting:
-        click.echo("Everybody that a document names has a firm." if not everybody else "Everybody has a firm.")
+        say("Everybody that a document names has a firm." if not everybody else "Everybody has a firm.")
     else:
         _show_waiting(name, waiting, addresses)
 
@@ -121,7 +119,7 @@ def show_all(settings: Settings, name: str, *, state: LinkState | None, kind: Pa
             for each in found
         ),
     )
-    click.echo(f"{len(found):,} in all: {_counted(counts)}." if found else "There are none.")
+    say(f"{len(found):,} in all: {_counted(counts)}." if found else "There are none.")
 
 
 def _show_waiting(name: str, waiting: Sequence[QueuedMapping], addresses: dict[PartyKey, str]) -> None:
@@ -130,9 +128,9 @@ def _show_waiting(name: str, waiting: Sequence[QueuedMapping], addresses: dict[P
         (row for each in waiting for row in _rows(each, addresses)),
     )
     counts = Counter(each.mapping.state for each in waiting)
-    click.echo(f"{len(waiting):,} wait: {_counted(counts)}.")
-    click.echo(f"Decide one: st-deltek firms link {name} {waiting[0].mapping.key} FIRM (a number, a ClientID, or new).")
-    click.echo(f"Decide many: st-deltek firms review {name} --csv FILE, then st-deltek firms import {name} FILE.")
+    say(f"{len(waiting):,} wait: {_counted(counts)}.")
+    say(f"Decide one: st-deltek firms link {name} {waiting[0].mapping.key} FIRM (a number, a ClientID, or new).")
+    say(f"Decide many: st-deltek firms review {name} --csv FILE, then st-deltek firms import {name} FILE.")
 
 
 def _rows(each: QueuedMapping, addresses: dict[PartyKey, str]) -> Iterator[tuple[object, ...]]:

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import click
-
 from st_deltek_pipeline.cli.holds_report import age_text, moment_text
-from st_deltek_pipeline.cli.output import print_json, print_table
+from st_deltek_pipeline.cli.output import print_json, print_table, say
 from st_deltek_pipeline.cli.staged_report import header_of, lines_of
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.coded_amounts import LineKey
@@ -198,20 +196,18 @@ def _show(history: DocumentHistory) -> None:
 def _show_outcome(history: DocumentHistory) -> None:
     outcome = history.outcome
     if outcome is None:
-        click.echo(f"{history.document}: staged, not decided about yet.")
+        say(f"{history.document}: staged, not decided about yet.")
         return
     reason = f", {outcome.reason}" if outcome.reason else ""
     since = f", since {moment_text(history.held.since)} ({age_text(history.held.age)})" if history.held else ""
-    click.echo(
-        f"{history.document}: {outcome.outcome.value}{reason}{since}; not in the ledger: {shown(outcome.amount)}"
-    )
+    say(f"{history.document}: {outcome.outcome.value}{reason}{since}; not in the ledger: {shown(outcome.amount)}")
     for label, words in (
         ("What is wrong", outcome.message),
         ("Vantagepoint", outcome.words),
         ("What to do", history.held.advice if history.held else ""),
     ):
         if words:
-            click.echo(f"{label}: {words}")
+            say(f"{label}: {words}")
 
 
 def _project(key: LineKey) -> str:

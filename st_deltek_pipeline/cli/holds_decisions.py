@@ -1,9 +1,7 @@
 """Carries out ``st-deltek holds ignore`` and ``release``, and says what came of it."""
 
-import click
-
 from st_deltek_pipeline.cli.exit_codes import ExitCode
-from st_deltek_pipeline.cli.output import print_json, working
+from st_deltek_pipeline.cli.output import print_json, say, working
 from st_deltek_pipeline.cli.posting_context import posting_context
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.journal import FileState
@@ -36,10 +34,8 @@ def ignore(settings: Settings, name: str, document: tuple[Kind, int], *, reason:
         data = {"outcome": outcome.outcome, "reason": outcome.reason, "message": outcome.message}
         print_json({"document": str(key), **data, "amount": outcome.amount, "revision": outcome.revision, "by": by})
     else:
-        click.echo(f"{outcome.message}")
-        click.echo(
-            f"{shown(outcome.amount)} stays in the tie-out as ignored. Undo: st-deltek holds release {name} {key}"
-        )
+        say(f"{outcome.message}")
+        say(f"{shown(outcome.amount)} stays in the tie-out as ignored. Undo: st-deltek holds release {name} {key}")
 
 
 def release(
@@ -74,14 +70,12 @@ def release(
         again = outcome.reason if outcome is not None and released.what is Released.IGNORE else None
         print_json({"document": str(key), "released": released.what, "held_again_for": again, "files": files, "by": by})
     elif outcome is not None and released.what is Released.IGNORE:
-        click.echo(
-            f"{key} is not ignored any more; it is held as before: {outcome.reason}. The next run decides afresh."
-        )
+        say(f"{key} is not ignored any more; it is held as before: {outcome.reason}. The next run decides afresh.")
     elif outcome is not None:
-        click.echo(outcome.message)
-        click.echo(f"The next run goes on with it: st-deltek sync {name}")
+        say(outcome.message)
+        say(f"The next run goes on with it: st-deltek sync {name}")
     else:
         for file in released.files:
-            click.echo(f"{file.message} Documents in it: {file.documents:,}.")
+            say(f"{file.message} Documents in it: {file.documents:,}.")
     differs = any(file.state is FileState.HELD for file in released.files)
     return ExitCode.HELD if differs else ExitCode.OK

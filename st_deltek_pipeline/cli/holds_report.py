@@ -5,9 +5,7 @@ from datetime import date, datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-import click
-
-from st_deltek_pipeline.cli.output import print_csv, print_json, print_table
+from st_deltek_pipeline.cli.output import print_csv, print_json, print_table, say
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.hold_queue import HeldDocument, ReasonSum, sum_by_reason
@@ -78,7 +76,7 @@ def show_queue(
     elif shape is Shape.CSV:
         print_csv(_CSV_COLUMNS, ([held_as_data(each)[column] for column in _CSV_COLUMNS] for each in held))
     elif not held:
-        click.echo("Nothing is held.")
+        say("Nothing is held.")
     else:
         _show(name, held, sums)
 
@@ -163,7 +161,7 @@ def _show(name: str, held: Sequence[HeldDocument], sums: Sequence[ReasonSum]) ->
         ),
         title=f"Held, by reason: {len(held):,} documents",
     )
-    click.echo(f"One of them in full: st-deltek holds show {name} {held[0].outcome.document}")
+    say(f"One of them in full: st-deltek holds show {name} {held[0].outcome.document}")
 
 
 def _wrong(held: HeldDocument) -> str:

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import click
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.cli.exit_codes import ExitCode
-from st_deltek_pipeline.cli.output import print_json
+from st_deltek_pipeline.cli.output import print_json, say
 from st_deltek_pipeline.cli.progress import LineProgress, SilentProgress
 from st_deltek_pipeline.cli.sync_report import exit_code_of_report, report_as_data, show_report
 from st_deltek_pipeline.connections.files import find_connection
@@ -60,7 +59,7 @@ def retry(
             if as_json:
                 print_json({"connection": name, "retried": []})
             else:
-                click.echo("Nothing of it is held that belongs to a business day.")
+                say("Nothing of it is held that belongs to a business day.")
             return ExitCode.OK
         with SilentProgress() if as_json else LineProgress() as progress:
             report = synchronise(settings, SyncRequest(name, days=tuple(days)), progress)
@@ -111,6 +110,6 @@ def _now(engine: Engine, name: str, documents: Sequence[DocumentKey]) -> Mapping
 def _show(name: str, kinds: Sequence[OutcomeKind]) -> None:
     counts = Counter(kind.value for kind in kinds)
     parts = [f"{count:,} {kind.replace('_', ' ')}" for kind, count in sorted(counts.items())]
-    click.echo(f"Of {len(kinds):,} held before: {', '.join(parts)} now.")
+    say(f"Of {len(kinds):,} held before: {', '.join(parts)} now.")
     if counts[OutcomeKind.HELD]:
-        click.echo(f"What is still held: st-deltek holds list {name}")
+        say(f"What is still held: st-deltek holds list {name}")

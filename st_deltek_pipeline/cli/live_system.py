@@ -22,6 +22,7 @@ from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
 from st_deltek_pipeline.settings import CLOSE_URL_VARIABLE, Settings
 from st_deltek_pipeline.store.database import ready_database
+from st_deltek_pipeline.transport.hosts import is_loopback
 
 _FIRST_PORT = 3000
 _START_SECONDS = 120
@@ -48,6 +49,11 @@ def run_live_system(settings: Settings, *, host: str, port: int | None, webhooks
         BrokenError: A part ended by itself or did not start.
     """
     chosen = chosen_port(host, port, _FIRST_PORT, "--port")
+    if not is_loopback(host):
+        message = (
+            f"Warning: the UI has no login, and everybody who reaches {host} may start, change and delete everything."
+        )
+        click.echo(f"{message} Keep it on the loopback, or behind a proxy that has one (docs/deploy.md).", err=True)
     click.echo("Starting ...")
     ready_database(settings).dispose()
     stop = threading.Event()

@@ -13,6 +13,8 @@ import click
 from st_deltek_pipeline.cli.exit_codes import ExitCode, exit_code_of
 from st_deltek_pipeline.cli.lazy import LazyCommand, LazyGroup
 from st_deltek_pipeline.domain.errors import PipelineError
+from st_deltek_pipeline.domain.shown_text import in_lines
+from st_deltek_pipeline.private_memory import keep_memory_private
 
 _PROGRAM = "st-deltek"
 _CLI = "st_deltek_pipeline.cli"
@@ -82,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: Words after the program's name; those of the process when not given.
     """
+    keep_memory_private()
     # Python does not run its exit handlers on SIGTERM, and one of them stops the embedded database.
     signal.signal(signal.SIGTERM, _leave)
     sys.exit(run(arguments))
@@ -103,7 +106,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo("Interrupted.", err=True)
         return ExitCode.INTERRUPTED
     except PipelineError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {in_lines(str(error))}", err=True)
         return exit_code_of(error)
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python must not complain about it when it flushes at exit.

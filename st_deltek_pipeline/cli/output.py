@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from st_deltek_pipeline.domain.shown_text import in_json, in_lines
+from st_deltek_pipeline.pages.spreadsheet import neutral
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -23,7 +24,17 @@ def json_option(command: _F) -> _F:
 
 def print_json(value: object) -> None:
     """Print one JSON document on standard output; money is written as text, exactly."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    click.echo(in_json(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line for people, in which names of others do nothing but stand there.
+
+    Args:
+        text: The line, or several.
+        err: On standard error.
+    """
+    click.echo(in_lines(text), err=err)
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -36,7 +47,7 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row])
+        writer.writerow([in_lines(neutral(cell)) if isinstance(cell, str) else cell for cell in row])
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
@@ -59,7 +70,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
         )
     for row in rows:
         # As Text, not as markup: a name may hold square brackets.
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(in_lines(str(cell))) for cell in row))
     width = None if sys.stdout.isatty() else 200
     Console(width=width).print(table)
 

@@ -8,6 +8,8 @@ from typing import Self
 from rich.console import Console
 from rich.status import Status
 
+from st_deltek_pipeline.domain.shown_text import in_lines
+
 
 class LineProgress:
     """Writes a line for each finished step to standard error, and shows the current one where there is a terminal."""
@@ -39,7 +41,7 @@ class LineProgress:
 
     def done(self, what: str) -> None:
         """Write what has ended."""
-        self._console.print(what, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(in_lines(what), highlight=False, markup=False, soft_wrap=True)
 
     def _stop(self) -> None:
         if self._status is not None:

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
 from st_deltek_pipeline.cli.exit_codes import ExitCode
-from st_deltek_pipeline.cli.output import print_json, print_table, working
+from st_deltek_pipeline.cli.output import print_json, print_table, say, working
 from st_deltek_pipeline.cli.posting_context import posting_context
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.coded_amounts import LineKey
@@ -122,12 +120,12 @@ def carry_out(
         _show_documents(result.documents)
         for file in result.files:
             if file.message:
-                click.echo(f"File {file.batch} is {file.state.value}: {file.message}")
+                say(f"File {file.batch} is {file.state.value}: {file.message}")
         amount = total(each.amount for each in result.documents if each.state is ReversalState.REVERSED)
         if not new and result.complete:
-            click.echo("Nothing to do: all of it was reversed before.")
+            say("Nothing to do: all of it was reversed before.")
         else:
-            click.echo(f"Taken out of the ledger now: {shown(amount)}.")
+            say(f"Taken out of the ledger now: {shown(amount)}.")
     return ExitCode.OK if result.complete else ExitCode.HELD
 
 
@@ -211,7 +209,7 @@ def _show_files(plan: ReversalPlan) -> None:
         (line for file in plan.files for line in _lines(file)),
         title="Their lines",
     )
-    click.echo(f"Plan hash: {plan.plan_hash}. Nothing was sent.")
+    say(f"Plan hash: {plan.plan_hash}. Nothing was sent.")
 
 
 def _lines(file: TransactionFile) -> list[tuple[object, ...]]:

@@ -4,10 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-import click
-
 from st_deltek_pipeline.cli.exit_codes import ExitCode
-from st_deltek_pipeline.cli.output import print_json, print_table
+from st_deltek_pipeline.cli.output import print_json, print_table, say
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.coded_amounts import RETAINER, CodedAmount
 from st_deltek_pipeline.domain.coding import Coding
@@ -141,7 +139,7 @@ def _as_data(explained: ExplainedDocument) -> dict[str, Any]:
 def _show(explained: ExplainedDocument) -> None:
     document = explained.document
     state = document.sync_status.value if document.active else "voided"
-    click.echo(
+    say(
         f"{document.key}, number {document.number or NONE}, {document.document_date}, {state}, "
         f"total {shown(document.total)}, revision {document.revision}"
     )
@@ -153,10 +151,10 @@ def _show(explained: ExplainedDocument) -> None:
             title="Lines, and the rules that decide them",
         )
     if explained.hold is not None:
-        click.echo(f"It would be held ({explained.hold.reason.value}): {explained.hold.message}")
-        click.echo(explained.hold.advice)
+        say(f"It would be held ({explained.hold.reason.value}): {explained.hold.message}")
+        say(explained.hold.advice)
     elif explained.remark:
-        click.echo(explained.remark)
+        say(explained.remark)
     else:
         columns = _POSTED[kind]
         print_table(

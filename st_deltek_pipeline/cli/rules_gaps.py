@@ -7,10 +7,8 @@ from datetime import date
 from enum import Enum, auto
 from typing import Any
 
-import click
-
 from st_deltek_pipeline.cli.exit_codes import ExitCode
-from st_deltek_pipeline.cli.output import print_json, print_table, working
+from st_deltek_pipeline.cli.output import print_json, print_table, say, working
 from st_deltek_pipeline.cli.rules_document import facts_as_text
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.coding import FACT_FIELDS
@@ -106,10 +104,10 @@ def _csv_row(gap: Gap) -> tuple[object, ...]:
 def _show(name: str, found: RuleGaps) -> None:
     looked_at = f"{found.documents:,} documents with {found.lines:,} lines, {found.first} to {found.last}"
     if found.first is None:
-        click.echo("No business day of this range is staged.")
+        say("No business day of this range is staged.")
         return
     if not found.gaps:
-        click.echo(f"Nothing is missing: the rules of {name} code every line of {looked_at}.")
+        say(f"Nothing is missing: the rules of {name} code every line of {looked_at}.")
         return
     print_table(
         ("missing", "for", ">documents", ">lines", ">amount", "example"),
@@ -126,8 +124,8 @@ def _show(name: str, found: RuleGaps) -> None:
         ],
         title=f"What no rule of {name} gives",
     )
-    click.echo(
+    say(
         f"{found.documents_with_gaps:,} documents have {found.lines_with_gaps:,} lines, {shown(found.amount)} together, "
         f"that miss something; looked at {looked_at}."
     )
-    click.echo(f"Add rules to coding in the connection's file; st-deltek rules test {name} EXAMPLE shows one document.")
+    say(f"Add rules to coding in the connection's file; st-deltek rules test {name} EXAMPLE shows one document.")

@@ -11,6 +11,7 @@ from rich.text import Text
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import shown, total
 from st_deltek_pipeline.domain.reconciliation import AREAS, Amounts, TieOut
+from st_deltek_pipeline.domain.shown_text import in_lines
 
 _TITLE = "Tie-out: ServiceTitan = posted + held + ignored"
 _HEADINGS = ("ServiceTitan total", "posted", "held", "ignored", "difference")
@@ -43,7 +44,7 @@ def tie_out_table(result: TieOut, *, by_project: bool) -> Table:
         if number and day != before:
             table.add_section()
         before = day
-        table.add_row(_day(day), named(kind), *project, *_cells(amounts))
+        table.add_row(_day(day), named(kind), *map(in_lines, project), *_cells(amounts))
     table.add_section()
     for area, amounts in result.by_area.items():
         table.add_row("total", area.value, *([""] if by_project else []), *_cells(amounts), style="bold")

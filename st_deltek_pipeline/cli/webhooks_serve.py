@@ -9,6 +9,7 @@ from functools import partial
 import click
 from sqlalchemy import Engine
 
+from st_deltek_pipeline.cli.log_lines import LineFormatter
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store import inbox
 from st_deltek_pipeline.store.database import ready_database
@@ -30,12 +31,9 @@ def serve(settings: Settings, *, host: str, port: int, dagster_url: str | None, 
         ConfigurationError: The port is taken, or a connection with webhooks enabled has no key.
         CredentialsError: A key cannot be decrypted.
     """
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-        datefmt="%Y-%m-%d %H:%M:%S",
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Each bad request is a line of uvicorn's; ours are counted instead, and limited.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     engine = ready_database(settings)

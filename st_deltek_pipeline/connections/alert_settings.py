@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.transport.addresses import Network
 from st_deltek_pipeline.transport.hosts import HostPolicy, is_loopback
 
 # ASCII, and nothing that could end a header or an SMTP command.
@@ -67,17 +68,18 @@ class AlertSettings(_Model):
     feed_lag_minutes: Annotated[int, Field(ge=5, le=10080)] | None = 60
     remind_hours: _Hours = 24
 
-    def webhook_hosts(self, *, allow_insecure: bool) -> HostPolicy:
+    def webhook_hosts(self, *, allow_insecure: bool, networks: tuple[Network, ...] = ()) -> HostPolicy:
         """Say where alerts may be posted: to the host that the file names, over https.
 
         Args:
             allow_insecure: Plain http as well, to loopback addresses only.
+            networks: Private networks in which the host may be.
         """
         try:
             host = urlsplit(self.webhook_url or "").hostname or ""
         except ValueError:
             host = ""
-        return HostPolicy("alert webhook", (), (host,), allow_insecure)
+        return HostPolicy("alert webhook", (), (host,), allow_insecure, networks)
 
     def problem(self, *, allow_insecure: bool) -> str | None:
         """Say what is wrong with the URL that alerts are posted to.

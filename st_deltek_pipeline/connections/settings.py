@@ -17,6 +17,7 @@ from st_deltek_pipeline.connections.schedule_settings import ScheduleSettings
 from st_deltek_pipeline.connections.webhook_settings import WebhookSettings
 from st_deltek_pipeline.domain.coding import CODING_FIELDS, FACT_FIELDS, Rule, fold
 from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
+from st_deltek_pipeline.transport.addresses import Network, private_network
 
 _WEEKDAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 7}
 
@@ -35,6 +36,10 @@ def _known_zone(name: str) -> str:
 
 def _no_trailing_slash(url: str) -> str:
     return url.rstrip("/")
+
+
+def _private_network(text: str) -> str:
+    return str(private_network(text))
 
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$"), AfterValidator(_no_trailing_slash)]
@@ -263,7 +268,9 @@ class ConnectionSettings(_Model):
     Attributes:
         environment: ``sandbox`` and ``integration`` sources must not meet a ``production`` target.
         start_date: Documents dated earlier are never posted; the first partition.
-        allow_insecure_hosts: Plain http and any host name, for loopback addresses only.
+        allow_insecure_hosts: Plain http to loopback addresses, in the environment ``sandbox`` only.
+        private_networks: Where hosts that the file names itself (``vantagepoint.known_hosts``, ``alerts.webhook_url``) may
+            be, beside public addresses.
         owner: Who Dagster's UI names as owner: an e-mail address or ``team:NAME``.
     """
 
@@ -273,6 +280,7 @@ class ConnectionSettings(_Model):
     environment: Literal["production", "integration", "sandbox"] = "production"
     start_date: date
     allow_insecure_hosts: bool = False
+    private_networks: tuple[Annotated[str, AfterValidator(_private_network)], ...] = Field(default=(), max_length=20)
     servicetitan: ServiceTitanSettings
     vantagepoint: VantagepointSettings
     calendar: CalendarSettings
@@ -292,11 +300,25 @@ class ConnectionSettings(_Model):
         return self
 
     @model_validator(mode="after")
+    def _loopback_is_for_the_sandbox(self) -> "ConnectionSettings":
+        if self.allow_insecure_hosts and self.environment != "sandbox":
+            message = (
+                f"allow_insecure_hosts: true is for environment: sandbox, and this connection is {self.environment}"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _alerts_go_where_they_may(self) -> "ConnectionSettings":
         problem = self.alerts.problem(allow_insecure=self.allow_insecure_hosts)
         if problem is not None:
             raise ValueError(problem)
         return self
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """``private_networks``, as they are compared with addresses."""
+        return tuple(map(private_network, self.private_networks))
 
     @property
     def rules(self) -> tuple[Rule, ...]:

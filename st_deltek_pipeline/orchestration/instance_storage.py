@@ -22,6 +22,7 @@ from dagster_postgres import (
 from sqlalchemy import Connection, create_engine, make_url
 
 from st_deltek_pipeline.orchestration.instance import KEPT_CONNECTION
+from st_deltek_pipeline.private_memory import keep_memory_private
 from st_deltek_pipeline.settings import load_settings
 from st_deltek_pipeline.store.database import postgres_url_for_dagster
 
@@ -225,6 +226,8 @@ class InstanceStorage(DagsterPostgresStorage):
         Returns:
             A storage whose tables exist.
         """
+        # Every process of Dagster comes by here before it knows a secret: web server, daemon, code server, run.
+        keep_memory_private()
         storage = cls(postgres_url=postgres_url_for_dagster(load_settings()), inst_data=inst_data)
         if _keeping.is_set():
             for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from st_deltek_pipeline.domain.shown_text import in_lines
 from st_deltek_pipeline.orchestration.jobs import AssetJob
 from st_deltek_pipeline.orchestration.step_values import IO_MANAGER_KEY, step_values
 
@@ -19,7 +20,15 @@ from st_deltek_pipeline.orchestration.step_values import IO_MANAGER_KEY, step_va
 )
 def console(context: dg.InitLoggerContext) -> logging.Logger:
     """Build Dagster's own console logger, a level less talkative by default."""
-    return dg.colored_console_logger.logger_fn(context)
+    logger = dg.colored_console_logger.logger_fn(context)
+    logger.addFilter(_without_controls)
+    return logger
+
+
+def _without_controls(record: logging.LogRecord) -> bool:
+    """Let names of others in a message do nothing to the terminal."""
+    record.msg, record.args = in_lines(record.getMessage()), None
+    return True
 
 
 def location(

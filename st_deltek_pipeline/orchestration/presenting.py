@@ -1,5 +1,7 @@
 """How results look as Dagster metadata. Money is text with two decimals: Dagster's numbers are floats."""
 
+import html
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
@@ -10,8 +12,12 @@ import dagster as dg
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.domain.reconciliation import OutsideSum
+from st_deltek_pipeline.domain.shown_text import in_a_line
 from st_deltek_pipeline.orchestration.tables import TABLES
 from st_deltek_pipeline.settings import Settings
+
+# What begins code, emphasis, links, pictures and columns. An underscore within a word begins nothing.
+_MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 ROW_COUNT = "dagster/row_count"
 TABLE_NAME = "dagster/table_name"
@@ -79,5 +85,6 @@ def close_report_link(settings: Settings, connection: str, day: date) -> dg.Meta
 
 
 def _cell(value: object) -> str:
+    """Write a value as text that Dagster's markdown shows as it is: no HTML, no link, no picture, no further column."""
     text = shown(value) if isinstance(value, Decimal) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return _MARKDOWN.sub(r"\\\g<0>", html.escape(in_a_line(" ".join(text.splitlines())), quote=False))

@@ -30,6 +30,7 @@ from typing import Any
 import dagster as dg
 
 from st_deltek_pipeline.orchestration.instance_storage import keep_connections
+from st_deltek_pipeline.private_memory import keep_memory_private
 
 # What a run imports late, whatever its code location is.
 _IMPORTED = (
@@ -206,6 +207,7 @@ class _WarmProcess:
 
 def main() -> None:
     """Become the warm process, and in each of its forks a run worker."""
+    keep_memory_private()
     descriptor, module = sys.argv[1:]
     channel = socket.socket(fileno=int(descriptor))
     channel.set_inheritable(False)

@@ -25,6 +25,7 @@ from st_deltek_pipeline.domain.errors import (
 from st_deltek_pipeline.domain.standard_webhooks import signature, signing_keys
 from st_deltek_pipeline.store.alerts import Message
 from st_deltek_pipeline.store.vault import Vault
+from st_deltek_pipeline.transport.addresses import Network
 from st_deltek_pipeline.transport.answers import Answer
 from st_deltek_pipeline.transport.options import RetryPolicy, TransportOptions
 from st_deltek_pipeline.transport.rate_limit import LocalRateLimiter
@@ -90,7 +91,13 @@ def channels_of(connection: ConnectionSettings, vault: Vault) -> tuple[Channel, 
     channels: list[Channel] = []
     if connection.alerts.webhook_url is not None:
         channels.append(
-            WebhookChannel(connection.name, connection.alerts, secrets, allow_insecure=connection.allow_insecure_hosts)
+            WebhookChannel(
+                connection.name,
+                connection.alerts,
+                secrets,
+                allow_insecure=connection.allow_insecure_hosts,
+                networks=connection.networks,
+            )
         )
     if connection.alerts.email.to:
         channels.append(EmailChannel(connection.alerts.email, secrets))
@@ -105,6 +112,7 @@ class WebhookChannel:
         settings: The ``alerts`` of its file, with a URL.
         secrets: Reads the secrets, at each message.
         allow_insecure: Plain http, to loopback addresses only.
+        networks: Private networks in which the webhook may be.
     """
 
     name = "webhook"
@@ -116,10 +124,11 @@ class WebhookChannel:
         secrets: Callable[[], Mapping[str, str]],
         *,
         allow_insecure: bool,
+        networks: tuple[Network, ...] = (),
     ) -> None:
         self._connection = connection
         self._url = settings.webhook_url or ""
-        self._hosts = settings.webhook_hosts(allow_insecure=allow_insecure)
+        self._hosts = settings.webhook_hosts(allow_insecure=allow_insecure, networks=networks)
         self._secrets = secrets
 
     def send(self, message: Message, *, now: datetime) -> str:

@@ -100,6 +100,7 @@ def vantagepoint_client(
         rate_limiter=_shared_limit(settings, f"{side.base_url}|{side.database}", side.calls_per_second),
         allow_insecure_hosts=connection.allow_insecure_hosts,
         known_hosts=side.known_hosts,
+        private_networks=connection.networks,
         options=options,
     )
 

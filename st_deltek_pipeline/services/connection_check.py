@@ -24,6 +24,7 @@ from st_deltek_pipeline.services.coding_check import check_period, check_receiva
 from st_deltek_pipeline.services.findings import Cause, Finding, Level, problem, tried
 from st_deltek_pipeline.services.reference_data import poll_reference
 from st_deltek_pipeline.services.servicetitan_check import check_coverage, check_servicetitan
+from st_deltek_pipeline.services.vantagepoint_rights import check_rights
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.firm_mappings import count_states
 from st_deltek_pipeline.store.reference import load_reference
@@ -146,6 +147,7 @@ def _check_vantagepoint(
             lists = [Finding(Level.OK, "Vantagepoint role", f"It sees all {len(needed)} lists that are needed.")]
         findings += [*lists, *(_check_transactions(client, entry) for entry in _entry_types(connection))]
         findings.append(_check_entry(client, connection))
+        findings += check_rights(client, _entry_types(connection))
         if not readable:
             return findings, None
         reference = tried("Vantagepoint master data", lambda: _master_data(engine, client, connection))

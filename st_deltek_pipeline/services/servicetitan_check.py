@@ -32,7 +32,7 @@ from st_deltek_pipeline.servicetitan.records import (
     VendorRecord,
     read_record,
 )
-from st_deltek_pipeline.servicetitan.scopes import write_scope
+from st_deltek_pipeline.servicetitan.scopes import read_scope, write_scope
 from st_deltek_pipeline.servicetitan.shapes import Record, plain_text
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.vault import Vault
@@ -103,7 +103,8 @@ def check_servicetitan(
         findings = [Finding(Level.OK, _SUBJECT, f"Tenant {tenant} at {connection.servicetitan.api_url} lets us in.")]
         if not missing:
             findings.append(Finding(Level.OK, "ServiceTitan scopes", f"All {len(feeds)} feeds and lists can be read."))
-        findings += [*missing, *_check_writing(connection, client.granted_scopes())]
+        granted = client.granted_scopes()
+        findings += [*missing, *_check_writing(connection, granted), *_check_reading(granted)]
         unread = {finding.subject for finding in missing}
         return findings, _lists(connection, client, unread)
 
@@ -153,6 +154,17 @@ def _check_writing(connection: ConnectionSettings, granted: frozenset[str] | Non
         return [Finding(Level.WARNING, subject, message, advice)]
     said = "may write what it has to and nothing more" if needed else "may write nothing, and need not"
     return [Finding(Level.OK, subject, f"The app {said}.")]
+
+
+def _check_reading(granted: frozenset[str] | None) -> list[Finding]:
+    """Point out what the app may read and no connection of this program ever does."""
+    known = {read_scope(feed.resource) for feed in FEEDS_BY_NAME.values()}
+    more = sorted(scope for scope in (granted or frozenset()) - known if scope.endswith(":r"))
+    if not more:
+        return []
+    message = f"The app may read more than this program ever does: {', '.join(more)}."
+    advice = "Take these scopes away from the app, unless another program uses it."
+    return [Finding(Level.WARNING, "ServiceTitan scopes", message, advice)]
 
 
 def _lists(connection: ConnectionSettings, client: ServiceTitanClient, unread: set[str]) -> ServiceTitanLists:

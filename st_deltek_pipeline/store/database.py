@@ -6,12 +6,18 @@ Schema changes are in ``migrate``, the embedded server in ``embedded``.
 import time
 
 import psycopg2
+import psycopg2.errors
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from st_deltek_pipeline.domain.errors import ConfigurationError, CredentialsError, TransientError
+from st_deltek_pipeline.domain.errors import (
+    ConfigurationError,
+    CredentialsError,
+    PermissionMissingError,
+    TransientError,
+)
 from st_deltek_pipeline.settings import DAGSTER_DATABASE_URL_VARIABLE, DATABASE_URL_VARIABLE, Settings
 from st_deltek_pipeline.store.embedded import DAGSTER_DATABASE, EmbeddedPostgres
 from st_deltek_pipeline.store.migrate import migrate
@@ -139,6 +145,7 @@ def ready_database(settings: Settings) -> Engine:
     Raises:
         ConfigurationError: The URL is wrong, the database does not exist, or it is newer than this code.
         CredentialsError: The server does not accept the user or password.
+        PermissionMissingError: The schema is behind, and this login may not change it.
         TransientError: The server cannot be reached.
     """
     engine = open_database(settings)
@@ -147,6 +154,15 @@ def ready_database(settings: Settings) -> Engine:
     except OperationalError as error:
         engine.dispose()
         raise _explained(error, engine.url) from None
+    except ProgrammingError as error:
+        engine.dispose()
+        if not isinstance(error.orig, psycopg2.errors.InsufficientPrivilege):
+            raise
+        message = (
+            f"The schema of database {engine.url.database!r} is behind, and {engine.url.username} may not change it."
+        )
+        advice = "As the login for schema changes, run: st-deltek database migrate"
+        raise PermissionMissingError(message, advice=advice) from None
     except BaseException:
         engine.dispose()
         raise

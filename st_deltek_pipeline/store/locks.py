@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from st_deltek_pipeline.domain.errors import LockLostError, TransientError
 
 _DEFAULT_WAIT_SECONDS = 600
+_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class PosterLock:
     """A held lock.
 
     Attributes:
-        poster: What is locked: URL, database and user of Vantagepoint.
+        poster: What is locked: URL, database and (as a digest) user of Vantagepoint.
         fence: This holder's number; a later holder has a greater one.
     """
 
@@ -47,8 +48,12 @@ class PosterLock:
 
 
 def poster_key(base_url: str, database: str, username: str) -> str:
-    """Name the Vantagepoint user whose session state (period, company) is being protected."""
-    return f"{base_url.lower()}|{database.lower()}|{username.lower()}"
+    """Name the Vantagepoint user whose session state (period, company) is being protected.
+
+    The name is stored and shown in messages, so the user's is not in it: it is a credential.
+    """
+    user = hashlib.sha256(username.lower().encode()).hexdigest()[:_DIGITS]
+    return f"{base_url.lower()}|{database.lower()}|{user}"
 
 
 @contextmanager

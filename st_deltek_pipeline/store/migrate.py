@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, TransientError
+from st_deltek_pipeline.store.roles import grant_again
 
 VERSION_SCHEMA = "migrations"
 
@@ -109,6 +110,7 @@ def _upgrade(connection: Connection) -> None:
     before = _read_revision(connection)
     try:
         command.upgrade(config, "head")
+        grant_again(connection)
         connection.commit()
     except DBAPIError as error:
         if error.connection_invalidated:

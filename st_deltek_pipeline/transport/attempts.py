@@ -12,6 +12,7 @@ class Fault(Enum):
     LOST = auto()
     TOO_LARGE = auto()
     UNTRUSTED = auto()
+    FORBIDDEN = auto()
     UNSENDABLE = auto()
 
 

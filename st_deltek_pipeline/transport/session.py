@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from st_deltek_pipeline.domain.errors import BrokenError, InDoubtError, TransientError
+from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, InDoubtError, TransientError
 from st_deltek_pipeline.transport.answers import Answer
 from st_deltek_pipeline.transport.attempts import Failure, Fault, Received
 from st_deltek_pipeline.transport.exchange import ExchangeRecord, RequestLog
@@ -93,7 +93,7 @@ class HttpSession:
         # What sends takes a tenth of a second to import, and the definitions alone send nothing.
         from st_deltek_pipeline.transport.wire import Wire  # noqa: PLC0415
 
-        self._wire = Wire(options)
+        self._wire = Wire(options, hosts)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -116,7 +116,7 @@ class HttpSession:
             TransientError: Still no answer after all attempts, or asked to wait for too long.
             InDoubtError: A writing request left and was not clearly answered.
             BrokenError: A redirect, an untrusted certificate, an answer beyond all bounds.
-            ConfigurationError: The host may not be given credentials.
+            ConfigurationError: The host may not be given credentials, or its name leads to an address that may not.
         """
         attempt = 1
         waited = 0.0
@@ -194,13 +194,12 @@ class HttpSession:
         url = f"{request.url}?{request.query}" if request.query else request.url
         return self._wire.send(request.method, url, headers, request.body, use_proxies=not is_loopback(host))
 
-    def _error(self, request: Request, failure: Failure, host: str) -> TransientError | InDoubtError | BrokenError:
-        if failure.fault is Fault.UNTRUSTED:
-            message = f"The certificate of {host} is not trusted, so {request.what} was not asked for."
-            return BrokenError(message, advice="Name your own certificate authority in REQUESTS_CA_BUNDLE.")
-        if failure.fault is Fault.UNSENDABLE:
-            message = f"{request.what} at {host} cannot be put into a request ({failure.reason})."
-            return BrokenError(message, advice="Check the URL and credentials of the connection.")
+    def _error(
+        self, request: Request, failure: Failure, host: str
+    ) -> TransientError | InDoubtError | BrokenError | ConfigurationError:
+        nothing_left = _never_sent(request.what, failure, host)
+        if nothing_left is not None:
+            return nothing_left
         if failure.fault is Fault.NOT_SENT:
             message = f"{self._system} at {host} cannot be reached ({failure.reason}); {request.what} was not sent."
             return UnreachableError(message, advice="Check the network and the URL in the connection.")
@@ -285,6 +284,21 @@ class SignedSession:
             replace(request, headers={**request.headers, **self._sign(token)}),
             unless_refused,
         )
+
+
+def _never_sent(what: str, failure: Failure, host: str) -> BrokenError | ConfigurationError | None:
+    """Return the error of a request that nothing can be done about by repeating it, and of which nothing left."""
+    if failure.fault is Fault.UNTRUSTED:
+        message = f"The certificate of {host} is not trusted, so {what} was not asked for."
+        return BrokenError(message, advice="Name your own certificate authority in REQUESTS_CA_BUNDLE.")
+    if failure.fault is Fault.FORBIDDEN:
+        message = f"{host} leads to {failure.reason}, so {what} was not asked for."
+        advice = "Ask whoever runs your name server. A server in a network of yours is named in private_networks."
+        return ConfigurationError(message, advice=advice)
+    if failure.fault is Fault.UNSENDABLE:
+        message = f"{what} at {host} cannot be put into a request ({failure.reason})."
+        return BrokenError(message, advice="Check the URL and credentials of the connection.")
+    return None
 
 
 def _host_of(url: str) -> str:

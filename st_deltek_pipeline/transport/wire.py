@@ -1,5 +1,8 @@
 """Sends one request once, with ``requests``: pooled connections, time-outs, no redirects, bounded answers.
 
+No proxy is used because the environment names one (``HTTPS_PROXY``): only the one in ``ST_DELTEK_PROXY``, which then decides
+about addresses in our place.
+
 ``session`` imports this when something is going to be sent, and decides what may be sent where, and how often.
 """
 
@@ -8,12 +11,13 @@ import ssl
 from collections.abc import Iterator, Mapping
 
 import requests
-import requests.utils
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
+from st_deltek_pipeline.settings import PROXY_VARIABLE, secret_value
 from st_deltek_pipeline.transport.attempts import Failure, Fault, Received
+from st_deltek_pipeline.transport.hosts import HostPolicy
 from st_deltek_pipeline.transport.options import TransportOptions
+from st_deltek_pipeline.transport.pinned import ForbiddenAddressError, PinningAdapter
 
 _CHUNK = 64 * 1024
 
@@ -23,15 +27,21 @@ class Wire:
 
     Args:
         options: Time-outs, sizes, clocks.
+        hosts: Judges the addresses that names lead to.
+
+    Raises:
+        ConfigurationError: See ``settings.secret_value``.
     """
 
-    def __init__(self, options: TransportOptions) -> None:
+    def __init__(self, options: TransportOptions, hosts: HostPolicy) -> None:
         self._options = options
+        proxy = secret_value(PROXY_VARIABLE, os.environ)
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._session = requests.Session()
         # The environment may name a .netrc whose password would replace our own Authorization header.
         self._session.trust_env = False
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=options.connections, max_retries=0)
+        adapter = PinningAdapter(hosts.allows, connections=options.connections)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -49,7 +59,7 @@ class Wire:
             url: Absolute and percent-encoded, with its query.
             headers: All of them.
             body: What to send, if anything.
-            use_proxies: Go through the proxies that the environment names.
+            use_proxies: Go through the proxy, where there is one.
         """
         deadline = self._options.timing.monotonic() + self._options.answer_seconds
         try:
@@ -59,7 +69,7 @@ class Wire:
                 stream=True,
                 allow_redirects=False,
                 timeout=(self._options.connect_seconds, self._options.read_seconds),
-                proxies=requests.utils.get_environ_proxies(url) if use_proxies else {},
+                proxies=self._proxies if use_proxies else {},
             )
             with response:
                 content = self._bounded(response.iter_content(_CHUNK), deadline)
@@ -88,6 +98,8 @@ def _classified(error: requests.RequestException | HTTPError) -> Failure:
     """Say what kind of failure it is, by type only: texts of these errors may hold URLs."""
     cause = _root(error)
     reason = type(cause).__name__
+    if isinstance(cause, ForbiddenAddressError):
+        return Failure(Fault.FORBIDDEN, f"the address {cause.address}, which is not one of the internet")
     if isinstance(cause, ssl.SSLCertVerificationError):
         return Failure(Fault.UNTRUSTED, reason)
     if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)) or isinstance(

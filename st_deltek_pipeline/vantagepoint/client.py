@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode
 
 from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError, InDoubtError, RefusedError, TransientError
+from st_deltek_pipeline.transport.addresses import Network
 from st_deltek_pipeline.transport.answers import Answer
 from st_deltek_pipeline.transport.exact_json import NotJsonError, dumps, loads
 from st_deltek_pipeline.transport.exchange import RequestLog
@@ -71,6 +72,7 @@ class VantagepointClient:
         rate_limiter: Shared with other processes of the connection.
         allow_insecure_hosts: Plain http to loopback addresses.
         known_hosts: Hosts of installations on somebody's own premises.
+        private_networks: Where those may be, beside public addresses.
         request_log: Is told about every attempt, redacted.
         options: Time-outs, retries, clocks.
 
@@ -92,11 +94,12 @@ class VantagepointClient:
         rate_limiter: RateLimiter | None = None,
         allow_insecure_hosts: bool = False,
         known_hosts: Sequence[str] = (),
+        private_networks: Sequence[Network] = (),
         request_log: RequestLog | None = None,
         options: TransportOptions | None = None,
     ) -> None:
         chosen = options or TransportOptions()
-        hosts = HostPolicy(SYSTEM, HOST_SUFFIXES, tuple(known_hosts), allow_insecure=allow_insecure_hosts)
+        hosts = HostPolicy(SYSTEM, HOST_SUFFIXES, tuple(known_hosts), allow_insecure_hosts, tuple(private_networks))
         hosts.check(base_url)
         self._base_url = base_url.rstrip("/")
         self._database = database

@@ -41,7 +41,7 @@ _STATUS: Mapping[Verdict, int] = {
     Verdict.NO_RECORD: 400,
     Verdict.OTHER_TENANT: 403,
 }
-_OK, _UNAUTHORIZED, _TOO_LARGE, _UNAVAILABLE = 200, 401, 413, 503
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _TOO_LARGE, _UNAVAILABLE = 200, 400, 401, 413, 503
 # Nobody can ask the database more often than that by asking us.
 _READY_SECONDS = 1.0
 
@@ -84,6 +84,10 @@ class ReceiverApp:
 
     async def _receive(self, request: Request) -> Response:
         name: str = request.path_params["connection"]
+        # The server below bounds a head that comes in pieces; one that comes at once is bounded here.
+        if sum(len(key) + len(value) for key, value in request.headers.raw) > self._limits.header_bytes:
+            self.refusals.note("a head larger than allowed", name)
+            return _answer(_BAD_REQUEST, f"A request's head may have {self._limits.header_bytes} bytes.")
         try:
             self._bodies.check_announced(request.headers.get("content-length", "").encode() or None)
             body = await self._bodies.read(request.stream())
@@ -95,7 +99,7 @@ class ReceiverApp:
             return self._unavailable()
         except ClientDisconnect:
             self.refusals.note("cut off or too slow", name)
-            return Response(status_code=400)
+            return Response(status_code=_BAD_REQUEST)
         try:
             return await self._judge(name, body, request)
         finally:

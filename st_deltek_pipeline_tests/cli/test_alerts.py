@@ -42,7 +42,8 @@ def acme(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
     def write(**alerts: Any) -> None:
         plain = connection_settings(rule(wbs1="P")).model_dump(mode="json", exclude={"firms", "alerts"})
-        content = {**plain, "allow_insecure_hosts": True, "alerts": alerts}
+        plain["vantagepoint"]["database"] = "ACME_TEST"
+        content = {**plain, "environment": "sandbox", "allow_insecure_hosts": True, "alerts": alerts}
         (settings.connections_dir / "acme.yaml").write_text(json.dumps(content))
 
     write()

@@ -1,5 +1,6 @@
 """Alerts go out encrypted, to whom the file names, or the file is refused."""
 
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ EMAIL = {"to": ["a@example.com"], "from": "b@example.com", "smtp_host": "mail.ex
 
 def connection(alerts: dict[str, Any], *, insecure: bool = False) -> ConnectionSettings:
     plain = settings(rule(wbs1="P")).model_dump()
-    return ConnectionSettings.model_validate({**plain, "alerts": alerts, "allow_insecure_hosts": insecure})
+    return ConnectionSettings.model_validate(
+        {**plain, "alerts": alerts, "allow_insecure_hosts": insecure, "environment": "sandbox"}
+    )
 
 
 def test_nobody_is_told_unless_the_file_says_so() -> None:
@@ -69,3 +72,26 @@ def test_a_mail_server_on_this_machine_may_go_without_tls(host: str) -> None:
 def test_what_settings_give_can_be_read_again() -> None:
     found = connection({"email": EMAIL, "holds_except": ["not_ready"]})
     assert ConnectionSettings.model_validate(found.model_dump()) == found
+
+
+def test_plain_http_is_for_the_sandbox_and_never_for_real_systems() -> None:
+    plain = settings(rule(wbs1="P")).model_dump()
+    for environment in ("production", "integration"):
+        with pytest.raises(ValidationError, match="is for environment: sandbox"):
+            ConnectionSettings.model_validate({**plain, "allow_insecure_hosts": True, "environment": environment})
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "169.254.0.0/16", "127.0.0.0/8", "10.20.0.1/24", "office"])
+def test_only_private_networks_can_be_named(network: str) -> None:
+    plain = settings(rule(wbs1="P")).model_dump()
+    with pytest.raises(ValidationError):
+        ConnectionSettings.model_validate({**plain, "private_networks": [network]})
+
+
+def test_an_alert_receiver_may_be_in_a_private_network_that_is_named() -> None:
+    plain = settings(rule(wbs1="P")).model_dump()
+    named = {**plain, "private_networks": ["10.20.0.0/24"], "alerts": {"webhook_url": "https://hooks.acme.example/x"}}
+    connection = ConnectionSettings.model_validate(named)
+    hosts = connection.alerts.webhook_hosts(allow_insecure=False, networks=connection.networks)
+    assert hosts.allows("hooks.acme.example", ip_address("10.20.0.3"))
+    assert not hosts.allows("hooks.acme.example", ip_address("10.21.0.3"))

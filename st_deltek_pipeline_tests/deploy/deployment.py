@@ -21,7 +21,12 @@ MANIFESTS = sorted(path for path in (DEPLOY / "kubernetes").glob("*.yaml") if pa
 PROGRAMS = ("st-deltek", "dagster", "dagster-daemon", "dagster-webserver")
 WORKDIR = "/srv/st-deltek"
 
-_SECRETS = (settings.DATABASE_URL_VARIABLE, settings.DAGSTER_DATABASE_URL_VARIABLE, settings.MASTER_KEY_VARIABLE)
+_SECRETS = (
+    settings.DATABASE_URL_VARIABLE,
+    settings.DAGSTER_DATABASE_URL_VARIABLE,
+    settings.MASTER_KEY_VARIABLE,
+    settings.PROXY_VARIABLE,
+)
 # What the program reads, and what Python and the shell do.
 KNOWN_VARIABLES = frozenset(
     {

@@ -129,6 +129,8 @@ def test_a_service_is_told_only_what_the_program_knows_and_no_secret(name: str) 
     assert not set(environment) & SECRET_VARIABLES
     # A variable that names a file names one that the service is given.
     files = {value.removeprefix("/run/secrets/") for key, value in environment.items() if key.endswith("_FILE")}
+    # Or its command reads it, as what makes the logins of the others does.
+    files |= set(re.findall(r"=/run/secrets/(\w+)", " ".join(_SERVICES[name]["command"])))
     assert files == set(_SERVICES[name]["secrets"])
 
 
@@ -182,7 +184,7 @@ def test_whatever_works_on_runs_sees_the_same_files_and_the_ui_gets_no_master_ke
     mounts = _mounts(_SERVICES["webserver"])
     assert mounts[kept] == ("data", True)
     assert connections not in mounts
-    assert _SERVICES["webserver"]["secrets"] == ["database_url"]
+    assert _SERVICES["webserver"]["secrets"] == ["ui_database_url"]
     assert {_mounts(_SERVICES[name])[workspace] for name in ("daemon", "webserver")} == {
         ("./compose/workspace.yaml", True)
     }
@@ -204,7 +206,18 @@ def test_nothing_starts_before_both_schemas_are_up_to_date() -> None:
         assert _SERVICES[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
     assert _SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     calls = list(program_calls(_SERVICES["migrate"]["command"]))
-    assert calls == [["st-deltek", "database", "migrate"], ["dagster", "instance", "migrate"]]
+    logins = ["--login", "app=/run/secrets/database_url", "--login", "ui=/run/secrets/ui_database_url"]
+    assert calls == [
+        ["st-deltek", "database", "migrate"],
+        ["dagster", "instance", "migrate"],
+        ["st-deltek", "database", "roles", "--apply", *logins],
+    ]
+
+
+def test_only_what_changes_the_schema_logs_in_as_its_owner() -> None:
+    names = {name for name, service in _SERVICES.items() if "owner_database_url" in service.get("secrets", [])}
+    assert names == {"migrate"}
+    assert _SERVICES["migrate"]["environment"] == {"ST_DELTEK_DATABASE_URL_FILE": "/run/secrets/owner_database_url"}
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,13 @@ def receiver() -> Generator[ScriptedServer]:
 
 def connection(url: str, schedules: dict[str, Any] | None = None, **alerts: Any) -> ConnectionSettings:
     plain = settings(rule(wbs1="P")).model_dump()
-    changes = {"allow_insecure_hosts": True, "schedules": schedules or {}, "alerts": {"webhook_url": url, **alerts}}
+    plain["vantagepoint"]["database"] = "ACME_TEST"
+    changes = {
+        "environment": "sandbox",
+        "allow_insecure_hosts": True,
+        "schedules": schedules or {},
+        "alerts": {"webhook_url": url, **alerts},
+    }
     return ConnectionSettings.model_validate({**plain, **changes})
 
 

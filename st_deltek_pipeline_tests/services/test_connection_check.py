@@ -13,12 +13,17 @@ from st_deltek_pipeline.domain.firm_links import LinkState, PartyKey, PartyKind
 from st_deltek_pipeline.sandbox.server import RunningSandbox, Sandbox, SandboxSettings
 from st_deltek_pipeline.sandbox.servicetitan.switches import DEFAULT_SCOPES
 from st_deltek_pipeline.services.connection_check import check_connection
+from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME
 from st_deltek_pipeline.services.findings import Cause, Finding, Level
+from st_deltek_pipeline.servicetitan.scopes import read_scope
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.firm_mappings import FirmMapping, write_mappings
 from st_deltek_pipeline.store.vault import open_vault
 
 _NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
+# What the tenant grants by default is more than is read.
+_READ = {read_scope(feed.resource) for feed in FEEDS_BY_NAME.values()}
+_READING = [scope for scope in DEFAULT_SCOPES if scope in _READ]
 
 
 @pytest.fixture
@@ -66,8 +71,7 @@ def _bench(settings: Settings, engine: Engine, running: RunningSandbox) -> Bench
 
 def grant(bench: Bench, *more: str) -> None:
     """Let the app read everything, and write only what is named."""
-    reading = [scope for scope in DEFAULT_SCOPES if scope.endswith(":r")]
-    bench.sandbox.sandbox.servicetitan.set_switches({"scopes": [*reading, *more]})
+    bench.sandbox.sandbox.servicetitan.set_switches({"scopes": [*_READING, *more]})
 
 
 def test_a_connection_that_fits_has_no_problem_and_no_warning(bench: Bench) -> None:
@@ -100,6 +104,25 @@ def test_an_app_that_may_write_without_need_is_pointed_out(bench: Bench) -> None
     assert finding.message.endswith("tn.acc.invoices:w, tn.inv.receipts:w.")
 
 
+def test_an_app_that_may_read_what_nothing_here_reads_is_pointed_out(bench: Bench) -> None:
+    grant(bench, "tn.crm.bookings:r")
+    [finding] = [finding for finding in bench.check() if finding.level is not Level.OK]
+    assert (finding.level, finding.subject) == (Level.WARNING, "ServiceTitan scopes")
+    assert finding.message.endswith("ever does: tn.crm.bookings:r.")
+
+
+def test_a_role_that_may_more_than_it_needs_is_pointed_out(bench: Bench) -> None:
+    grant(bench)
+    more = {"role_other_types": ["EX", "TS"], "role_sees_employees": True}
+    bench.sandbox.sandbox.vantagepoint.set_switches(more)
+    found = [finding for finding in bench.check() if finding.level is not Level.OK]
+    assert {(finding.level, finding.subject) for finding in found} == {(Level.WARNING, "Vantagepoint role")}
+    assert [finding.message for finding in found] == [
+        "The role may enter or post transactions that this connection never does: EX (EX), TS (TS).",
+        "The role sees employees, which this program never reads.",
+    ]
+
+
 def test_writing_back_needs_the_scopes_of_the_kinds_that_are_moved_and_no_others(bench: Bench) -> None:
     bench.document["posting"] = {
         **bench.document["posting"],
@@ -116,9 +139,7 @@ def test_writing_back_needs_the_scopes_of_the_kinds_that_are_moved_and_no_others
 
 def test_only_what_the_moved_kinds_need_is_asked_for(bench: Bench) -> None:
     bench.document["posting"] = {**bench.document["posting"], "documents": ["invoice"]}
-    bench.sandbox.sandbox.servicetitan.set_switches(
-        {"scopes": [scope for scope in DEFAULT_SCOPES if scope.endswith(":r") and ".inv." not in scope]}
-    )
+    bench.sandbox.sandbox.servicetitan.set_switches({"scopes": [scope for scope in _READING if ".inv." not in scope]})
     assert {finding.level for finding in bench.check()} == {Level.OK}
 
 

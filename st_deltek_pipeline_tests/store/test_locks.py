@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Generator
+from importlib import import_module
 
 import pytest
 from sqlalchemy import Engine, event, text
@@ -11,7 +12,7 @@ from st_deltek_pipeline.domain.errors import LockLostError, TransientError
 from st_deltek_pipeline.store.database import engine_for
 from st_deltek_pipeline.store.locks import PosterLock, poster_key, poster_lock
 
-KEY = "https://acme.deltekfirst.com/acme/api|acme|integration"
+KEY = poster_key("https://acme.deltekfirst.com/acme/api", "acme", "integration")
 
 
 @pytest.fixture
@@ -140,3 +141,30 @@ def test_the_long_wait_does_not_stay_on_the_pooled_session(engine: Engine, other
     assert {session.execute(text("SHOW lock_timeout")).scalar_one() for session in sessions} == {usual}
     for session in sessions:
         session.close()
+
+
+def test_a_lock_is_named_without_the_user_and_differs_by_all_three() -> None:
+    key = poster_key("https://acme.deltekfirst.com/acme/api", "ACME", "CaNaRy@acme.example")
+    assert "canary" not in key.lower()
+    assert key == poster_key("https://ACME.deltekfirst.com/acme/api", "acme", "canary@acme.example")
+    others = [
+        ("https://b", "ACME", "u"),
+        ("https://a", "B", "u"),
+        ("https://a", "ACME", "v"),
+        ("https://a", "ACME", "u"),
+    ]
+    assert len({poster_key(*each) for each in others}) == 4
+
+
+def test_a_lock_of_an_older_version_keeps_its_fence_under_the_new_name(engine: Engine) -> None:
+    url, database, user = "https://acme.deltekfirst.com/acme/api", "acme", "somebody|größe@acme.example"
+    script = import_module("st_deltek_pipeline.store.migrations.versions.0019_poster_names")._RENAME
+    with engine.begin() as db:
+        statement = text("INSERT INTO journal.poster_locks VALUES (:poster, 41, 'acme run 1', now())")
+        for poster in (f"{url}|{database}|{user}", "write-back|acme"):
+            db.execute(statement, {"poster": poster})
+        db.exec_driver_sql(script)
+        names = set(db.scalars(text("SELECT poster FROM journal.poster_locks")))
+    assert names == {poster_key(url, database, user), "write-back|acme"}
+    with poster_lock(engine, poster_key(url, database, user), holder="acme run 2") as lock:
+        assert lock.fence == 42

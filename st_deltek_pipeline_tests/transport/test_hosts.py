@@ -1,8 +1,11 @@
+from ipaddress import ip_address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.transport.addresses import private_network
 from st_deltek_pipeline.transport.hosts import HostPolicy, is_loopback
 
 STRICT = HostPolicy("ServiceTitan", ("servicetitan.io",))
@@ -58,6 +61,39 @@ def test_loopback_is_allowed_only_when_the_connection_says_so(url: str) -> None:
     assert is_loopback(LOOPBACK.check(url))
     with pytest.raises(ConfigurationError):
         STRICT.check(url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "127.0.1", "0", "10.0.0.5",
+        "127.0.0.1.", "[::1]", "[::ffff:127.0.0.1]", "[fe80::1%25eth0]", "[fd00:ec2::254]", "8.8.8.8",
+    ],
+)  # fmt: skip
+def test_an_address_is_no_host_in_whatever_form_it_is_written(host: str) -> None:
+    named = HostPolicy("Vantagepoint", ("deltekfirst.com",), (host.strip("[]."),))
+    for policy in (STRICT, named):
+        with pytest.raises(ConfigurationError):
+            policy.check(f"https://{host}/api")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_loopback_leads_to_loopback_and_nowhere_else(host: str) -> None:
+    checked = LOOPBACK.check(f"http://{host}:8000")
+    assert LOOPBACK.allows(checked, ip_address("127.0.0.1"))
+    for elsewhere in ("10.0.0.1", "169.254.169.254", "93.184.215.14"):
+        assert not LOOPBACK.allows(checked, ip_address(elsewhere))
+    assert not LOOPBACK.allows("api.servicetitan.io", ip_address("127.0.0.1"))
+
+
+def test_a_private_network_is_for_the_hosts_that_a_connection_names() -> None:
+    office = private_network("10.20.0.0/24")
+    policy = HostPolicy("Vantagepoint", ("deltekfirst.com",), ("ERP.acme.example",), private_networks=(office,))
+    assert policy.allows("erp.acme.example", ip_address("10.20.0.5"))
+    assert policy.allows("erp.acme.example", ip_address("93.184.215.14"))
+    assert not policy.allows("erp.acme.example", ip_address("10.21.0.5"))
+    assert not policy.allows("erp.acme.example", ip_address("127.0.0.1"))
+    assert not policy.allows("acme.deltekfirst.com", ip_address("10.20.0.5"))
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,10 @@ class EntryEndpoints:
 def get_all_landing(call: Call) -> Answer:
     """GET allLanding: every file of every type that can be entered."""
     rows = [landing_row(call, kind, file) for kind in ENTERED_TYPES for file in call.state.files_of(kind.transtype)]
+    rows += [
+        {"TransType": each, "TransTypeDesc": each, "EntryAccess": "Y", "ListsAccess": "Y", "PostAccess": "Y"}
+        for each in call.state.switches.role_other_types
+    ]
     return list_answer(call, rows, "allLanding", entry_or_ledger=True)
 
 

@@ -58,6 +58,16 @@ def get_project(call: Call) -> Answer:
     return record_answer(call, row, "project")
 
 
+def get_employees(call: Call) -> Answer:
+    """GET employee: one of them, for a role that sees any.
+
+    Raises:
+        ApiError: 403 for every other role.
+    """
+    call.require(allowed=call.state.switches.role_sees_employees)
+    return list_answer(call, [{"Employee": "00001", "LastName": "Doe", "Status": "A"}], "employee")
+
+
 def get_auto_posting(call: Call) -> Answer:
     """GET CFGAutoPosting: of every company, or of the one that ``company`` names."""
     rows = call.state.world.auto_posting

@@ -60,6 +60,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("vision/firm/VendorAccountingInfo", {"POST": firms.create_accounting}),
     Endpoint("project", {"GET": resources.get_projects}),
     Endpoint("project/{key}", {"GET": resources.get_project}),
+    Endpoint("employee", {"GET": resources.get_employees}),
     Endpoint("organization", {"GET": resources.listed("organization", lambda state: state.world.organizations)}),
     Endpoint("Accounts", {"GET": resources.listed("Accounts", lambda state: state.world.accounts)}),
     Endpoint("BankCode/CFGBANKS", {"GET": resources.listed("CFGBANKS", lambda state: state.world.banks)}),

@@ -36,6 +36,10 @@ class VantagepointSwitches:
     role_may_post: bool = True
     # Section 4.8: "Allow Processing in Closed Periods"; the HTTP form of the refusal is assumed.
     role_processes_closed_periods: bool = False
+    # Section 1: landing rows say what the role may do; types of files of other people that it may enter and post too.
+    role_other_types: tuple[str, ...] = ()
+    # Section 3: whether the role sees employees, up to the test.
+    role_sees_employees: bool = False
 
     # --- Answers -------------------------------------------------------------------------------------------------
     # Section 2: arrays also for one record in most examples, a bare object in a few.
