@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from st_deltek_pipeline.sandbox.faults import FaultPlan, FaultRule, RequestHooks
+from st_deltek_pipeline.sandbox.fault_rules import FaultRule
+from st_deltek_pipeline.sandbox.faults import FaultPlan, RequestHooks
 from st_deltek_pipeline.sandbox.serving import HttpServers, ServerThread, listen
 
 TIMEOUT = 10
