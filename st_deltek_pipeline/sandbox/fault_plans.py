@@ -45,7 +45,7 @@ _MARKS: dict[str, Any] = {"system": "servicetitan", "method": "POST", "path": r"
 
 _STORM: dict[str, Any] = {"probability": 0.6, "most": 30, "effect": "answer", "status": 429}
 _NOW_AND_THEN: dict[str, Any] = {"probability": 0.2, "most": 30}
-_OFTEN: dict[str, Any] = {"probability": 0.6, "most": 8}
+_OFTEN: dict[str, Any] = {"probability": 0.75, "most": 6}
 _TOKENS_LAPSE: dict[str, Any] = {**_CALLS, "probability": 0.2, "most": 10, "happens": "tokens_lapse"}
 
 NAMED_FAULTS: Sequence[NamedFault] = (
