@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.boundaries import Boundary, Reached, pass_by
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
 from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.store.journal import Journal
@@ -36,6 +37,7 @@ class PostingContext:
         username: The Vantagepoint user we sign in as; its session state is what the lock protects.
         run_id: Recorded with every event.
         now, sleep: Replaced by tests, so that waiting for settling costs nothing.
+        reached: Told of the moments at which a process may die; for tests.
     """
 
     engine: Engine
@@ -46,6 +48,7 @@ class PostingContext:
     run_id: str
     now: Callable[[], datetime] = _now
     sleep: Callable[[float], None] = time.sleep
+    reached: Reached = pass_by
 
     @property
     def journal(self) -> Journal:
@@ -73,6 +76,7 @@ class PostingContext:
         vantagepoint = self.settings.vantagepoint
         key = poster_key(vantagepoint.base_url, vantagepoint.database, self.username)
         with poster_lock(self.engine, key, holder=f"{self.settings.name} run {self.run_id}") as lock:
+            self.reached(Boundary.LOCKED)
             yield lock
 
     def enter_session(self, company: str, period: int) -> None:
@@ -94,6 +98,7 @@ class PostingContext:
             if self.client.active_period() != period:
                 message = f"Vantagepoint did not switch to period {period}."
                 raise BrokenError(message, advice="Check the role's period rights in Vantagepoint.")
+        self.reached(Boundary.SESSION_SET)
 
 
 def period_closed(context: PostingContext, file: StoredFile) -> bool:

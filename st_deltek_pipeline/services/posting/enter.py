@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from st_deltek_pipeline.domain.boundaries import Boundary
 from st_deltek_pipeline.domain.entry_bodies import as_single_document, stated_total
 from st_deltek_pipeline.domain.errors import AlreadyExistsError, InDoubtError, PipelineError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
@@ -73,9 +74,11 @@ def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple
         try:
             row = _send(context, file)
         except RefusedError as error:
+            context.reached(Boundary.REFUSAL_HEARD)
             return _refused(context, lock, file, error)
         except InDoubtError as error:
             words = error.message
+            context.reached(Boundary.DOUBT_HEARD)
             file = move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=words)
             resolve_in_doubt(context, lock, file)
             file = context.journal.file(file.batch)
@@ -86,6 +89,7 @@ def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple
             move(context, lock, file, FileState.PLANNED, EventType.FILE_ABSENT, message=error.message)
             raise
         else:
+            context.reached(Boundary.FILE_ANSWERED)
             return _accepted(context, lock, file, row), ()
     _give_up_for_now(context, lock, file, words)
     return False, ()
@@ -151,6 +155,7 @@ def _split(
     with context.journal.writing(lock) as transaction:
         children = [add_child(context, transaction, file, part, words) for part in parts]
         transaction.move_file(file.batch, FileState.SPLIT, before=(file.state,), words=words)
+    context.reached(Boundary.SPLIT_RECORDED)
     return tuple(child.batch for child in children)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from st_deltek_pipeline.domain.boundaries import Boundary
 from st_deltek_pipeline.domain.errors import InDoubtError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
@@ -84,6 +85,7 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
             # Posting a posted file again is refused, so looking and then repeating is safe.
             words = error.message
         else:
+            context.reached(Boundary.POST_ANSWERED)
             if answer.posted:
                 return (file.batch,)
             words = answer.message
@@ -138,3 +140,4 @@ def _keep_entered(context: PostingContext, lock: PosterLock, file: StoredFile, w
                 HoldReason.POST_REFUSED, f"{posting.document}: entered in file {file.batch}, but not posted.", words
             ),
         )
+    context.reached(Boundary.POST_REFUSAL_RECORDED)
