@@ -1,6 +1,6 @@
 """A whole connection in a test: sandbox, database, clients, and the steps of a day as methods."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -339,6 +339,16 @@ def bench(
             },
         }
     )
+    with connected_clients(ready, options) as (servicetitan, vantagepoint):
+        yield Bench(sandbox, engine, settings, servicetitan, vantagepoint, right["username"])
+
+
+@contextmanager
+def connected_clients(
+    ready: Mapping[str, Any], options: TransportOptions | None = None
+) -> Generator[tuple[ServiceTitanClient, VantagepointClient]]:
+    """Connect clients to the sandbox that this ready line is of; waits between attempts have tests of their own."""
+    left, right = ready["servicetitan"], ready["vantagepoint"]
     with (
         ServiceTitanClient(
             api_url=left["api_url"],
@@ -357,8 +367,7 @@ def bench(
             ),
             rate_limiter=LocalRateLimiter(_NO_LIMIT),
             allow_insecure_hosts=True,
-            # Waiting between attempts has tests of its own.
             options=options or TransportOptions(timing=Timing(sleep=lambda _: None)),
         ) as vantagepoint,
     ):
-        yield Bench(sandbox, engine, settings, servicetitan, vantagepoint, right["username"])
+        yield servicetitan, vantagepoint
