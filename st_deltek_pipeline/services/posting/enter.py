@@ -104,7 +104,7 @@ def _send(context: PostingContext, file: StoredFile) -> Mapping[str, Any]:
 
 
 def _give_up_for_now(context: PostingContext, lock: PosterLock, file: StoredFile, words: str) -> None:
-    """Say on its documents that a file was sent in vain; it stays planned, and the next run sends it again."""
+    """Say on its documents that a file was sent without a clear answer; the next run goes on from where it stands."""
     with context.journal.writing(lock) as transaction:
         hold_documents(
             transaction,
@@ -135,7 +135,17 @@ def _refused(
         if in_ledger(context, file):
             move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
             return True, ()
+        if context.one_by_one or _names_batch(error.words, file.batch):
+            # It is there and not shown yet. Parts of it would stand beside it under Batches of their own.
+            move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=error.message)
+            _give_up_for_now(context, lock, file, error.words)
+            return False, ()
     return False, _split_or_refuse(context, lock, file, error)
+
+
+def _names_batch(words: str, batch: str) -> bool:
+    """Say whether a taken key is the Batch; keys within a file are joined to it by a bar (vantagepoint.md section 2)."""
+    return re.search(rf"(?<![\w|]){re.escape(batch)}(?![\w|])", words, re.IGNORECASE) is not None
 
 
 def _split_or_refuse(

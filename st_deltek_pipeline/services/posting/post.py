@@ -1,5 +1,6 @@
 """Third step: entered is not posted. Vantagepoint is told to post the file, into the session's period."""
 
+from datetime import timedelta
 from typing import Any
 
 from st_deltek_pipeline.domain.boundaries import Boundary
@@ -58,6 +59,10 @@ def _vanished(context: PostingContext, lock: PosterLock, file: StoredFile) -> tu
     if file.state is FileState.POSTING:
         # It was told to post and the ledger may lag; reading back decides, this run or a later one.
         return (file.batch,)
+    if file.unchanged_for < timedelta(seconds=context.settings.vantagepoint.settling_seconds):
+        # What was entered a moment ago may not be shown yet; given up, its documents would be entered beside it.
+        _keep_entered(context, lock, file, "Vantagepoint does not show the entered file.")
+        return ()
     words = "the entered file is no longer in Vantagepoint; somebody deleted it."
     refuse(context, lock, file, lambda posting: Hold(HoldReason.REFUSED, f"{posting.document}: {words}"))
     return ()
