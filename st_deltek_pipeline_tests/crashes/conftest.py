@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from itertools import cycle
+from typing import ClassVar
 
 import pytest
 from sqlalchemy import Engine
@@ -16,6 +17,9 @@ from st_deltek_pipeline_tests.services.posting.harness import Bench, bench
 @dataclass
 class Office:
     """A connection with its records taken in, and the days after them."""
+
+    FIRST_DAY: ClassVar = date(2026, 11, 3)
+    LAST_DAY: ClassVar = date(2026, 12, 31)
 
     acme: Bench
     days: Iterator[date]
@@ -32,5 +36,5 @@ def office(taken_in: Callable[..., AbstractContextManager[Engine]]) -> Generator
         running_sandbox(invoices=20) as sandbox,
         bench(sandbox, engine) as connected,
     ):
-        days = list(connected.calendar.business_days(date(2026, 11, 3), date(2026, 12, 31)))
+        days = list(connected.calendar.business_days(Office.FIRST_DAY, Office.LAST_DAY))
         yield Office(connected, cycle(days))

@@ -121,10 +121,7 @@ class Attempts:
             self.errors.append(error)
 
 
-_FEEDS = (
-    *("vendors", "customers", "jobs", "purchase_orders"),
-    *("invoices", "payments", "journal_entry_payments", "bank_deposits", "inventory_bills"),
-)
+_FEEDS = ("jobs", "purchase_orders", "invoices", "payments", "journal_entry_payments", "inventory_bills")
 
 
 def work(acme: Bench, day: date, *, full: bool = False, lists: bool = False) -> list[PipelineError]:
@@ -210,7 +207,7 @@ def test_what_stands_in_the_end_is_the_truth(world: World, name: str) -> None:
     sandbox.no_faults()
     do_what_a_person_has_to_do(world)
     acme = world.acme
-    assert [str(error) for error in work(acme, day, full=True, lists=True)] == []
+    assert [str(error) for error in work(acme, day, full=True, lists=name == "period_closed")] == []
 
     assert {key: acme.standing(key) for key in documents.standing} == documents.standing, [str(each) for each in said]
     stands = sums_of_the_day(sandbox, day)
