@@ -201,7 +201,7 @@ NAMED_FAULTS: Sequence[NamedFault] = (
     _named(
         "feed_repeats",
         "pages of a feed hold every row twice",
-        {**_FEEDS, **_NOW_AND_THEN, "change": {"page": "rows_twice"}},
+        {**_FEEDS, **_OFTEN, "change": {"page": "rows_twice"}},
     ),
     _named(
         "feed_lags",
@@ -216,7 +216,7 @@ NAMED_FAULTS: Sequence[NamedFault] = (
     _named(
         "feed_repeats_token",
         "a feed gives the token again that it was asked with, and promises more",
-        {**_FEEDS, **_NOW_AND_THEN, "change": {"page": "token_repeated"}},
+        {**_FEEDS, **_OFTEN, "change": {"page": "token_repeated"}},
     ),
     _named(
         "feed_drops_page",
@@ -226,7 +226,7 @@ NAMED_FAULTS: Sequence[NamedFault] = (
     _named(
         "feed_empty_page",
         "a page of a feed is empty, and promises more",
-        {**_FEEDS, **_NOW_AND_THEN, "change": {"page": "empty_with_more"}},
+        {**_FEEDS, **_OFTEN, "change": {"page": "empty_with_more"}},
     ),
     # --- Records that change their shape -----------------------------------------------------------------------------
     _named(

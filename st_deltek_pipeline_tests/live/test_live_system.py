@@ -45,7 +45,7 @@ def test_an_invoice_posted_in_servicetitan_is_in_the_ledger_without_anybody_doin
 
 
 def test_a_daemon_killed_when_a_tick_has_requested_a_run_loses_and_doubles_nothing(live: LiveSystem) -> None:
-    """T14: the tick is repeated, under the same run key."""
+    """T14: the daemon ends within a tick, and looks again when it is back."""
     before = {run.run_id for run in live.runs()}
     invoice = live.add("31.00")
     live.until(lambda: any(run.run_id not in before for run in live.runs()))

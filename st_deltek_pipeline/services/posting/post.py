@@ -7,7 +7,12 @@ from st_deltek_pipeline.domain.boundaries import Boundary
 from st_deltek_pipeline.domain.errors import InDoubtError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
-from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext, period_closed
+from st_deltek_pipeline.services.posting.context import (
+    SENDINGS_PER_RUN,
+    PostingContext,
+    looks_until_settled,
+    period_closed,
+)
 from st_deltek_pipeline.services.posting.moves import hold_documents, move, refuse
 from st_deltek_pipeline.services.posting.resolve import in_ledger, states_our_total, still_as_sent
 from st_deltek_pipeline.store.journal_rows import StoredFile
@@ -87,7 +92,6 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
             words = error.words
             break
         except InDoubtError as error:
-            # Posting a posted file again is refused, so looking and then repeating is safe.
             words = error.message
         else:
             context.reached(Boundary.POST_ANSWERED)
@@ -95,7 +99,9 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
                 return (file.batch,)
             words = answer.message
             break
-        if _posted_now(context, file):
+        # It may still arrive, and would post into the period that the session is in then: nothing else is done before it
+        # has settled. Posting a posted file again is refused, so repeating it is safe.
+        if any(_posted_now(context, file) for _ in looks_until_settled(context, file)):
             return (file.batch,)
     if _posted_now(context, file):
         return (file.batch,)

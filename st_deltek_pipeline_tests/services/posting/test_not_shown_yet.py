@@ -1,4 +1,4 @@
-"""Vantagepoint has a file and does not show it yet: nothing of it is sent under another Batch, and it is not given up."""
+"""What Vantagepoint has is not shown yet, or what was sent has not arrived yet: nothing is done beside it meanwhile."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from st_deltek_pipeline.domain.errors import InDoubtError
 from st_deltek_pipeline_tests.crashes.invariants import assert_invariants, unfinished
 from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench
 
@@ -62,4 +63,49 @@ def test_a_file_that_was_entered_a_moment_ago_and_is_not_shown_is_not_taken_for_
     quiet.run(QUIET_DAY)
     assert quiet.standing(invoice["id"]) == Decimal("15.00" if edited else "10.00")
     assert quiet.context.journal.file(batch).unchanged_for < timedelta(hours=1)
+    assert_invariants(quiet, QUIET_DAY)
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_nothing_else_is_posted_while_a_posting_may_still_arrive(quiet: Bench, *, arrives: bool) -> None:
+    """T06: it would land in the period that the session is in by then."""
+    invoice = quiet.add(PART_A="10.00")
+    quiet.prepare(QUIET_DAY)
+    (batch,) = quiet.plan(QUIET_DAY).batches
+    quiet.changed(vantagepoint={"settling_seconds": 0 if not arrives else 3600})
+    quiet.sandbox.fault(
+        system="vantagepoint", method="PUT", path="PostTransFile", nth=1, effect="late", arrives="when_cleared"
+    )
+
+    def wait(seconds: float) -> None:
+        quiet.waited.append(seconds)
+        quiet.sandbox.no_faults()
+
+    quiet.sleep = wait
+    quiet.send((batch,))
+    assert len(quiet.waited) == (1 if arrives else 0)
+    sent = [each for each in quiet.sandbox.admin("GET", "requests")["requests"] if "PostTransFile" in each["path"]]
+    assert len(sent) == (1 if arrives else 2)
+    quiet.sandbox.no_faults()
+    assert quiet.standing(invoice["id"]) == Decimal("10.00")
+    assert_invariants(quiet, QUIET_DAY)
+
+
+def test_the_session_is_not_used_while_a_change_of_it_may_still_arrive(quiet: Bench) -> None:
+    """T06: the period may change at any moment, and with it where a file is posted."""
+    invoice = quiet.add(PART_A="10.00")
+    quiet.vantagepoint.set_active_period(202611)
+    quiet.prepare(QUIET_DAY)
+    (batch,) = quiet.plan(QUIET_DAY).batches
+    quiet.changed(vantagepoint={"settling_seconds": 30})
+    quiet.sandbox.fault(
+        system="vantagepoint", method="PUT", path="ActivePeriod", nth=1, effect="late", arrives="when_cleared"
+    )
+    with pytest.raises(InDoubtError):
+        quiet.send((batch,))
+    assert quiet.waited == [30]
+    assert unfinished(quiet) == []
+    quiet.sandbox.no_faults()
+    quiet.send((batch,))
+    assert quiet.standing(invoice["id"]) == Decimal("10.00")
     assert_invariants(quiet, QUIET_DAY)
