@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.sandbox.fault_plans import NAMED_FAULTS
 from st_deltek_pipeline.sandbox.server import Sandbox, SandboxSettings
 from st_deltek_pipeline.sandbox.state import Row
 
@@ -18,10 +19,14 @@ _MONTH_FORMATS = ["%Y-%m"]
 
 _YEARS = range(2000, 2100)
 
-_EXAMPLE = """\b
-Example:
+_EXAMPLES = """\b
+Examples:
   st-deltek sandbox serve --servicetitan-port 8181 --vantagepoint-port 8282 --seed 7 --month 2026-10
-"""
+  st-deltek sandbox serve --faults reset,lost_answer@PostTransFile --fault-seed 3
+
+\b
+Faults:
+""" + "\n".join(f"  {each.name:<24}{each.summary}" for each in NAMED_FAULTS)
 
 
 @click.group(epilog="\b\nExample:\n  st-deltek sandbox serve --month 2026-10")
@@ -29,7 +34,7 @@ def sandbox() -> None:
     """Development twins of ServiceTitan and Vantagepoint, with a generated contractor in them."""
 
 
-@sandbox.command(epilog=_EXAMPLE)
+@sandbox.command(epilog=_EXAMPLES)
 @click.option("--servicetitan-port", type=_PORT, default=0, show_default="any free one", help="Port of ServiceTitan.")
 @click.option("--vantagepoint-port", type=_PORT, default=0, show_default="any free one", help="Port of Vantagepoint.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same contractor.")
@@ -53,6 +58,13 @@ def sandbox() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep changes in this folder over a restart; forgotten otherwise.",
 )
+@click.option(
+    "--faults",
+    default="",
+    metavar="NAME[@PATH],...",
+    help="What goes wrong, by the names below; with @PATH at the endpoints whose address holds that expression.",
+)
+@click.option("--fault-seed", type=int, default=0, show_default=True, help="Same names and seed, same trouble.")
 @click.option("--json", "as_json", is_flag=True, help="Print addresses and credentials as one line of JSON when ready.")
 def serve(  # noqa: PLR0917 - one parameter per option
     servicetitan_port: int,
@@ -62,6 +74,8 @@ def serve(  # noqa: PLR0917 - one parameter per option
     invoices: int | None,
     scenario: Literal["month", "clean"],
     state_dir: Path | None,
+    faults: str,
+    fault_seed: int,
     as_json: bool,  # noqa: FBT001 - click passes it by name
 ) -> None:
     """Serve both systems on the loopback until Ctrl+C.
@@ -81,6 +95,8 @@ def serve(  # noqa: PLR0917 - one parameter per option
         servicetitan_port=servicetitan_port,
         vantagepoint_port=vantagepoint_port,
         state_dir=state_dir,
+        faults=faults,
+        fault_seed=fault_seed,
     )
     try:
         Sandbox(settings).serve(lambda ready: _print_ready(ready, as_json=as_json))

@@ -20,7 +20,9 @@ from starlette.routing import Route
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.sandbox.contractor.cases import cases_of
 from st_deltek_pipeline.sandbox.contractor.world import World
-from st_deltek_pipeline.sandbox.faults import ADMIN_PREFIX, FaultRule, RequestHooks
+from st_deltek_pipeline.sandbox.fault_plans import NAMED_FAULTS, fault_plan
+from st_deltek_pipeline.sandbox.fault_rules import FaultRule
+from st_deltek_pipeline.sandbox.faults import ADMIN_PREFIX, RequestHooks
 from st_deltek_pipeline.sandbox.ledger_admin import ledger_routes
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError
 from st_deltek_pipeline.sandbox.servicetitan.app import ServiceTitanTwin
@@ -64,6 +66,8 @@ class Admin:
             _route("POST", "/faults", self._add_faults),
             _route("PUT", "/faults", self._replace_faults),
             _route("DELETE", "/faults", self._clear_faults),
+            _route("GET", "/faults/named", self._named_faults),
+            _route("POST", "/faults/named", self._add_named_faults),
             *(
                 _route(action.method, f"/servicetitan{action.path}", partial(self._user_action, action))
                 for action in USER_ACTIONS
@@ -78,6 +82,7 @@ class Admin:
             _route("PATCH", "/vantagepoint/projects/{wbs1}/{wbs2}/{wbs3}", self._update_project),
             _route("PATCH", "/vantagepoint/firms/{client_id}", self._update_firm),
             _route("PUT", "/vantagepoint/switches", self._vantagepoint_switches),
+            _route("GET", "/vantagepoint/client-secret", self._client_secret),
         ]
         self.app = Starlette(routes=routes, exception_handlers=_EXCEPTION_HANDLERS)
 
@@ -118,12 +123,33 @@ class Admin:
         return _json(self._hooks.faults.describe())
 
     async def _replace_faults(self, request: Request) -> Response:
-        self._hooks.faults.replace(await _fault_rules(request))
+        rules = await _fault_rules(request)
+        await self._no_faults()
+        self._hooks.faults.add(*rules)
         return _json(self._hooks.faults.describe())
 
     async def _clear_faults(self, _: Request) -> Response:
-        self._hooks.faults.clear()
+        await self._no_faults()
         return Response(status_code=204)
+
+    async def _no_faults(self) -> None:
+        self._hooks.faults.clear()
+        await self._hooks.late.arrive()
+
+    async def _named_faults(self, _: Request) -> Response:
+        return _json([{"name": each.name, "summary": each.summary} for each in NAMED_FAULTS])
+
+    async def _add_named_faults(self, request: Request) -> Response:
+        wanted = await _object(request)
+        names, seed = wanted.get("faults"), wanted.get("seed", 0)
+        if not isinstance(names, str) or not isinstance(seed, int) or set(wanted) - {"faults", "seed"}:
+            raise ApiError(400, 'Names are expected: {"faults": "reset,lost_answer@PostTransFile", "seed": 7}.')
+        self._hooks.faults.add(*fault_plan(names, seed))
+        return _json(self._hooks.faults.describe())
+
+    async def _client_secret(self, _: Request) -> Response:
+        """Show the secret in force, as Vantagepoint's own screen does when a new one is made."""
+        return _json({"clientSecret": self._world.vantagepoint.client_secret})
 
     async def _user_action(self, action: UserAction, request: Request) -> Response:
         levels = request.path_params

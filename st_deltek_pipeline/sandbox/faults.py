@@ -1,7 +1,7 @@
-"""Faults on purpose: which requests go wrong, and how; and the one middleware that both twins stand behind.
+"""Faults on purpose: the rules in force, and the one middleware that both twins stand behind.
 
 The middleware also writes the request log. What a request normally does is the twins' business. The admin
-endpoints under ``/_sandbox`` are neither logged nor disturbed.
+endpoints under ``/_sandbox`` are neither logged nor disturbed. What a rule can say is in ``fault_rules``.
 """
 
 import asyncio
@@ -9,18 +9,19 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from st_deltek_pipeline.sandbox.altered_bodies import changed_answer, half_of_file
 from st_deltek_pipeline.sandbox.body_limit import BodyLimit
+from st_deltek_pipeline.sandbox.fault_rules import Arrival, FaultRule, Happening, System
 from st_deltek_pipeline.sandbox.request_log import LoggedRequest, RequestLog
 from st_deltek_pipeline.sandbox.wire import OpenConnections
-
-System = Literal["servicetitan", "vantagepoint"]
 
 ADMIN_PREFIX = "/_sandbox"
 
@@ -32,78 +33,6 @@ _HTML_PAGE = (
     "<body><h1>{status}</h1><p>The service is unavailable.</p></body></html>\n"
 )
 
-Effect = Literal[
-    "none",
-    "answer",
-    "answer_after_effect",
-    "drop_before_effect",
-    "drop_after_effect",
-    "truncate",
-]
-
-
-class FaultRule(BaseModel):
-    """One kind of trouble. All given conditions must hold; without a condition on the count, every match counts.
-
-    Attributes:
-        name: Free text, to find the rule again in the list.
-        system: ``servicetitan`` or ``vantagepoint``; ``None`` is both.
-        method: HTTP method; ``None`` is any.
-        path: Regular expression searched in ``/path?query``.
-        nth: The n-th matching request only, or several of them, counted from 1.
-        first: The first so many matching requests.
-        every: Every k-th matching request.
-        probability: Share of the matching requests, drawn from ``seed``; same seed, same requests.
-        effect: What happens instead of, or after, what the request normally does. ``none`` only delays,
-            ``answer`` sends status and body instead of the effect, ``answer_after_effect`` has the effect and
-            sends them instead of the true answer, ``drop_before_effect`` and ``drop_after_effect`` break the
-            connection, ``truncate`` announces the whole true answer and stops in the middle of it.
-        status, headers, body: The answer of the two ``answer`` effects.
-        html: Send an HTML page as the body, as proxies in front of both systems do.
-        delay_ms: Wait before the request is looked at.
-        delay_after_ms: Wait between the effect and the answer: a client that gives up has still had the effect.
-        truncate_to: How many bytes of the body are sent by ``truncate``.
-        drip_ms: Send the true answer in sixteen pieces with this pause between them.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = ""
-    system: System | None = None
-    method: str | None = None
-    path: str = ""
-    nth: int | tuple[int, ...] | None = None
-    first: int | None = Field(default=None, ge=1)
-    every: int | None = Field(default=None, ge=1)
-    probability: float | None = Field(default=None, ge=0, le=1)
-    seed: int = 0
-    effect: Effect = "none"
-    status: int = Field(default=500, ge=200, le=599)
-    headers: dict[str, str] = Field(default_factory=dict[str, str])
-    body: str = ""
-    html: bool = False
-    delay_ms: int = Field(default=0, ge=0)
-    delay_after_ms: int = Field(default=0, ge=0)
-    truncate_to: int = Field(default=20, ge=0)
-    drip_ms: int = Field(default=0, ge=0)
-
-    @field_validator("path")
-    @classmethod
-    def _is_an_expression(cls, path: str) -> str:
-        try:
-            re.compile(path)
-        except re.error as error:
-            message = f"not a regular expression: {error}"
-            raise ValueError(message) from None
-        return path
-
-    @model_validator(mode="after")
-    def _counts_one_way(self) -> Self:
-        if sum(way is not None for way in (self.nth, self.first, self.every, self.probability)) > 1:
-            message = "give at most one of nth, first, every, probability"
-            raise ValueError(message)
-        return self
-
 
 @dataclass
 class _Counted:
@@ -114,10 +43,7 @@ class _Counted:
     hits: int = 0
 
     def concerns(self, system: str, method: str, target: str) -> bool:
-        rule = self.rule
-        if rule.system not in {None, system} or (rule.method is not None and rule.method.upper() != method):
-            return False
-        return self.pattern.search(target) is not None
+        return _concerns(self.rule, self.pattern, system, method, target)
 
     def strikes(self) -> bool:
         rule = self.rule
@@ -131,8 +57,16 @@ class _Counted:
             struck = self.matches % rule.every == 0
         elif rule.probability is not None:
             struck = self.dice.random() < rule.probability
+        if rule.most is not None and self.hits >= rule.most:
+            struck = False
         self.hits += struck
         return struck
+
+
+def _concerns(rule: FaultRule, pattern: re.Pattern[str], system: str, method: str, target: str) -> bool:
+    if rule.system not in {None, system} or (rule.method is not None and rule.method.upper() != method):
+        return False
+    return pattern.search(target) is not None
 
 
 class FaultPlan:
@@ -188,13 +122,61 @@ class FaultPlan:
             ]
 
 
+@dataclass(frozen=True)
+class _OnItsWay:
+    rule: FaultRule
+    pattern: re.Pattern[str]
+    arrive: Callable[[], Awaitable[None]]
+
+
+class LateRequests:
+    """Requests whose clients have given up, and which have not arrived yet. For the event loop of the servers only."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_OnItsWay] = []
+
+    def send(self, rule: FaultRule, arrive: Callable[[], Awaitable[None]]) -> None:
+        """Keep a request on its way.
+
+        Args:
+            rule: Says when it arrives.
+            arrive: Lets it have its effect.
+        """
+        self._waiting.append(_OnItsWay(rule, re.compile(rule.path), arrive))
+
+    def due(self, arrival: Arrival, system: str, method: str, target: str) -> list[Callable[[], Awaitable[None]]]:
+        """Take those that arrive just before, or just after, a request, oldest first."""
+        due = [
+            each
+            for each in self._waiting
+            if each.rule.arrives == arrival and _concerns(each.rule, each.pattern, system, method, target)
+        ]
+        self._waiting = [each for each in self._waiting if each not in due]
+        return [each.arrive for each in due]
+
+    async def arrive(self) -> None:
+        """Let all of them arrive now, oldest first."""
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            await each.arrive()
+
+
 @dataclass
 class RequestHooks:
-    """What stands between the wire and a twin: faults, the request log and the open connections."""
+    """What stands between the wire and a twin: faults, the request log and the open connections.
+
+    Attributes:
+        late: Requests that are still on their way.
+        happenings: What lets something happen in a system.
+    """
 
     faults: FaultPlan = field(default_factory=FaultPlan)
     log: RequestLog = field(default_factory=RequestLog)
     connections: OpenConnections = field(default_factory=OpenConnections)
+    late: LateRequests = field(default_factory=LateRequests)
+    happenings: dict[tuple[System, Happening], Callable[[], object]] = field(
+        default_factory=dict[tuple[System, Happening], Callable[[], object]]
+    )
 
     def wrap(self, app: ASGIApp, system: System) -> ASGIApp:
         """Return the app of a twin with faults, request log and the limit of a request's size in front of it."""
@@ -226,42 +208,70 @@ class FaultMiddleware:
         query: str = scope["query_string"].decode("latin-1")
         sent = _Sent(send)
         try:
-            rule = self._hooks.faults.choose(self._system, method, f"{path}?{query}" if query else path)
+            target = f"{path}?{query}" if query else path
+            for arrive in self._hooks.late.due("before_next", self._system, method, target):
+                await arrive()
+            late = self._hooks.late.due("after_next", self._system, method, target)
+            rule = self._hooks.faults.choose(self._system, method, target)
+            if late and rule is None:
+                # It is known to be answered only once what came behind it has had its effect as well.
+                rule = FaultRule()
             if rule is None:
                 await self._app(scope, receive, sent)
             else:
-                await self._disturb(rule, scope, receive, sent)
+                await self._disturb(rule, scope, receive, sent, late)
         finally:
             milliseconds = round((time.perf_counter() - clock) * 1000, 3)
             entry = LoggedRequest(started, self._system, method, path, query, sent.status, milliseconds)
             self._hooks.log.answered(entry)
 
-    async def _disturb(self, rule: FaultRule, scope: Scope, receive: Receive, send: "_Sent") -> None:
+    async def _disturb(
+        self,
+        rule: FaultRule,
+        scope: Scope,
+        receive: Receive,
+        send: "_Sent",
+        late: Iterable[Callable[[], Awaitable[None]]],
+    ) -> None:
+        if rule.happens is not None:
+            self._hooks.happenings[self._system, rule.happens]()
         await asyncio.sleep(rule.delay_ms / 1000)
-        if rule.effect == "drop_before_effect":
-            await _read_all(receive)
-            await self._drop(scope, receive)
-            return
-        if rule.effect == "answer":
-            await _read_all(receive)
-            await asyncio.sleep(rule.delay_after_ms / 1000)
-            await _send_answer(send, rule)
-            return
-        start, body = await self._effect(scope, receive)
-        await asyncio.sleep(rule.delay_after_ms / 1000)
-        if rule.effect == "drop_after_effect":
-            await self._drop(scope, receive)
-        elif rule.effect == "answer_after_effect":
-            await _send_answer(send, rule)
-        elif rule.effect == "truncate":
-            await send(start)
-            await send({"type": "http.response.body", "body": body[: rule.truncate_to], "more_body": True})
-            if not self._hooks.connections.close(scope):
-                raise ConnectionDroppedError
-            await _wait_until_gone(receive)
+        start: Message = {}
+        answer = b""
+        if rule.effect in {"drop_before_effect", "answer", "late"}:
+            body = await _read_all(receive)
+            if rule.effect == "late":
+                self._hooks.late.send(rule, lambda: self._arrive(scope, body))
         else:
-            await send(start)
-            await _drip(send, body, rule.drip_ms / 1000)
+            start, answer = await self._effect(scope, await _half_of(receive) if rule.half else receive)
+        for arrive in late:
+            await arrive()
+        await asyncio.sleep(rule.delay_after_ms / 1000)
+        match rule.effect:
+            case "drop_before_effect" | "drop_after_effect" | "late":
+                await self._drop(scope, receive)
+            case "answer" | "answer_after_effect":
+                await _send_answer(send, rule)
+            case "truncate":
+                await self._truncate(scope, receive, send, start, answer[: rule.truncate_to])
+            case "none":
+                if rule.change is not None:
+                    query = scope["query_string"].decode("latin-1")
+                    answer = changed_answer(answer, rule.change, query=query, seed=rule.seed)
+                    start = _with_length(start, len(answer))
+                await send(start)
+                await _drip(send, answer, rule.drip_ms / 1000)
+
+    async def _arrive(self, scope: Scope, body: bytes) -> None:
+        """Let a request have its effect that nobody waits for any more."""
+        await self._effect(scope, _once(body))
+
+    async def _truncate(self, scope: Scope, receive: Receive, send: "_Sent", start: Message, beginning: bytes) -> None:
+        await send(start)
+        await send({"type": "http.response.body", "body": beginning, "more_body": True})
+        if not self._hooks.connections.close(scope):
+            raise ConnectionDroppedError
+        await _wait_until_gone(receive)
 
     async def _effect(self, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
         starts: list[Message] = []
@@ -295,12 +305,35 @@ class _Sent:
         await self._send(message)
 
 
-async def _read_all(receive: Receive) -> None:
+async def _read_all(receive: Receive) -> bytes:
     """Take in the whole request first, so that the client surely sees its request as sent."""
+    parts: list[bytes] = []
     while True:
         message = await receive()
-        if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            return
+        if message["type"] == "http.disconnect":
+            return b"".join(parts)
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _half_of(receive: Receive) -> Receive:
+    return _once(half_of_file(await _read_all(receive)))
+
+
+def _once(body: bytes) -> Receive:
+    """Give a body that was read already to an app."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    return receive
+
+
+def _with_length(start: Message, length: int) -> Message:
+    others = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+    return {**start, "headers": [*others, (b"content-length", str(length).encode())]}
 
 
 async def _wait_until_gone(receive: Receive) -> None:
@@ -315,6 +348,9 @@ async def _send_answer(send: Send, rule: FaultRule) -> None:
     else:
         body, content_type = rule.body.encode(), "application/json"
     headers = {"content-type": content_type, **{name.lower(): value for name, value in rule.headers.items()}}
+    if rule.retry_after is not None:
+        until = datetime.now(UTC) + timedelta(seconds=rule.retry_after)
+        headers["retry-after"] = format_datetime(until, usegmt=True) if rule.retry_after_date else str(rule.retry_after)
     headers["content-length"] = str(len(body))
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": rule.status, "headers": raw})

@@ -23,7 +23,8 @@ from st_deltek_pipeline.sandbox.collector import collector_paused
 from st_deltek_pipeline.sandbox.contractor.edits import new_invoice
 from st_deltek_pipeline.sandbox.contractor.generate import generate
 from st_deltek_pipeline.sandbox.contractor.world import World
-from st_deltek_pipeline.sandbox.faults import ADMIN_PREFIX, RequestHooks
+from st_deltek_pipeline.sandbox.fault_plans import fault_plan
+from st_deltek_pipeline.sandbox.faults import ADMIN_PREFIX, FaultPlan, RequestHooks
 from st_deltek_pipeline.sandbox.servicetitan.app import build_servicetitan_app
 from st_deltek_pipeline.sandbox.servicetitan.switches import ServiceTitanSwitches
 from st_deltek_pipeline.sandbox.serving import HttpServers, ServerThread, listen
@@ -51,6 +52,7 @@ class SandboxSettings:
         host: Address to listen on; only the loopback, since ``/_sandbox`` has no login.
         state_dir: Where changes survive a restart; ``None`` forgets them.
         servicetitan, vantagepoint: Switches by name, of ``ServiceTitanSwitches`` and ``VantagepointSwitches``.
+        faults, fault_seed: Faults by name that are in force from the start, for ``fault_plan``.
     """
 
     seed: int = 7
@@ -63,6 +65,8 @@ class SandboxSettings:
     state_dir: Path | None = None
     servicetitan: Mapping[str, Any] = field(default_factory=dict[str, Any])
     vantagepoint: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    faults: str = ""
+    fault_seed: int = 0
 
 
 class Sandbox:
@@ -72,12 +76,12 @@ class Sandbox:
         settings: What to serve, and where.
 
     Raises:
-        ConfigurationError: A port is taken, an unknown switch, or a state folder made for another world.
+        ConfigurationError: A port is taken, an unknown switch or fault, or a state folder made for another world.
     """
 
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
-        self.hooks = RequestHooks()
+        self.hooks = RequestHooks(faults=FaultPlan(fault_plan(settings.faults, settings.fault_seed)))
         with collector_paused(), contextlib.ExitStack() as undo:
             sockets = [
                 undo.enter_context(listen(settings.host, port))

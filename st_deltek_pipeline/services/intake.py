@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
+from st_deltek_pipeline.domain.boundaries import Reached, pass_by
 from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.services.feeds import Feed, Reading
 from st_deltek_pipeline.services.intake_lists import ListClient, Tell, drain_list, drain_modified, reread_open
@@ -48,6 +49,7 @@ def take_in_feed(
     full: bool = False,
     since: date | None = None,
     progress: Callable[[int], None] | None = None,
+    reached: Reached = pass_by,
 ) -> IntakeResult:
     """Drain a feed into ``raw`` from where the last intake ended.
 
@@ -64,6 +66,7 @@ def take_in_feed(
         full: Read from the very first record, whatever the cursor says.
         since: Read what was modified since that day in UTC, whatever the cursor says; a list read whole is anyway.
         progress: Told the number of rows so far after each stored page.
+        reached: Told of the moments at which a process may die; for tests.
 
     Returns:
         What was found.
@@ -75,7 +78,7 @@ def take_in_feed(
     """
     tally = Tally()
     tell = progress or _tell_nobody
-    store = PageStore(engine, connection, feed, run_id)
+    store = PageStore(engine, connection, feed, run_id, reached)
     match feed.reading:
         case Reading.EXPORT:
             _drain_export(store, client, tally, tell, _Start(full, since))

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, Engine
 
+from st_deltek_pipeline.domain.boundaries import Boundary, Reached, pass_by
 from st_deltek_pipeline.services.feeds import Feed
 from st_deltek_pipeline.servicetitan.headers import read_header
 from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
@@ -119,12 +120,17 @@ def sort_rows(rows: Sequence[bytes], kind: RecordKind) -> Page:
 
 @dataclass(frozen=True)
 class PageStore:
-    """Where one intake of one feed puts its pages."""
+    """Where one intake of one feed puts its pages.
+
+    Attributes:
+        reached: Told of the moments at which a process may die; for tests.
+    """
 
     engine: Engine
     connection: str
     feed: Feed
     run_id: str
+    reached: Reached = pass_by
 
     def cursor(self) -> Cursor:
         """Return how far the feed has been read."""
@@ -134,6 +140,7 @@ class PageStore:
         """Store a page of a feed and move the cursor; ``False`` when another intake has moved it meanwhile."""
         if before == after and not page.versions and not page.unreadable:
             return True
+        self.reached(Boundary.PAGE_READ)
         with self.engine.begin() as db:
             if self._locked(db).continue_from != before.continue_from:
                 return False
@@ -141,8 +148,10 @@ class PageStore:
             unknown = raw.unknown_versions(db, self.connection, self.feed.kind, page.versions)
             self._keep(db, page, unknown, tally)
             self._remember(unknown, tally)
+            self.reached(Boundary.PAGE_WRITTEN)
             if before != after:
                 raw_cursors.move_cursor(db, self.connection, self.feed.name, after)
+        self.reached(Boundary.PAGE_STORED)
         return True
 
     def keep_list_page(self, page: Page, tally: Tally, *, mark: str | None = None) -> None:
@@ -154,16 +163,19 @@ class PageStore:
             mark: Where the feed's cursor stands once this page is stored, unless it stands further already.
         """
         kind = self.feed.kind
+        self.reached(Boundary.PAGE_READ)
         moves = mark is not None and _is_ahead(mark, self.cursor())
         with self.engine.begin() as db:
             if moves or page.unreadable or raw.news_of_list(db, self.connection, kind, page.versions):
                 cursor = self._locked(db)
                 raw.lock_kind(db, self.connection, kind)
                 self._keep(db, page, raw.news_of_list(db, self.connection, kind, page.versions), tally)
+                self.reached(Boundary.PAGE_WRITTEN)
                 if mark is not None and _is_ahead(mark, cursor):
                     raw_cursors.move_cursor(db, self.connection, self.feed.name, Cursor(mark, caught_up=True))
             else:
                 tally.unchanged += len(page.versions)
+        self.reached(Boundary.PAGE_STORED)
         self._remember(page.versions, tally)
 
     def _locked(self, db: Connection) -> Cursor:

@@ -11,6 +11,7 @@ from datetime import date
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.boundaries import Boundary, Reached, pass_by
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import InDoubtError, LockLostError, PipelineError, RefusedError
 from st_deltek_pipeline.domain.exports import UNCLEAR_STATES, DueExport, ExportState, RefusedExport
@@ -102,6 +103,7 @@ def write_back_day(
     *,
     run_id: str,
     kinds: Collection[Kind] | None = None,
+    reached: Reached = pass_by,
 ) -> WriteBackResult:
     """Tell ServiceTitan which documents of a business day are posted, if the connection says so.
 
@@ -115,6 +117,7 @@ def write_back_day(
         business_day: The partition.
         run_id: Recorded with every event.
         kinds: Kinds of document; all that the connection moves by default.
+        reached: Told of the moments at which a process may die; for tests.
 
     Raises:
         LockLostError: Another run has taken over.
@@ -126,18 +129,25 @@ def write_back_day(
     for kind in settings.posting.documents:
         # Looked at before the lock is waited for: most days have nothing to tell.
         if (kinds is None or kind in kinds) and write_backs.due_exports(engine, settings.name, kind, business_day):
-            result += _tell_kind(engine, settings, client, kind, business_day, run_id=run_id)
+            result += _tell_kind(engine, settings, client, kind, business_day, run_id=run_id, reached=reached)
     return result
 
 
 def _tell_kind(
-    engine: Engine, settings: ConnectionSettings, client: ServiceTitanClient, kind: Kind, day: date, *, run_id: str
+    engine: Engine,
+    settings: ConnectionSettings,
+    client: ServiceTitanClient,
+    kind: Kind,
+    day: date,
+    *,
+    run_id: str,
+    reached: Reached,
 ) -> WriteBackResult:
     holder = f"{settings.name} run {run_id}"
     with poster_lock(engine, f"write-back|{settings.name}", holder=holder) as lock:
         due = write_backs.due_exports(engine, settings.name, kind, day)
         resource = _resource(settings, kind)
-        teller = _Teller(Journal(engine, settings.name, run_id=run_id), lock, client, resource)
+        teller = _Teller(Journal(engine, settings.name, run_id=run_id), lock, client, resource, reached)
         result = WriteBackResult()
         try:
             for part in teller.tell(due):
@@ -157,6 +167,7 @@ class _Teller:
     lock: PosterLock
     client: ServiceTitanClient
     resource: str
+    reached: Reached
 
     def tell(self, due: Sequence[DueExport]) -> Iterator[WriteBackResult]:
         """Tell about documents, one call after another.
@@ -200,6 +211,7 @@ class _Teller:
                 return result + self._call(left[:middle]) + self._call(left[middle:])
             except InDoubtError:
                 answers = {}
+            self.reached(Boundary.EXPORT_ANSWERED)
             answered = [
                 (each, answers[each.document.document_id]) for each in left if each.document.document_id in answers
             ]
@@ -216,6 +228,7 @@ class _Teller:
         with self.journal.writing(self.lock) as transaction:
             transaction.tell(exports, ExportState.SENDING)
             transaction.append([Event(EventType.EXPORT_SENDING, {"resource": self.resource, "ids": ids})])
+        self.reached(Boundary.EXPORT_RECORDED)
 
     def _exported(self, exports: Sequence[DueExport], *, found: str) -> WriteBackResult:
         if exports:
@@ -230,6 +243,7 @@ class _Teller:
                     )
                     for each in exports
                 )
+            self.reached(Boundary.EXPORTED_RECORDED)
         return WriteBackResult(exported=len(exports))
 
     def _refused(self, refused: Sequence[tuple[DueExport, str]]) -> WriteBackResult:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 import uvicorn
 from sqlalchemy import Engine
 
+from st_deltek_pipeline.domain.boundaries import Reached, pass_by
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.site.app import CloseSite
@@ -38,6 +39,7 @@ class Receiver:
         limits: What a sender may ask for.
         on_new: Called with the names of connections that have new events; see ``InboxWriter``.
         refresh_seconds: How often files and keys are looked at.
+        reached: Told of the moments at which the process may die; for tests.
 
     Raises:
         ConfigurationError: The port is taken, or webhooks are enabled for a connection without a key.
@@ -54,12 +56,13 @@ class Receiver:
         limits: Limits | None = None,
         on_new: OnNew | None = None,
         refresh_seconds: float = _REFRESH_SECONDS,
+        reached: Reached = pass_by,
     ) -> None:
         self._limits = limits or Limits()
         self._refresh_seconds = refresh_seconds
         self.accounts = Accounts(settings, engine)
         self.accounts.load()
-        self._writer = InboxWriter(engine, most_waiting=self._limits.waiting, on_new=on_new)
+        self._writer = InboxWriter(engine, most_waiting=self._limits.waiting, on_new=on_new, reached=reached)
         self._pages_engine = engine_for(engine.url.render_as_string(hide_password=False))
         self._site = CloseSite(settings, self._pages_engine)
         self.app = ReceiverApp(self.accounts, self._writer, engine, self._limits, self._site.routes)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
+from st_deltek_pipeline.domain.boundaries import Boundary, Reached, pass_by
 from st_deltek_pipeline.domain.deliveries import Delivery, DeliveryState
 from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.store import inbox
@@ -43,11 +44,15 @@ class InboxWriter:
         most_waiting: Deliveries that may wait.
         on_new: Called with the names of connections that have new waiting events, in a thread of its own, after they
             are committed. It is never called twice at once, and names that come meanwhile are told together.
+        reached: Told of the moments at which a process may die; for tests.
     """
 
-    def __init__(self, engine: Engine, *, most_waiting: int, on_new: OnNew | None = None) -> None:
+    def __init__(
+        self, engine: Engine, *, most_waiting: int, on_new: OnNew | None = None, reached: Reached = pass_by
+    ) -> None:
         self._engine = engine
         self._most = most_waiting
+        self._reached = reached
         self._waiting: list[_Handed] = []
         self._changed = threading.Condition()
         self._stopping = False
@@ -163,10 +168,13 @@ class InboxWriter:
             self._db = _durable_connection(self._engine)
         try:
             with self._db.begin():
-                return inbox.keep(self._db, [handed.delivery for handed in batch])
+                new = inbox.keep(self._db, [handed.delivery for handed in batch])
+                self._reached(Boundary.DELIVERY_WRITTEN)
         except BaseException:
             self._disconnect()
             raise
+        self._reached(Boundary.DELIVERY_KEPT)
+        return new
 
     def _disconnect(self) -> None:
         db, self._db = self._db, None

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from st_deltek_pipeline.cli.main import run
+from st_deltek_pipeline.sandbox.fault_plans import NAMED_FAULTS
 
 
 @pytest.mark.parametrize("month", ["0001-01", "1999-12", "2100-01", "2026-13", "october"])
@@ -25,3 +26,17 @@ def test_a_file_that_is_no_state_is_named(tmp_path: Path, capsys: pytest.Capture
     with pytest.raises(SystemExit, match="2"):
         run(["sandbox", "serve", "--invoices", "1", "--state-dir", str(tmp_path)])
     assert "file is not a database" in capsys.readouterr().err
+
+
+def test_a_fault_that_is_none_is_named_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(["sandbox", "serve", "--invoices", "1", "--faults", "reset,nonsense"])
+    said = capsys.readouterr().err
+    assert "There is no fault 'nonsense'." in said
+    assert all(each.name in said for each in NAMED_FAULTS)
+
+
+def test_the_help_says_what_can_go_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sandbox", "serve", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(each.summary in said for each in NAMED_FAULTS)

@@ -45,6 +45,7 @@ def test_an_invoice_posted_in_servicetitan_is_in_the_ledger_without_anybody_doin
 
 
 def test_a_daemon_killed_when_a_tick_has_requested_a_run_loses_and_doubles_nothing(live: LiveSystem) -> None:
+    """T14: the daemon ends within a tick, and looks again when it is back."""
     before = {run.run_id for run in live.runs()}
     invoice = live.add("31.00")
     live.until(lambda: any(run.run_id not in before for run in live.runs()))
@@ -54,6 +55,7 @@ def test_a_daemon_killed_when_a_tick_has_requested_a_run_loses_and_doubles_nothi
 
 
 def test_a_run_goes_on_when_the_daemon_is_killed_beside_it(live: LiveSystem) -> None:
+    """T14: in mid-run."""
     invoice = live.add("41.00")
     with live.under_way(invoice, POSTS, milliseconds=15_000) as worker:
         live.daemon.kill(all_of_it=False)
@@ -65,6 +67,7 @@ def test_a_run_goes_on_when_the_daemon_is_killed_beside_it(live: LiveSystem) -> 
 
 @pytest.mark.parametrize("call", [ENTERS, POSTS])
 def test_a_run_killed_while_vantagepoint_answers_is_run_again_and_posts_once(live: LiveSystem, call: str) -> None:
+    """T01: as Dagster runs it."""
     invoice = live.add("51.00")
     with live.under_way(invoice, call) as worker:
         os.kill(worker.pid, signal.SIGKILL)
@@ -83,6 +86,7 @@ def test_after_a_power_cut_runs_are_ended_and_what_they_had_begun_is_brought_to_
 def test_when_postgresql_crashes_in_the_middle_of_it_nothing_acknowledged_is_lost_and_the_daemon_recovers(
     live: LiveSystem,
 ) -> None:
+    """T11: with the daemon, its event log and the receiver on the same server."""
     since = len(live.deliveries())
     invoices = [live.add("71.00")]
 

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -13,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from st_deltek_pipeline.sandbox.faults import FaultPlan, FaultRule, RequestHooks
+from st_deltek_pipeline.sandbox.fault_rules import FaultRule
+from st_deltek_pipeline.sandbox.faults import FaultPlan, RequestHooks
 from st_deltek_pipeline.sandbox.serving import HttpServers, ServerThread, listen
 
 TIMEOUT = 10
@@ -42,7 +45,7 @@ def counting() -> Generator[Counting]:
 
     async def act(request: Request) -> Response:
         await request.body()
-        server.effects.append(request.url.path)
+        server.effects.append(request.headers.get("x-mark", request.url.path))
         return JSONResponse({"count": len(server.effects), "padding": "." * 1000})
 
     app = Starlette(routes=[Route("/{path:path}", act, methods=["GET", "POST"])])
@@ -172,3 +175,47 @@ def test_faults_leave_the_admin_endpoints_alone(counting: Counting) -> None:
     counting.fault(effect="answer", status=500)
     assert requests.get(f"{counting.url}/_sandbox/x", timeout=TIMEOUT).status_code == 200
     assert counting.hooks.log.entries() == []
+
+
+def test_a_429_says_how_long_to_wait_as_a_number_or_as_a_date(counting: Counting) -> None:
+    counting.fault(nth=1, effect="answer", status=429, retry_after=7)
+    counting.fault(nth=2, effect="answer", status=429, retry_after=3600, retry_after_date=True)
+    assert counting.post().headers["retry-after"] == "7"
+    until = parsedate_to_datetime(counting.post().headers["retry-after"])
+    assert timedelta(minutes=59) < until - datetime.now(UTC) <= timedelta(hours=1)
+
+
+def test_a_rule_ends_after_so_many_strikes() -> None:
+    plan = FaultPlan([FaultRule(every=2, most=2, effect="answer")])
+    struck = [plan.choose("vantagepoint", "GET", "/") is not None for _ in range(10)]
+    assert struck == [False, True, False, True, *[False] * 6]
+
+
+@pytest.mark.parametrize(
+    ("arrives", "effects"),
+    [
+        ("before_next", ["late", "/late"]),
+        ("after_next", ["/late", "late"]),
+        ("when_cleared", ["/late"]),
+    ],
+)
+def test_a_late_request_arrives_when_nobody_waits_for_it_any_more(
+    counting: Counting, arrives: str, effects: list[str]
+) -> None:
+    counting.fault(path="/late", nth=1, effect="late", arrives=arrives)
+    with pytest.raises(requests.ConnectionError):
+        counting.post("/late", headers={"x-mark": "late"})
+    assert counting.effects == []
+    # Another request does not bring it along.
+    counting.post("/other")
+    assert counting.effects == ["/other"]
+    assert counting.post("/late").status_code == 200
+    assert counting.effects[1:] == effects
+
+
+def test_something_happens_just_before_a_request(counting: Counting) -> None:
+    counting.hooks.happenings["vantagepoint", "period_closed"] = lambda: counting.effects.append("closed")
+    counting.fault(system="vantagepoint", nth=2, happens="period_closed")
+    counting.post()
+    counting.post()
+    assert counting.effects == ["/thing", "closed", "/thing"]

@@ -109,6 +109,7 @@ class ServiceTitanTwin:
         self.routes = self._routes()
         api = Starlette(routes=self.routes, exception_handlers=_EXCEPTION_HANDLERS)
         self.app: ASGIApp = hooks.wrap(api, "servicetitan")
+        hooks.happenings["servicetitan", "tokens_lapse"] = self.access.expire_tokens
 
     @property
     def tables(self) -> dict[str, Table]:

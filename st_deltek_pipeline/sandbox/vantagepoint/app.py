@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from st_deltek_pipeline.sandbox.contractor.world import ProjectKey, VantagepointWorld
 from st_deltek_pipeline.sandbox.faults import RequestHooks
 from st_deltek_pipeline.sandbox.state import Row, StatePersistence
+from st_deltek_pipeline.sandbox.vantagepoint.auth import Tokens
 from st_deltek_pipeline.sandbox.vantagepoint.front import make_app
 from st_deltek_pipeline.sandbox.vantagepoint.ledger import AUTO_ENTRY, Ledger
 from st_deltek_pipeline.sandbox.vantagepoint.ledger_troubles import LedgerTroubles
@@ -45,7 +46,13 @@ class VantagepointTwin:
         self.state = state
         self.base_path = base_path
         self._ledger = Ledger(state.files.values())
-        self.app: ASGIApp = hooks.wrap(make_app(state, self._ledger, base_path), "vantagepoint")
+        self._tokens = Tokens(state)
+        self.app: ASGIApp = hooks.wrap(make_app(state, self._ledger, self._tokens, base_path), "vantagepoint")
+        hooks.happenings |= {
+            ("vantagepoint", "tokens_lapse"): self._tokens.lapse,
+            ("vantagepoint", "new_secret"): self.replace_client_secret,
+            ("vantagepoint", "period_closed"): self.close_active_periods,
+        }
 
     @property
     def switches(self) -> VantagepointSwitches:
@@ -157,6 +164,17 @@ class VantagepointTwin:
         """Make a new client secret, and return it; the old one is refused from now on."""
         with self.state.lock:
             return self.state.issue_client_secret()
+
+    def replace_client_secret(self) -> None:
+        """Make a new client secret, with which nobody is signed in any more."""
+        self._tokens.lapse()
+        self.issue_client_secret()
+
+    def close_active_periods(self) -> None:
+        """Close every period that a user is in, as an accountant does at any moment."""
+        with self.state.lock:
+            for period in self.state.active_periods():
+                self.state.set_period_closed(period, closed=True)
 
 
 def build_vantagepoint_app(

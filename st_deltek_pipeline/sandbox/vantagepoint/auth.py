@@ -68,6 +68,10 @@ class Tokens:
             raise ApiError(_UNAUTHORIZED, errors.NOT_AUTHENTICATED)
         return token.user
 
+    def lapse(self) -> None:
+        """Let every access token lapse now; refresh tokens stay."""
+        self._access.clear()
+
     def _check_client(self, form: Mapping[str, str]) -> None:
         world = self._state.world
         given = (form.get("client_id", ""), form.get("client_secret", ""))

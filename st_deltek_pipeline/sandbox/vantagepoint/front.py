@@ -27,26 +27,27 @@ _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def make_app(state: VantagepointState, ledger: Ledger, base_path: str) -> Starlette:
+def make_app(state: VantagepointState, ledger: Ledger, tokens: Tokens, base_path: str) -> Starlette:
     """Make the ASGI app.
 
     Args:
         state: Master data, files, sessions, switches.
         ledger: The posted rows.
+        tokens: Who may call.
         base_path: For example ``/summit/api``; everything is below it.
     """
-    front = _Front(state, ledger, base_path)
+    front = _Front(state, ledger, tokens, base_path)
     return Starlette(routes=[Route("/{path:path}", front.serve, methods=_METHODS)])
 
 
 class _Front:
-    def __init__(self, state: VantagepointState, ledger: Ledger, base_path: str) -> None:
+    def __init__(self, state: VantagepointState, ledger: Ledger, tokens: Tokens, base_path: str) -> None:
         self._state = state
         self._ledger = ledger
         self._base = f"{base_path.strip('/')}/"
         # The second root stands beside the first one on the same host (section 1).
         self._vision = f"{self._base.rstrip('/').rpartition('/')[0]}/vision/".lstrip("/")
-        self._tokens = Tokens(state)
+        self._tokens = tokens
         self._endpoints = [(endpoint.pattern, endpoint.handlers) for endpoint in ENDPOINTS]
 
     async def serve(self, request: Request) -> Response:

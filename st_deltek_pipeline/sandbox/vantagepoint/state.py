@@ -172,6 +172,10 @@ class VantagepointState:
             self._keep_session(user)
         return found
 
+    def active_periods(self) -> set[int]:
+        """Return the periods that users are in."""
+        return {session.period for session in self._sessions.values()}
+
     def set_session(self, user: str, *, period: int | None = None, company: str | None = None) -> None:
         """Change what is active for a user, everywhere that user is logged on."""
         session = self.session(user)

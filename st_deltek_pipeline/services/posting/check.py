@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from st_deltek_pipeline.domain.boundaries import Boundary
 from st_deltek_pipeline.domain.coded_amounts import Heading
 from st_deltek_pipeline.domain.documents import DocumentKey
 from st_deltek_pipeline.domain.entry_types import EntryType
@@ -71,6 +72,7 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
     """Look for the file's documents in the ledger; adopt what stands, hold what is in the way, go on with the rest."""
     postings = context.journal.postings_of(file.batch)
     standing = ledger_under_natural_keys(context, file, postings)
+    context.reached(Boundary.LOOKED)
     adopted: list[tuple[Posting, Sequence[LedgerEvidence]]] = []
     held: list[Posting] = []
     remaining: list[Posting] = []
@@ -105,6 +107,7 @@ def _without_standing_documents(context: PostingContext, lock: PosterLock, file:
             _adopt(transaction, files[0].batch, adopted)
         if held:
             refuse_child(transaction, files[1 if adopted else 0], lambda posting: _why_held(posting, in_the_way))
+    context.reached(Boundary.FOUND_RECORDED)
     return (files[-1].batch,) if remaining else ()
 
 

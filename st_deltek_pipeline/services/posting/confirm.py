@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from st_deltek_pipeline.domain.boundaries import Boundary
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
 from st_deltek_pipeline.domain.posting_keys import line_key
@@ -57,6 +58,7 @@ def confirm_file(context: PostingContext, batch: str) -> FileOutcome:
                 message = f"{len(missing)} lines of file {batch} are not in the ledger yet; the next run looks again."
                 return _outcome(file, message)
             context.sleep(LOOK_AGAIN_SECONDS)
+        context.reached(Boundary.LEDGER_READ)
         differences = ledger_differences(body, rows, entry=file.entry, padded_to=padded_to)
         if differences:
             message = f"File {batch} stands differently in the ledger: {'; '.join(differences[:5])}."
@@ -100,3 +102,4 @@ def _finish(context: PostingContext, lock: PosterLock, file: StoredFile, rows: S
             ]
         )
         transaction.land(file.batch)
+    context.reached(Boundary.POSTED_RECORDED)

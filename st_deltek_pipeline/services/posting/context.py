@@ -1,16 +1,17 @@
 """What every step of the posting protocol needs: database, settings, client, and who is asking."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.boundaries import Boundary, Reached, pass_by
 from st_deltek_pipeline.domain.calendar import BusinessCalendar
-from st_deltek_pipeline.domain.errors import BrokenError
+from st_deltek_pipeline.domain.errors import BrokenError, InDoubtError
 from st_deltek_pipeline.store.journal import Journal
 from st_deltek_pipeline.store.journal_rows import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock, poster_key, poster_lock
@@ -36,6 +37,7 @@ class PostingContext:
         username: The Vantagepoint user we sign in as; its session state is what the lock protects.
         run_id: Recorded with every event.
         now, sleep: Replaced by tests, so that waiting for settling costs nothing.
+        reached: Told of the moments at which a process may die; for tests.
     """
 
     engine: Engine
@@ -46,6 +48,7 @@ class PostingContext:
     run_id: str
     now: Callable[[], datetime] = _now
     sleep: Callable[[float], None] = time.sleep
+    reached: Reached = pass_by
 
     @property
     def journal(self) -> Journal:
@@ -73,6 +76,7 @@ class PostingContext:
         vantagepoint = self.settings.vantagepoint
         key = poster_key(vantagepoint.base_url, vantagepoint.database, self.username)
         with poster_lock(self.engine, key, holder=f"{self.settings.name} run {self.run_id}") as lock:
+            self.reached(Boundary.LOCKED)
             yield lock
 
     def enter_session(self, company: str, period: int) -> None:
@@ -82,18 +86,50 @@ class PostingContext:
 
         Raises:
             RefusedError: The period is closed to this user.
+            InDoubtError: An answer was lost, and the settling time is over.
             BrokenError: Vantagepoint answered, but another company or period is active.
         """
         if company and self.client.active_company() != company:
-            self.client.set_active_company(company)
+            with self._settling():
+                self.client.set_active_company(company)
             if self.client.active_company() != company:
                 message = f"Vantagepoint did not switch to company {company}."
                 raise BrokenError(message, advice="Give the integration's role access to that company.")
         if self.client.active_period() != period:
-            self.client.set_active_period(period)
+            with self._settling():
+                self.client.set_active_period(period)
             if self.client.active_period() != period:
                 message = f"Vantagepoint did not switch to period {period}."
                 raise BrokenError(message, advice="Check the role's period rights in Vantagepoint.")
+        self.reached(Boundary.SESSION_SET)
+
+    @contextmanager
+    def _settling(self) -> Generator[None]:
+        """Keep the lock while a change of the session may still arrive whose answer was lost."""
+        try:
+            yield
+        except InDoubtError:
+            self.sleep(self.settings.vantagepoint.settling_seconds)
+            raise
+
+
+def looks_until_settled(context: PostingContext, file: StoredFile) -> Iterator[None]:
+    """Say when to look whether a request about a file has arrived whose answer was lost.
+
+    It may arrive until the settling time is over. That is counted by the database's clock from the file's last change:
+    other machines' clocks differ, and the request may have left long after it was announced.
+
+    Yields:
+        Once for each look; after the last one absence is certain enough.
+    """
+    settling = timedelta(seconds=context.settings.vantagepoint.settling_seconds)
+    settled_at = context.now() + settling - file.unchanged_for
+    while True:
+        settled = context.now() >= settled_at
+        yield
+        if settled:
+            return
+        context.sleep(min(LOOK_AGAIN_SECONDS, (settled_at - context.now()).total_seconds() + 0.01))
 
 
 def period_closed(context: PostingContext, file: StoredFile) -> bool:

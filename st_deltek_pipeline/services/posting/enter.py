@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from st_deltek_pipeline.domain.boundaries import Boundary
 from st_deltek_pipeline.domain.entry_bodies import as_single_document, stated_total
 from st_deltek_pipeline.domain.errors import AlreadyExistsError, InDoubtError, PipelineError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
@@ -73,9 +74,11 @@ def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple
         try:
             row = _send(context, file)
         except RefusedError as error:
+            context.reached(Boundary.REFUSAL_HEARD)
             return _refused(context, lock, file, error)
         except InDoubtError as error:
             words = error.message
+            context.reached(Boundary.DOUBT_HEARD)
             file = move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=words)
             resolve_in_doubt(context, lock, file)
             file = context.journal.file(file.batch)
@@ -86,6 +89,7 @@ def _enter(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple
             move(context, lock, file, FileState.PLANNED, EventType.FILE_ABSENT, message=error.message)
             raise
         else:
+            context.reached(Boundary.FILE_ANSWERED)
             return _accepted(context, lock, file, row), ()
     _give_up_for_now(context, lock, file, words)
     return False, ()
@@ -100,7 +104,7 @@ def _send(context: PostingContext, file: StoredFile) -> Mapping[str, Any]:
 
 
 def _give_up_for_now(context: PostingContext, lock: PosterLock, file: StoredFile, words: str) -> None:
-    """Say on its documents that a file was sent in vain; it stays planned, and the next run sends it again."""
+    """Say on its documents that a file was sent without a clear answer; the next run goes on from where it stands."""
     with context.journal.writing(lock) as transaction:
         hold_documents(
             transaction,
@@ -131,7 +135,17 @@ def _refused(
         if in_ledger(context, file):
             move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
             return True, ()
+        if context.one_by_one or _names_batch(error.words, file.batch):
+            # It is there and not shown yet. Parts of it would stand beside it under Batches of their own.
+            move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=error.message)
+            _give_up_for_now(context, lock, file, error.words)
+            return False, ()
     return False, _split_or_refuse(context, lock, file, error)
+
+
+def _names_batch(words: str, batch: str) -> bool:
+    """Say whether a taken key is the Batch; keys within a file are joined to it by a bar (vantagepoint.md section 2)."""
+    return re.search(rf"(?<![\w|]){re.escape(batch)}(?![\w|])", words, re.IGNORECASE) is not None
 
 
 def _split_or_refuse(
@@ -151,6 +165,7 @@ def _split(
     with context.journal.writing(lock) as transaction:
         children = [add_child(context, transaction, file, part, words) for part in parts]
         transaction.move_file(file.batch, FileState.SPLIT, before=(file.state,), words=words)
+    context.reached(Boundary.SPLIT_RECORDED)
     return tuple(child.batch for child in children)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from st_deltek_pipeline.domain.boundaries import Boundary
 from st_deltek_pipeline.domain.documents import DocumentKey
 from st_deltek_pipeline.domain.holds import Hold
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
@@ -15,6 +16,14 @@ from st_deltek_pipeline.store.locks import PosterLock
 
 HoldFor = Callable[[Posting], Hold]
 """Why a posting is held; asked for each one."""
+
+_MOVED = {
+    EventType.FILE_SENDING: Boundary.SENDING_RECORDED,
+    EventType.FILE_ENTERED: Boundary.ENTERED_RECORDED,
+    EventType.FILE_IN_DOUBT: Boundary.DOUBT_RECORDED,
+    EventType.FILE_ABSENT: Boundary.ABSENCE_RECORDED,
+    EventType.FILE_POSTING: Boundary.POSTING_RECORDED,
+}
 
 
 def move(
@@ -29,6 +38,7 @@ def move(
     with context.journal.writing(lock) as transaction:
         transaction.move_file(file.batch, state, before=(file.state,), sent_now=state is FileState.SENDING)
         transaction.append([Event(event_type, details, batch=file.batch)])
+    context.reached(_MOVED[event_type])
     return context.journal.file(file.batch)
 
 
@@ -49,6 +59,7 @@ def refuse(context: PostingContext, lock: PosterLock, file: StoredFile, hold: Ho
     """Give a file up that is not in Vantagepoint, and hold its documents; they may be planned again."""
     with context.journal.writing(lock) as transaction:
         _refuse_postings(transaction, file.batch, file.state, context.journal.postings_of(file.batch), hold)
+    context.reached(Boundary.REFUSAL_RECORDED)
 
 
 def refuse_child(transaction: JournalTransaction, child: TransactionFile, hold: HoldFor) -> None:
@@ -72,6 +83,7 @@ def hold_file(context: PostingContext, lock: PosterLock, file: StoredFile, hold:
         transaction.move_file(file.batch, FileState.HELD, before=(file.state,), words=hold.message)
         transaction.append([Event(EventType.FILE_HELD, {"message": hold.message}, batch=file.batch)])
         hold_documents(transaction, file.batch, context.journal.postings_of(file.batch), lambda _: hold)
+    context.reached(Boundary.HOLD_RECORDED)
 
 
 def hold_documents(transaction: JournalTransaction, batch: str, postings: Iterable[Posting], hold: HoldFor) -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.boundaries import Boundary
 from st_deltek_pipeline.domain.decisions import PostingRules, Situation, decide, unposted_amount
 from st_deltek_pipeline.domain.deposits import waits_for_deposit
 from st_deltek_pipeline.domain.documents import Document, DocumentKey, Kind
@@ -273,6 +274,7 @@ def plan_day(context: PostingContext, kind: Kind, business_day: date, *, pinned_
     journal = context.journal
     with context.locked() as lock:
         plan = decide_day(context.engine, context.settings, kind, business_day, run_id=context.run_id)
+        context.reached(Boundary.DECIDED)
         pinned = pinned_hash or journal.pinned_plan(kind, business_day)
         if pinned is not None and plan.files and plan.plan_hash != pinned:
             message = f"The plan for {business_day} has changed: pinned {pinned}, now {plan.plan_hash}."
@@ -282,6 +284,7 @@ def plan_day(context: PostingContext, kind: Kind, business_day: date, *, pinned_
                 freeze(context, transaction, plan.files, plan.outcomes, plan.plan_hash)
                 if plan.files:
                     transaction.use_pin(kind, business_day)
+            context.reached(Boundary.PLANNED)
     return PlanResult(
         batches=(*(file.batch for file in plan.resumed), *(file.batch for file in plan.files)),
         documents=plan.documents,

@@ -1,11 +1,18 @@
 """Third step: entered is not posted. Vantagepoint is told to post the file, into the session's period."""
 
+from datetime import timedelta
 from typing import Any
 
+from st_deltek_pipeline.domain.boundaries import Boundary
 from st_deltek_pipeline.domain.errors import InDoubtError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
-from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext, period_closed
+from st_deltek_pipeline.services.posting.context import (
+    SENDINGS_PER_RUN,
+    PostingContext,
+    looks_until_settled,
+    period_closed,
+)
 from st_deltek_pipeline.services.posting.moves import hold_documents, move, refuse
 from st_deltek_pipeline.services.posting.resolve import in_ledger, states_our_total, still_as_sent
 from st_deltek_pipeline.store.journal_rows import StoredFile
@@ -57,6 +64,10 @@ def _vanished(context: PostingContext, lock: PosterLock, file: StoredFile) -> tu
     if file.state is FileState.POSTING:
         # It was told to post and the ledger may lag; reading back decides, this run or a later one.
         return (file.batch,)
+    if file.unchanged_for < timedelta(seconds=context.settings.vantagepoint.settling_seconds):
+        # What was entered a moment ago may not be shown yet; given up, its documents would be entered beside it.
+        _keep_entered(context, lock, file, "Vantagepoint does not show the entered file.")
+        return ()
     words = "the entered file is no longer in Vantagepoint; somebody deleted it."
     refuse(context, lock, file, lambda posting: Hold(HoldReason.REFUSED, f"{posting.document}: {words}"))
     return ()
@@ -81,14 +92,16 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
             words = error.words
             break
         except InDoubtError as error:
-            # Posting a posted file again is refused, so looking and then repeating is safe.
             words = error.message
         else:
+            context.reached(Boundary.POST_ANSWERED)
             if answer.posted:
                 return (file.batch,)
             words = answer.message
             break
-        if _posted_now(context, file):
+        # It may still arrive, and would post into the period that the session is in then: nothing else is done before it
+        # has settled. Posting a posted file again is refused, so repeating it is safe.
+        if any(_posted_now(context, file) for _ in looks_until_settled(context, file)):
             return (file.batch,)
     if _posted_now(context, file):
         return (file.batch,)
@@ -138,3 +151,4 @@ def _keep_entered(context: PostingContext, lock: PosterLock, file: StoredFile, w
                 HoldReason.POST_REFUSED, f"{posting.document}: entered in file {file.batch}, but not posted.", words
             ),
         )
+    context.reached(Boundary.POST_REFUSAL_RECORDED)

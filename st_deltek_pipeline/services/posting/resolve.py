@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +9,7 @@ from st_deltek_pipeline.domain.entry_bodies import stated_total
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import EventType, FileState
 from st_deltek_pipeline.domain.reading_back import file_differences
-from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, PostingContext
+from st_deltek_pipeline.services.posting.context import PostingContext, looks_until_settled
 from st_deltek_pipeline.services.posting.moves import hold_file, move
 from st_deltek_pipeline.store.journal_rows import StoredFile
 from st_deltek_pipeline.store.locks import PosterLock
@@ -29,22 +28,15 @@ def resolve_in_doubt(context: PostingContext, lock: PosterLock, file: StoredFile
         # A crash between the journal's word and the request, or after it: nobody knows.
         message = "A run ended while this file was being sent."
         file = move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=message)
-    # Counted by the database's clock from the moment it was in doubt: other machines' clocks differ, and the
-    # request may have left long after it was announced.
-    settling = timedelta(seconds=context.settings.vantagepoint.settling_seconds)
-    settled_at = context.now() + settling - file.unchanged_for
-    while True:
-        settled = context.now() >= settled_at
+    for _ in looks_until_settled(context, file):
         if is_entered(context, file):
             return compare_entered(context, lock, file)
-        if settled:
-            if in_ledger(context, file):
-                move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
-                return True
-            message = "Vantagepoint does not hold it after the settling time."
-            move(context, lock, file, FileState.PLANNED, EventType.FILE_ABSENT, message=message)
-            return True
-        context.sleep(min(LOOK_AGAIN_SECONDS, (settled_at - context.now()).total_seconds() + 0.01))
+    if in_ledger(context, file):
+        move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
+    else:
+        message = "Vantagepoint does not hold it after the settling time."
+        move(context, lock, file, FileState.PLANNED, EventType.FILE_ABSENT, message=message)
+    return True
 
 
 def is_entered(context: PostingContext, file: StoredFile) -> bool:

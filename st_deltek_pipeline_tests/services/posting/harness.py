@@ -1,6 +1,6 @@
 """A whole connection in a test: sandbox, database, clients, and the steps of a day as methods."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -303,9 +303,17 @@ class Bench:
 
 
 @contextmanager
-def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme", entry: Entry = "files") -> Generator[Bench]:
-    """Connect a fresh database to a running sandbox."""
-    ready = sandbox.ready_line
+def bench(
+    sandbox: SandboxUnderTest,
+    engine: Engine,
+    *,
+    name: str = "acme",
+    entry: Entry = "files",
+    options: TransportOptions | None = None,
+) -> Generator[Bench]:
+    """Connect a fresh database to a running sandbox; ``options`` are those of both clients."""
+    # Made anew: a secret may have been replaced since it started.
+    ready = sandbox.running.sandbox.ready_line
     left, right = ready["servicetitan"], ready["vantagepoint"]
     parts = [
         {
@@ -331,6 +339,16 @@ def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme", entr
             },
         }
     )
+    with connected_clients(ready, options) as (servicetitan, vantagepoint):
+        yield Bench(sandbox, engine, settings, servicetitan, vantagepoint, right["username"])
+
+
+@contextmanager
+def connected_clients(
+    ready: Mapping[str, Any], options: TransportOptions | None = None
+) -> Generator[tuple[ServiceTitanClient, VantagepointClient]]:
+    """Connect clients to the sandbox that this ready line is of; waits between attempts have tests of their own."""
+    left, right = ready["servicetitan"], ready["vantagepoint"]
     with (
         ServiceTitanClient(
             api_url=left["api_url"],
@@ -339,6 +357,7 @@ def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme", entr
             credentials=ServiceTitanCredentials(left["client_id"], left["client_secret"], left["app_key"]),
             rate_limiter=LocalRateLimiter(_NO_LIMIT),
             allow_insecure_hosts=True,
+            options=options,
         ) as servicetitan,
         VantagepointClient(
             base_url=right["base_url"],
@@ -348,8 +367,7 @@ def bench(sandbox: SandboxUnderTest, engine: Engine, *, name: str = "acme", entr
             ),
             rate_limiter=LocalRateLimiter(_NO_LIMIT),
             allow_insecure_hosts=True,
-            # Waiting between attempts has tests of its own.
-            options=TransportOptions(timing=Timing(sleep=lambda _: None)),
+            options=options or TransportOptions(timing=Timing(sleep=lambda _: None)),
         ) as vantagepoint,
     ):
-        yield Bench(sandbox, engine, settings, servicetitan, vantagepoint, right["username"])
+        yield servicetitan, vantagepoint
