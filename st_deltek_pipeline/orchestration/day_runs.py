@@ -7,7 +7,7 @@ Who synchronises, and what is taken in before, is in ``syncing`` and ``live_run`
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
@@ -306,7 +306,7 @@ def _day_line(report: DayReport) -> str:
 
 def newest_day(wiring: Wiring) -> date:
     """Return the last business day that can be posted."""
-    return wiring.calendar.business_day(wiring.calendar.today(datetime.now(UTC)))
+    return wiring.calendar.business_day(wiring.calendar.today(wiring.now()))
 
 
 def postable(days: Iterable[date], wiring: Wiring) -> Sequence[date]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -48,6 +48,7 @@ def take_in_feed(
     full: bool = False,
     since: date | None = None,
     progress: Callable[[int], None] | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> IntakeResult:
     """Drain a feed into ``raw`` from where the last intake ended.
 
@@ -64,6 +65,7 @@ def take_in_feed(
         full: Read from the very first record, whatever the cursor says.
         since: Read what was modified since that day in UTC, whatever the cursor says; a list read whole is anyway.
         progress: Told the number of rows so far after each stored page.
+        now: Clock, for lists that are asked for what was modified.
 
     Returns:
         What was found.
@@ -80,7 +82,7 @@ def take_in_feed(
         case Reading.EXPORT:
             _drain_export(store, client, tally, tell, _Start(full, since))
         case Reading.MODIFIED:
-            drain_modified(store, client, tally, tell, full=full, since=since)
+            drain_modified(store, client, tally, tell, full=full, since=since, now=now)
         case Reading.LIST:
             drain_list(store, client, tally, tell)
     reread_open(store, client, tally, tell)

@@ -31,7 +31,7 @@ class Wire:
         # The environment may name a .netrc whose password would replace our own Authorization header.
         self._session.trust_env = False
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=options.connections, max_retries=0)
+        adapter = options.adapter or HTTPAdapter(pool_connections=4, pool_maxsize=options.connections, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
