@@ -255,11 +255,25 @@ def versions(engine: Engine, connection: str) -> dict[tuple[Kind, int], int]:
 
 
 def progress(engine: Engine) -> object:
-    """Return what changes with every event of the journal and every version taken in."""
+    """Return what changes when a document is decided otherwise, a file changes its state, or a version is taken in."""
     with engine.connect() as db:
-        return db.execute(
-            text("SELECT (SELECT count(*) FROM journal.events), (SELECT max(seq) FROM raw.records)")
-        ).one()
+        return db.execute(_PROGRESS).all()
+
+
+_PROGRESS = text(
+    """
+    SELECT connection, kind, document_id::text, outcome || reason || revision_hash || amount FROM journal.outcomes
+    UNION ALL SELECT connection, kind, batch, state FROM journal.transaction_files
+    UNION ALL SELECT '', '', '', max(seq)::text FROM raw.records
+    ORDER BY 1, 2, 3
+    """
+)
+
+
+def planned_keys(engine: Engine) -> str:
+    """Return all bodies that our journal froze, as one text: in it are the keys of lines that belong to no document."""
+    with engine.connect() as db:
+        return str(db.scalar(text("SELECT string_agg(body, ' ') FROM journal.bodies")))
 
 
 def closed_periods(engine: Engine, connection: str) -> frozenset[int]:

@@ -3,8 +3,7 @@
 The facts that are compared are read by ``facts``. Each rule names the invariant of the design it is about.
 """
 
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
@@ -20,7 +19,6 @@ from st_deltek_pipeline.sandbox.state import Row
 from st_deltek_pipeline_tests.simulation import facts
 from st_deltek_pipeline_tests.simulation.by_hand import ByHand, enter
 from st_deltek_pipeline_tests.simulation.facts import Facts, Standing
-from st_deltek_pipeline_tests.simulation.step import PERIODS
 
 if TYPE_CHECKING:
     from st_deltek_pipeline_tests.simulation.process import OurSide
@@ -32,6 +30,7 @@ _STANDING = frozenset(state.value for state in STANDING_STATES)
 # Why a document may be held when all trouble has gone: what people did in ServiceTitan and nobody has put right.
 _LASTING = frozenset(
     {
+        "unreadable",
         "not_ready",
         "unposted_in_servicetitan",
         "amounts_do_not_add_up",
@@ -52,7 +51,19 @@ DocumentId = tuple[str, Kind, int]
 
 
 class Violation(Exception):  # noqa: N818 - what it is called where it is raised
-    """An invariant does not hold."""
+    """An invariant does not hold.
+
+    Attributes:
+        rule: Which one: the name of the function that looked.
+    """
+
+    @property
+    def rule(self) -> str:
+        """Return the name of the function that raised it."""
+        trace = self.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        return "" if trace is None else trace.tb_frame.f_code.co_name.strip("_")
 
 
 class Books:
@@ -177,7 +188,8 @@ class Books:
             message = f"{len(doubled)} lines of ours are in Vantagepoint more than once, such as {doubled[0]}"
             raise Violation(message)
         unknown = found.entered.keys() - found.lines.keys() - {each.line for each in self._by_hand}
-        if unknown:
+        bodies = facts.planned_keys(self._world.engine) if unknown else ""
+        if any(key not in bodies for key in unknown):
             message = f"{len(unknown)} lines are in Vantagepoint that our journal does not know"
             raise Violation(message)
         for each in self._by_hand:
@@ -257,6 +269,3 @@ def _sums(amounts: Collection[Decimal]) -> set[Decimal]:
     """Return every sum of some of the amounts; of none it is zero."""
     few = list(amounts)[:6]
     return {sum(chosen, start=ZERO) for size in range(len(few) + 1) for chosen in combinations(few, size)}
-
-
-__all__ = ["PERIODS", "Books", "Counter", "Mapping", "Violation"]

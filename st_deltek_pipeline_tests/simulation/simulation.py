@@ -4,7 +4,7 @@ What must hold after every step is in ``invariants``; a broken invariant or an u
 """
 
 import random
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -35,8 +35,7 @@ from st_deltek_pipeline_tests.simulation.flavours import Flavour
 from st_deltek_pipeline_tests.simulation.invariants import Books, Violation
 from st_deltek_pipeline_tests.simulation.process import AtOnce, OurSide, open_pipeline, wiring_of
 from st_deltek_pipeline_tests.simulation.step import PARTS, PERIODS, Step
-from st_deltek_pipeline_tests.simulation.systems import Systems, Tenant
-from st_deltek_pipeline_tests.simulation.wire import call_app
+from st_deltek_pipeline_tests.simulation.systems import Systems
 
 BEGIN = datetime(2026, 11, 30, 15, tzinfo=UTC)
 """Monday morning at the contractor's."""
@@ -115,6 +114,7 @@ class Simulation:
     def __post_init__(self) -> None:
         flavour = self.script.flavour
         self.systems.vantagepoint.set_switches(dict(flavour.books))
+        self.twin(0).set_switches(dict(flavour.titan))
         self._jitter = random.Random(self.script.seed)  # noqa: S311 - spreads waits
         self._open_engine()
         self.books = Books(self)
@@ -217,7 +217,7 @@ class Simulation:
     def add_connection(self) -> None:
         """Add the second company's connection, if it was not added before."""
         if len(self.sides) == 1:
-            self.systems.second_tenant()
+            self.systems.second_tenant().twin.set_switches(dict(self.script.flavour.titan))
             self._open_side(1)
 
     def ours(
@@ -439,10 +439,3 @@ def carry_out(databases: Databases, script: Script) -> Simulation:
         world.run()
         return world
 
-
-def tenants(world: Simulation) -> Sequence[Tenant]:
-    """Return the tenants that have a connection."""
-    return world.systems.tenants[: len(world.sides)]
-
-
-__all__ = ["BEGIN", "Crash", "Script", "Simulation", "call_app", "carry_out", "simulation", "tenants"]

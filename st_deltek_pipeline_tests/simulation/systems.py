@@ -35,6 +35,11 @@ _PART_RULES = [
     }
     for sku, place in PARTS
 ]
+_LIABILITY = {
+    "name": "payables",
+    "when": {"document": ["bill", "ap_credit"], "line": "payable"},
+    "give": {"liability": "201.00"},
+}
 _MONTH = "2026-10"
 _SEED = 7
 _MODELS = 8
@@ -139,6 +144,8 @@ class Systems:
         }
         for section, values in changes.items():
             plain[section] = {**plain.get(section, {}), **values}
+        if plain["posting"].get("bills_as") == "journal_entry":
+            plain["coding"] = [_LIABILITY, *plain["coding"]]
         return ConnectionSettings.model_validate(plain)
 
 
