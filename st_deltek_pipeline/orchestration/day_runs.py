@@ -202,7 +202,7 @@ class DayRuns:
         found: dict[date, list[Kind]] = {}
         for kind in self.kinds:
             waiting = days_to_decide_again(engine, connection, kind, reasons=_RELEASED_BY_OTHERS)
-            days = {day for day in waiting if _since(reports, day)}
+            days = {day for day in waiting if _since(reports, day, kind)}
             days |= set(days_left_behind(engine, connection, kind))
             if kind is Kind.PAYMENT:
                 # A deposit may be known only since its payments' own days were staged.
@@ -285,9 +285,13 @@ def _kind_report(run: FinishedRun, kind: Kind) -> KindReport:
     )
 
 
-def _since(reports: Sequence[DayReport], day: date) -> bool:
-    """Say whether receivables have changed since a day was run."""
-    runs = [number for number, report in enumerate(reports) if report.day == day]
+def _since(reports: Sequence[DayReport], day: date, kind: Kind) -> bool:
+    """Say whether receivables have changed since a kind of a day was run; a day may have been run without it."""
+    runs = [
+        number
+        for number, report in enumerate(reports)
+        if report.day == day and any(each.kind is kind for each in report.kinds)
+    ]
     later = reports[runs[-1] + 1 :] if runs else reports
     return any(each.posted_now for report in later for each in report.kinds if each.kind in _RECEIVABLES)
 

@@ -26,7 +26,7 @@ _BUSY = ("enter", "enter", "enter", "post", "post", "ledger", "look", "session")
 _READING = ("books", "feed", "list", "token")
 _BEFORE = tuple(name for name in EFFECTS if not name.endswith("after"))
 _LATEST_CRASH = 60
-_MOST_OURS = 4
+_ROUNDS = (2, 2, 2, 3, 3, 4)
 
 
 def draw(seed: int) -> Script:
@@ -49,21 +49,19 @@ class _Drawing:
         self._kinds = flavour.kinds
         self._days = self._rng.choice(((0,), (0,), (1,), (1,), (3,), (0, 1), (1, 2), (1, 4), (3, 5)))
         drawn: list[Step] = []
-        for _ in range(self._rng.randint(1, 3)):
+        for _ in range(self._rng.randint(1, 2)):
             drawn += self._people_in_titan(new=True)
-        length = self._rng.randint(10, 22)
-        ours = 0
-        while len(drawn) < length:
-            part = self._weighted(
-                (34, self._people_in_titan),
-                (14, self._webhooks),
-                (7, self._people_in_vantagepoint),
-                (8, self._time),
-                (24 if ours < _MOST_OURS else 0, self._our_side),
-            )
-            ours += part == self._our_side
-            drawn += part()
-        if ours == 0:
+        for _ in range(self._rng.choice(_ROUNDS)):
+            for _ in range(self._rng.randint(0, 2)):
+                drawn += self._weighted(
+                    (40, self._people_in_titan),
+                    (20, self._webhooks),
+                    (20, self._people_in_vantagepoint),
+                    (20, self._time),
+                )()
+            # Something to do, some trouble while it is done, and perhaps the end of the process in the middle of it.
+            drawn += self._people_in_titan()
+            drawn += [steps.DeliverAll(self._tenant())] if self._chance(50) else []
             drawn += self._our_side()
         return Script(self._seed, flavour, tuple(drawn))
 
@@ -197,13 +195,15 @@ class _Drawing:
 
     def _our_side(self) -> list[Step]:
         found: list[Step] = []
-        while self._chance(42) and len(found) < 3:
+        while self._chance(45) and len(found) < 2:
             found.append(self._trouble())
-        tenant, crash = self._tenant(), self._rng.randint(1, _LATEST_CRASH) if self._chance(30) else 0
+        tenant, crash = self._tenant(), self._rng.randint(1, _LATEST_CRASH) if self._chance(35) else 0
+        # Webhooks tell of invoices only.
+        live, sync = (45, 20) if self._kinds == flavours.INVOICES else (15, 50)
         found.append(
             self._weighted(
-                (40, lambda: steps.Live(crash, settle=self._chance(70), tenant=tenant)),
-                (22, lambda: steps.Sync(crash, tenant)),
+                (live, lambda: steps.Live(crash, settle=self._chance(70), tenant=tenant)),
+                (sync, lambda: steps.Sync(crash, tenant)),
                 (8, lambda: steps.Poll(crash, tenant, full=self._chance(25))),
                 (10, lambda: steps.RunDay(self._day(), crash, tenant)),
                 (10, lambda: steps.Reread(self._rng.choice(self._kinds), self._which(), crash, tenant)),

@@ -3,7 +3,8 @@
 The facts that are compared are read by ``facts``. Each rule names the invariant of the design it is about.
 """
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
@@ -71,11 +72,13 @@ class Books:
 
     Attributes:
         touched: Something was asked of our database since the last look.
+        happened: Events of the journals, by type.
     """
 
     def __init__(self, world: "Simulation") -> None:
         self._world = world
         self.touched = True
+        self.happened: Counter[str] = Counter()
         self._chains: dict[str, ChainPosition] = {}
         self._posted: set[tuple[str, str, int]] = set()
         self._closed_before: dict[str, frozenset[int]] = {}
@@ -128,13 +131,24 @@ class Books:
         files = self._world.systems.vantagepoint.state.files
         return sorted((key, file.posting is not None) for key, file in files.items())
 
-    def days(self, side: "OurSide") -> Collection[date]:
-        """Return the business days of a connection's documents that can be run."""
-        newest = newest_day(side.wiring)
-        found = facts.read(self._world)
-        dated = (document.dated for key, document in found.titan.items() if key[0] == side.wiring.name)
-        days = {side.wiring.calendar.business_day(day) for day in dated if day >= side.wiring.connection.start_date}
-        return sorted(day for day in days if day <= newest)
+    def days(self, side: "OurSide") -> Mapping[date, Sequence[Kind]]:
+        """Return the business days of a connection's documents that can be run, with their kinds."""
+        newest, start = newest_day(side.wiring), side.wiring.connection.start_date
+        found: dict[date, set[Kind]] = {}
+        for (name, kind, _), document in facts.read(self._world).titan.items():
+            if name == side.wiring.name and document.dated >= start:
+                found.setdefault(side.wiring.calendar.business_day(document.dated), set()).add(kind)
+        return {
+            day: [kind for kind in side.wiring.kinds if kind in kinds]
+            for day, kinds in sorted(found.items())
+            if day <= newest
+        }
+
+    def shown(self, side: "OurSide", kind: Kind, document_id: int) -> tuple[Decimal, Decimal]:
+        """Return what stands of a document in Vantagepoint, and what our side says is outside."""
+        found, key = facts.read(self._world), (side.wiring.name, kind, document_id)
+        outcome = found.outcomes.get(key)
+        return found.standing(key), ZERO if outcome is None else outcome.outside
 
     def check_end(self) -> None:
         """See whether every document of ServiceTitan has come to its end.
@@ -224,6 +238,7 @@ class Books:
             message = f"the journal of {name} is broken: {broken}"
             raise Violation(message)
         self._chains[name] = at
+        self.happened.update(link.event_type for link in links)
         for document, number in facts.confirmed(links):
             key = (name, document, number)
             if key in self._posted:

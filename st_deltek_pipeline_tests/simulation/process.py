@@ -4,7 +4,7 @@
 same repetitions, as plain calls. Which days are run and what is read before is the product's own code.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import date
@@ -311,12 +311,12 @@ class OurSide:
             run = LiveRun(self.pipeline, self.wiring, runner, _Silent(), runner.run_id)
             return run.run(settle=settle)
 
-    def replay(self, days: Collection[date]) -> None:
-        """Do what ``st-deltek replay --range`` does."""
+    def replay(self, work: Mapping[date, Sequence[Kind]]) -> None:
+        """Do what ``st-deltek replay --range`` does, with some kinds of document."""
         with self._locked():
             runs = self.days()
-            reports = runs.post(dict.fromkeys(sorted(days), runs.kinds))
-            runs.post_released(reports, days)
+            reports = runs.post(work)
+            runs.post_released(reports, work)
 
     def reread(self, kind: Kind, document_id: int) -> None:
         """Do what ``st-deltek replay --document`` does."""

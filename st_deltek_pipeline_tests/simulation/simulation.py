@@ -4,6 +4,7 @@ What must hold after every step is in ``invariants``; a broken invariant or an u
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -165,6 +166,10 @@ class Simulation:
         """
         return self.twin(tenant).book.row(INVOICES, self.document(Kind.INVOICE, which, tenant))
 
+    def payments(self) -> list[int]:
+        """Return the first tenant's payments that steps have made."""
+        return self._documents.get((0, Kind.PAYMENT), [])
+
     def by_a_user(self, act: Callable[["Simulation"], None]) -> None:
         """Do what a user of ServiceTitan wants to do, if that is possible."""
         try:
@@ -311,9 +316,11 @@ class Simulation:
         self.clock.sleep(7200)
         self.systems.network.arrive()
         for number in range(len(self.sides)):
-            for _ in range(_ROUNDS):
+            for turn in range(_ROUNDS):
                 before = self.books.state()
-                ended = self.ours(number, 0, lambda side: side.sync(), decides_all=True)
+                # Both systems rest, so that reading them once is enough.
+                act = OurSide.live if turn else OurSide.sync
+                ended = self.ours(number, 0, act, decides_all=True)
                 self.books.check()
                 if ended is not None:
                     message = f"with all trouble gone, our side ends with {type(ended).__name__}: {ended}"
@@ -329,9 +336,9 @@ class Simulation:
         """Run every day again; nothing may be sent."""
         before = self.books.sent()
         for number, side in enumerate(self.sides):
-            days = self.books.days(side)
-            if days:
-                ended = self.ours(number, 0, lambda ours, days=days: ours.replay(days))
+            work = self.books.days(side)
+            if work:
+                ended = self.ours(number, 0, lambda ours, work=work: ours.replay(work))
                 if ended is not None:
                     message = f"running all days again ends with {type(ended).__name__}: {ended}"
                     raise Violation(message)
@@ -429,7 +436,24 @@ def _take_in(engine: Engine) -> None:
     side.runner().take_in()
 
 
-def carry_out(databases: Databases, script: Script) -> Simulation:
+@dataclass(frozen=True)
+class Summary:
+    """What happened in a simulation that held.
+
+    Attributes:
+        events: Events of the journals, by type.
+        posted: Files in Vantagepoint's ledger.
+    """
+
+    steps: int
+    crashes: int
+    errors: tuple[str, ...]
+    events: Counter[str]
+    posted: int
+    calls: int
+
+
+def carry_out(databases: Databases, script: Script) -> Summary:
     """Carry a script out in a world of its own.
 
     Raises:
@@ -437,5 +461,12 @@ def carry_out(databases: Databases, script: Script) -> Simulation:
     """
     with simulation(databases, script) as world:
         world.run()
-        return world
+        return Summary(
+            steps=len(script.steps),
+            crashes=world.crashes,
+            errors=tuple(world.errors),
+            events=world.books.happened,
+            posted=sum(file.posting is not None for file in world.systems.vantagepoint.state.files.values()),
+            calls=world.systems.network.calls,
+        )
 

@@ -264,7 +264,7 @@ class RunDay(Step):
         """Let it happen."""
         day = simulation.side(self.tenant).wiring.calendar.business_day(DAYS[self.day])
         if simulation.can_be_posted(self.tenant, day):
-            simulation.ours(self.tenant, self.crash, lambda side: side.replay([day]))
+            simulation.ours(self.tenant, self.crash, lambda side: side.replay({day: side.wiring.kinds}))
 
 
 @dataclass(frozen=True)

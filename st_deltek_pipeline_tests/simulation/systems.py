@@ -4,6 +4,8 @@ The worlds are the sandbox's generator's, cut down to a few documents, all of wh
 start: what is posted is what a simulation's own steps make.
 """
 
+import functools
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -43,7 +45,6 @@ _LIABILITY = {
 _MONTH = "2026-10"
 _SEED = 7
 _MODELS = 8
-_BILLS = 4
 _OTHER_TENANT = 1_000_000
 _VANTAGEPOINT = "127.0.0.1:2001"
 
@@ -150,13 +151,18 @@ class Systems:
 
 
 def small_world() -> World:
-    """Make the contractor, without what no step needs."""
+    """Return the contractor, without what no step needs; the caller may change it."""
+    return pickle.loads(_pickled_world())  # noqa: S301 - pickled below
+
+
+@functools.cache
+def _pickled_world() -> bytes:
     world = generate(_SEED, _MONTH, invoices=_MODELS, scenario="clean")
     titan = world.servicetitan
     for table in (titan.payments, titan.credit_memos, titan.credit_memo_items, titan.bank_deposits, titan.ap_credits):
         table.clear()
     titan.bank_deposit_transactions.clear()
-    return world
+    return pickle.dumps(world)
 
 
 def _renumber(world: World) -> None:
