@@ -12,7 +12,7 @@ from st_deltek_pipeline_tests.simulation.wire import call_app
 if TYPE_CHECKING:
     from st_deltek_pipeline_tests.simulation.simulation import Simulation
 
-_USER, _PASSWORD = "BOOKKEEPER", "a-password-of-hers"  # noqa: S105 - of the sandbox
+_USER, _PASSWORD = "BOOKKEEPER", "a-password-of-hers"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 

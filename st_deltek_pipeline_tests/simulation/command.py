@@ -35,6 +35,7 @@ from st_deltek_pipeline_tests.simulation.verdicts import Failure, judge
 
 _SERVER_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _MOST_SEEDS_FOR_A_BUG = 300
+_TRIES_FOR_A_BUG = 40
 _LINE_EVERY_SECONDS = 15
 _databases: Databases | None = None
 
@@ -57,7 +58,7 @@ def main() -> int:
 def _run(arguments: argparse.Namespace, url: str) -> int:
     if arguments.examples:
         machine.run(_made(url), examples=arguments.examples, random=True)
-        print(f"{arguments.examples} examples hold.")
+        _tell(f"{arguments.examples} examples hold.")
         return 0
     if arguments.planted:
         return _find_planted(url)
@@ -86,7 +87,7 @@ def _carry_out(scripts: Iterable[Script], url: str, *, jobs: int, minutes: float
                 done += 1
                 if isinstance(verdict, Failure):
                     failures += 1
-                    print(f"\n{verdict}\n", flush=True)
+                    _tell(f"\n{verdict}\n")
                 else:
                     events += verdict.events
                     events["(crashes)"] += verdict.crashes
@@ -95,8 +96,8 @@ def _carry_out(scripts: Iterable[Script], url: str, *, jobs: int, minutes: float
                 said = time.monotonic()
                 _say(done, failures, said - begun)
     _say(done, failures, time.monotonic() - begun)
-    print("\n".join(f"{times:>8,}  {name}" for name, times in events.most_common()))
-    print(f"{done:,} simulations, {failures:,} failures.")
+    _tell("\n".join(f"{times:>8,}  {name}" for name, times in events.most_common()))
+    _tell(f"{done:,} simulations, {failures:,} failures.")
     return 1 if failures else 0
 
 
@@ -106,24 +107,28 @@ def _find_planted(url: str) -> int:
     for name in (*BUGS, *HARMLESS):
         with planted(name):
             for seed in range(1, _MOST_SEEDS_FOR_A_BUG + 1):
-                verdict = judge(_made(url), draw(seed))
+                verdict = judge(_made(url), draw(seed), tries=_TRIES_FOR_A_BUG)
                 if isinstance(verdict, Failure):
-                    print(f"{name}: seed {seed}, {len(verdict.script.steps)} steps\n{verdict}\n", flush=True)
+                    _tell(f"{name}: seed {seed}, {len(verdict.script.steps)} steps\n{verdict}\n")
                     break
             else:
                 missed += name in BUGS
-                print(f"{name}: not found by {_MOST_SEEDS_FOR_A_BUG} seeds\n", flush=True)
+                _tell(f"{name}: not found by {_MOST_SEEDS_FOR_A_BUG} seeds\n")
     return 1 if missed else 0
 
 
 def _say(done: int, failures: int, seconds: float) -> None:
+    """Show how it goes, on standard error."""
     end = "\r" if sys.stderr.isatty() else "\n"
-    print(
-        f"{done:,} simulations in {seconds:,.0f} s ({done / max(seconds, 1):.1f} a second), {failures:,} failures  ",
-        end=end,
-        file=sys.stderr,
-        flush=True,
-    )
+    speed = done / max(seconds, 1)
+    sys.stderr.write(f"{done:,} simulations in {seconds:,.0f} s ({speed:.1f} a second), {failures:,} failures  {end}")
+    sys.stderr.flush()
+
+
+def _tell(text: str) -> None:
+    """Write a result, on standard output."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _begin(url: str) -> None:
@@ -149,8 +154,12 @@ def _arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seeds", type=_seeds, default=(1, None), metavar="A..B", help="from A to B; from 1 on if not given")
-    parser.add_argument("--minutes", type=float, help="begin no more seeds after so many minutes; 10 where no end is given")
+    parser.add_argument(
+        "--seeds", type=_seeds, default=(1, None), metavar="A..B", help="from A to B; from 1 on if not given"
+    )
+    parser.add_argument(
+        "--minutes", type=float, help="begin no more seeds after so many minutes; 10 where no end is given"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes; one per core if not given")
     parser.add_argument("--seed", type=int, help="this seed only")
     parser.add_argument("--script", action="store_true", help="print the script of --seed and do nothing")
@@ -173,4 +182,3 @@ def _seeds(text: str) -> tuple[int, int | None]:
         message = f"{text!r} is not A..B"
         raise argparse.ArgumentTypeError(message)
     return int(found[1]), int(found[2])
-

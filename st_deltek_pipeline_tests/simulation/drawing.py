@@ -37,7 +37,7 @@ def draw(seed: int) -> Script:
 class _Drawing:
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._rng = random.Random(f"simulation {seed}")  # noqa: S311 - reproducible, no secret
+        self._rng = random.Random(f"simulation {seed}")
         self._kinds: tuple[str, ...] = ()
         self._days: Sequence[int] = ()
         self._tenants = 1
@@ -174,7 +174,10 @@ class _Drawing:
                 (22, steps.ReopenPeriod(period)),
                 (10, steps.SuspendProject(self._rng.randrange(len(PARTS)))),
                 (6, steps.SuspendProject(self._rng.randrange(len(PARTS)), "A")),
-                (20 if "invoice" in self._kinds else 0, steps.EnterByHand(self._which(), self._rng.choice((0, 0, 100)))),
+                (
+                    20 if "invoice" in self._kinds else 0,
+                    steps.EnterByHand(self._which(), self._rng.choice((0, 0, 100))),
+                ),
                 (10, steps.LedgerLags(self._rng.choice((5, 45, 3600)))),
                 (4, steps.LedgerLags(0)),
             )

@@ -153,9 +153,9 @@ class Facts:
 
     def _invoice_rows(self, wbs1: str, number: str) -> Iterator[Row]:
         for row in self.ledger:
-            if row["TransType"] == "IN" and row["AutoEntry"] != "Y" and row["WBS1"] == wbs1:
-                if row["Invoice"].lstrip("0") == number.lstrip("0"):
-                    yield row
+            of_project = row["TransType"] == "IN" and row["AutoEntry"] != "Y" and row["WBS1"] == wbs1
+            if of_project and row["Invoice"].lstrip("0") == number.lstrip("0"):
+                yield row
 
 
 def read(world: "Simulation") -> Facts:
@@ -170,9 +170,7 @@ def read(world: "Simulation") -> Facts:
     with world.engine.connect() as db:
         lines, states, adopted = _lines(db)
         outcomes = {
-            (row.connection, Kind(row.kind), row.document_id): Outcome(
-                row.outcome, row.reason, row.message, row.amount
-            )
+            (row.connection, Kind(row.kind), row.document_id): Outcome(row.outcome, row.reason, row.message, row.amount)
             for row in db.execute(text("SELECT * FROM journal.outcomes"))
         }
         seen = {
@@ -240,7 +238,9 @@ def _titan(world: "Simulation") -> dict[DocumentId, InTitan]:
             for key, row in book.rows(resource).items():
                 active = row.get("active", True) and row.get("status") != "Canceled"
                 stated = Decimal(str(row[amount])) if active else ZERO
-                found[side.wiring.name, kind, key] = InTitan(date.fromisoformat(row[dated][:10]), effect_of(kind, stated))
+                found[side.wiring.name, kind, key] = InTitan(
+                    date.fromisoformat(row[dated][:10]), effect_of(kind, stated)
+                )
     return found
 
 
@@ -303,9 +303,8 @@ def confirmed(links: Sequence[RecordedLink]) -> Iterator[tuple[str, int]]:
             yield link.document, int(json.loads(link.body)["posting_no"])
 
 
-def skipped(world: "Simulation", found: Facts) -> Iterator[tuple[str, str, int]]:
+def skipped(world: "Simulation") -> Iterator[tuple[str, str, int]]:
     """Yield the records of documents that a feed would not give any more and that are not stored as they are."""
-    del found
     with world.engine.connect() as db:
         cursors = {
             (row.connection, row.feed): row.continue_from

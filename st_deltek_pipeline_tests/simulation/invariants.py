@@ -108,7 +108,7 @@ class Books:
         for side in self._world.sides:
             self._chain_holds(side.wiring.name)
             self._sums_agree(side, found)
-        self._cursors_are_behind(found)
+        self._cursors_are_behind()
         self.touched = False
 
     def all_decided(self, side: "OurSide") -> None:
@@ -209,14 +209,18 @@ class Books:
         for each in self._by_hand:
             ours = found.under_number(each.project, each.number, besides=each.line)
             if ours and not each.after_ours:
-                message = f"invoice {each.number} stands on {each.project} as entered by hand and once more by us: {ours}"
+                message = (
+                    f"invoice {each.number} stands on {each.project} as entered by hand and once more by us: {ours}"
+                )
                 raise Violation(message)
 
     def _nothing_in_a_closed_period(self, found: Facts) -> None:
         """Nothing is posted into a period of which our side knew that it was closed."""
         rows = found.ledger[self._ledger_rows :]
         self._ledger_rows = len(found.ledger)
-        closed = {side.wiring.name: facts.closed_periods(self._world.engine, side.wiring.name) for side in self._world.sides}
+        closed = {
+            side.wiring.name: facts.closed_periods(self._world.engine, side.wiring.name) for side in self._world.sides
+        }
         for row in rows:
             line = found.lines.get(row["PKey"])
             if line is None:
@@ -273,9 +277,9 @@ class Books:
             message = f"{key[1]} {key[2]} of {key[0]}: {stands} stands in Vantagepoint, and our journal says {finished}"
             raise Violation(message)
 
-    def _cursors_are_behind(self, found: Facts) -> None:
+    def _cursors_are_behind(self) -> None:
         """No cursor is ahead of the rows: what a feed would not give any more is stored."""
-        for name, feed, record in facts.skipped(self._world, found):
+        for name, feed, record in facts.skipped(self._world):
             message = f"the cursor of {feed} of {name} is ahead of record {record}, which is not stored"
             raise Violation(message)
 

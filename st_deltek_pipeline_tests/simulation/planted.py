@@ -63,7 +63,7 @@ def _nobody_looks(undo: ExitStack) -> None:
 def _cursor_first(undo: ExitStack) -> None:
     """The cursor moves in a transaction of its own, before the rows."""
 
-    def keep_page(self: PageStore, page: Any, tally: Any, *, before: Any, after: Any) -> bool:
+    def keep_page(self: PageStore, page: Any, tally: Any, *, after: Any, **_before: Any) -> bool:
         with self.engine.begin() as db:
             self._locked(db)
             raw_cursors.move_cursor(db, self.connection, self.feed.name, after)

@@ -6,9 +6,9 @@ same repetitions, as plain calls. Which days are run and what is read before is 
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Engine
 
@@ -39,7 +39,6 @@ from st_deltek_pipeline.services.posting.context import PostingContext
 from st_deltek_pipeline.services.posting.enter import enter_file
 from st_deltek_pipeline.services.posting.planner import plan_day
 from st_deltek_pipeline.services.posting.post import post_file
-from st_deltek_pipeline.services.reconciliation import tie_out
 from st_deltek_pipeline.services.reference_data import poll_reference
 from st_deltek_pipeline.services.staging import stage_day
 from st_deltek_pipeline.services.write_back import write_back_day
@@ -64,7 +63,7 @@ class AtOnce:
     def __init__(self, **_options: Any) -> None:
         pass
 
-    def __enter__(self) -> "AtOnce":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -170,9 +169,7 @@ class Runner:
         """Do what the part of the take-in job does that matches customers and vendors."""
         run_id, ours = self._begin(), self.pipeline
         self._step(
-            lambda: align_firms(
-                ours.engine, ours.vision, self.wiring.connection, run_id=run_id, now=ours.clock.now
-            )
+            lambda: align_firms(ours.engine, ours.vision, self.wiring.connection, run_id=run_id, now=ours.clock.now)
         )
         return FinishedRun(run_id, {})
 
@@ -192,10 +189,10 @@ class Runner:
         *,
         kinds: Collection[Kind] | None = None,
         write_back: bool = False,
-        tie_out: bool = True,
         pinned_plan_hash: str | None = None,
+        **_tie_out: bool,
     ) -> FinishedRun:
-        """Do what the posting job does with a business day."""
+        """Do what the posting job does with a business day; how it ties out is looked at after the step."""
         run_id, ours, connection = self._begin(), self.pipeline, self.wiring.connection
         metadata: dict[str, dict[str, Any]] = {}
         failed: list[PipelineError] = []
@@ -333,7 +330,9 @@ def wiring_of(connection: ConnectionSettings, clock: VirtualClock) -> Wiring:
     return Wiring(connection, calendar, None, now=clock.now)
 
 
-def open_pipeline(systems: Systems, connection: ConnectionSettings, number: int, engine: Engine, jitter: Callable[[], float]) -> OurPipeline:
+def open_pipeline(
+    systems: Systems, connection: ConnectionSettings, number: int, engine: Engine, jitter: Callable[[], float]
+) -> OurPipeline:
     """Start a process of ours: clients without tokens, sessions of its own."""
     clock, tenant = systems.clock, systems.tenants[number]
     timing = Timing(sleep=clock.sleep, monotonic=clock.monotonic, now=clock.now, jitter=jitter)

@@ -59,9 +59,7 @@ _HEAD = "from st_deltek_pipeline_tests.simulation.script import *\n\n"
 def as_python(script: Script) -> str:
     """Return a script as a file that ``read`` reads."""
     steps = "".join(f"        {step!r},\n" for step in script.steps)
-    return (
-        f"{_HEAD}SCRIPT = Script(\n    seed={script.seed},\n    flavour={script.flavour!r},\n    steps=(\n{steps}    ),\n)\n"
-    )
+    return f"{_HEAD}SCRIPT = Script(\n    seed={script.seed},\n    flavour={script.flavour!r},\n    steps=(\n{steps}    ),\n)\n"
 
 
 def read(path: Path) -> Script:

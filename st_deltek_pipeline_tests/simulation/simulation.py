@@ -116,7 +116,7 @@ class Simulation:
         flavour = self.script.flavour
         self.systems.vantagepoint.set_switches(dict(flavour.books))
         self.twin(0).set_switches(dict(flavour.titan))
-        self._jitter = random.Random(self.script.seed)  # noqa: S311 - spreads waits
+        self._jitter = random.Random(self.script.seed)
         self._open_engine()
         self.books = Books(self)
         self._open_side(0)
@@ -186,7 +186,9 @@ class Simulation:
         self._told += 1
         titan = self.systems.tenants[tenant].world.servicetitan
         for _ in range(times):
-            body = encode_row(envelope(happened, f"told-{self._told}", self._now_text(tenant), titan.tenant_id, "House"))
+            body = encode_row(
+                envelope(happened, f"told-{self._told}", self._now_text(tenant), titan.tenant_id, "House")
+            )
             self._delivered.setdefault(tenant, []).append(body)
             self._receive(tenant, body)
         return True
@@ -250,6 +252,8 @@ class Simulation:
         except PipelineError as error:
             ended = error
             self.errors.append(f"{type(error).__name__}: {error.message}")
+        except Violation:
+            raise
         except Exception as error:
             message = f"our side ended with {type(error).__name__}: {error}"
             raise Violation(message) from error
@@ -319,7 +323,7 @@ class Simulation:
             for turn in range(_ROUNDS):
                 before = self.books.state()
                 # Both systems rest, so that reading them once is enough.
-                act = OurSide.live if turn else OurSide.sync
+                act = OurSide.live if turn else _sync_that_ties_out
                 ended = self.ours(number, 0, act, decides_all=True)
                 self.books.check()
                 if ended is not None:
@@ -426,6 +430,14 @@ def simulation(databases: Databases, script: Script) -> Generator[Simulation]:
                 world.close()
 
 
+def _sync_that_ties_out(side: OurSide) -> None:
+    """Synchronise, and see that the product's own tie-out explains every cent."""
+    report = side.sync()
+    if not report.accounted_for:
+        message = f"the tie-out of {report.connection} does not account for everything: {report.tie_out}"
+        raise Violation(message)
+
+
 def _take_in(engine: Engine) -> None:
     """Fill a template: both systems were read by the first connection before the simulation begins."""
     clock = VirtualClock.at(BEGIN)
@@ -469,4 +481,3 @@ def carry_out(databases: Databases, script: Script) -> Summary:
             posted=sum(file.posting is not None for file in world.systems.vantagepoint.state.files.values()),
             calls=world.systems.network.calls,
         )
-

@@ -172,4 +172,8 @@ def _renumber(world: World) -> None:
     for table in (titan.invoices,):
         for key, row in list(table.items()):
             del table[key]
-            table[key + _OTHER_TENANT] = {**row, "id": key + _OTHER_TENANT, "referenceNumber": f"9{row['referenceNumber'][1:]}"}
+            table[key + _OTHER_TENANT] = {
+                **row,
+                "id": key + _OTHER_TENANT,
+                "referenceNumber": f"9{row['referenceNumber'][1:]}",
+            }

@@ -54,7 +54,14 @@ def rule(place: str, effect: str, nth: int, times: int) -> FaultRule:
     system, method, path = PLACES[place]
     struck = tuple(range(nth, nth + times))
     return FaultRule.model_validate(
-        {"name": f"{place}: {effect}", "system": system, "method": method, "path": path, "nth": struck, **EFFECTS[effect]}
+        {
+            "name": f"{place}: {effect}",
+            "system": system,
+            "method": method,
+            "path": path,
+            "nth": struck,
+            **EFFECTS[effect],
+        }
     )
 
 

@@ -354,7 +354,8 @@ def build_servicetitan_app(
         persistence: Where changes are written, and read back from at the start.
         hooks: Faults and request log to stand in front of the API.
         new_invoice: The generator's function for one more invoice.
-        now_ns, monotonic: The clocks.
+        now_ns: The real time in nanoseconds since 1970, for what rows and lags say.
+        monotonic: Seconds on a clock that never goes back, for tokens and the rate limit.
     """
     return ServiceTitanTwin(
         world,
