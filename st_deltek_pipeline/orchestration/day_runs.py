@@ -7,7 +7,7 @@ Who synchronises, and what is taken in before, is in ``syncing`` and ``live_run`
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
@@ -207,7 +207,7 @@ class DayRuns:
         found: dict[date, list[Kind]] = {}
         for kind in self.kinds:
             waiting = days_to_decide_again(engine, connection, kind, reasons=_RELEASED_BY_OTHERS)
-            days = {day for day in waiting if _since(reports, day)}
+            days = {day for day in waiting if _since(reports, day, kind)}
             days |= set(days_left_behind(engine, connection, kind))
             if kind is Kind.PAYMENT:
                 # A deposit may be known only since its payments' own days were staged.
@@ -298,9 +298,13 @@ def _kind_report(run: FinishedRun, kind: Kind) -> KindReport:
     )
 
 
-def _since(reports: Sequence[DayReport], day: date) -> bool:
-    """Say whether receivables have changed since a day was run."""
-    runs = [number for number, report in enumerate(reports) if report.day == day]
+def _since(reports: Sequence[DayReport], day: date, kind: Kind) -> bool:
+    """Say whether receivables have changed since a kind of a day was run; a day may have been run without it."""
+    runs = [
+        number
+        for number, report in enumerate(reports)
+        if report.day == day and any(each.kind is kind for each in report.kinds)
+    ]
     later = reports[runs[-1] + 1 :] if runs else reports
     return any(each.posted_now for report in later for each in report.kinds if each.kind in _RECEIVABLES)
 
@@ -319,7 +323,7 @@ def _day_line(report: DayReport) -> str:
 
 def newest_day(wiring: Wiring) -> date:
     """Return the last business day that can be posted."""
-    return wiring.calendar.business_day(wiring.calendar.today(datetime.now(UTC)))
+    return wiring.calendar.business_day(wiring.calendar.today(wiring.now()))
 
 
 def postable(days: Iterable[date], wiring: Wiring) -> Sequence[date]:

@@ -104,7 +104,9 @@ class LiveRun:
         named = {_named(event) for event in events if event.record_kind in _READABLE}
         self.progress.doing(f"reading {len(named):,} records that {len(events):,} events name")
         client = self.pipeline.servicetitan(self.wiring)
-        read = read_named_records(engine, client, self.wiring.connection, named, run_id=self.run_id)
+        read = read_named_records(
+            engine, client, self.wiring.connection, named, run_id=self.run_id, now=self.wiring.now
+        )
         if PARTIES & read.new_versions.keys():
             self.runner.align_firms()
         self._find_opening_invoices()
@@ -128,7 +130,10 @@ class LiveRun:
         What is applied to them waits when that fails; it is no reason to keep everything else waiting.
         """
         if not opening_invoices_to_read(
-            self.pipeline.engine, self.wiring.connection, older_than=_OPENING_INVOICES_STAY_READ
+            self.pipeline.engine,
+            self.wiring.connection,
+            older_than=_OPENING_INVOICES_STAY_READ,
+            now=self.wiring.now,
         ):
             return
         self.progress.doing("asking Vantagepoint for invoices from before the connection's start")

@@ -107,7 +107,7 @@ def _documents(days: DayRuns, documents: Collection[tuple[Kind, int]]) -> _Repla
     days.progress.doing(f"reading {len(documents):,} documents again")
     named = [(RecordKind(kind.value), document_id) for kind, document_id in documents]
     client = days.pipeline.servicetitan(wiring)
-    read = read_named_records(engine, client, wiring.connection, named, run_id=_RUN)
+    read = read_named_records(engine, client, wiring.connection, named, run_id=_RUN, now=wiring.now)
     versions = {kind.value: count for kind, count in read.new_versions.items()}
     days.progress.done(f"read {len(named):,} documents again: {sum(versions.values()):,} new versions")
     if PARTIES & read.new_versions.keys():

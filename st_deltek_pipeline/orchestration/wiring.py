@@ -1,7 +1,8 @@
 """What every asset of a connection shares: key prefix, groups, owner, tags, pools, partitions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
@@ -21,11 +22,13 @@ class Wiring:
         connection: Its settings.
         calendar: Its business days.
         partitions: The same business days, as partition keys.
+        now: Clock; says which business day is today's.
     """
 
     connection: ConnectionSettings
     calendar: BusinessCalendar
     partitions: dg.DailyPartitionsDefinition
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
     def of(cls, connection: ConnectionSettings, calendar: BusinessCalendar) -> "Wiring":

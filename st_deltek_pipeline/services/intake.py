@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -50,6 +50,7 @@ def take_in_feed(
     since: date | None = None,
     progress: Callable[[int], None] | None = None,
     reached: Reached = pass_by,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> IntakeResult:
     """Drain a feed into ``raw`` from where the last intake ended.
 
@@ -67,6 +68,7 @@ def take_in_feed(
         since: Read what was modified since that day in UTC, whatever the cursor says; a list read whole is anyway.
         progress: Told the number of rows so far after each stored page.
         reached: Told of the moments at which a process may die; for tests.
+        now: Clock, for lists that are asked for what was modified.
 
     Returns:
         What was found.
@@ -83,7 +85,7 @@ def take_in_feed(
         case Reading.EXPORT:
             _drain_export(store, client, tally, tell, _Start(full, since))
         case Reading.MODIFIED:
-            drain_modified(store, client, tally, tell, full=full, since=since)
+            drain_modified(store, client, tally, tell, full=full, since=since, now=now)
         case Reading.LIST:
             drain_list(store, client, tally, tell)
     reread_open(store, client, tally, tell)

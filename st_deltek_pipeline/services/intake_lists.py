@@ -56,7 +56,14 @@ def drain_list(store: PageStore, client: ListClient, tally: Tally, tell: Tell) -
 
 
 def drain_modified(
-    store: PageStore, client: ListClient, tally: Tally, tell: Tell, *, full: bool, since: date | None = None
+    store: PageStore,
+    client: ListClient,
+    tally: Tally,
+    tell: Tell,
+    *,
+    full: bool,
+    since: date | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Read what a list says was modified since the mark, or all of it without one.
 
@@ -67,11 +74,12 @@ def drain_modified(
         tell: Is told the number of rows so far.
         full: Read everything, whatever the mark says.
         since: Read what was modified since that day in UTC, whatever the mark says.
+        now: Clock; the mark is never set beyond the moment at which reading began.
 
     Raises:
         TransientError: The list never stood still. What was read is kept; the mark was not moved.
     """
-    began = datetime.now(UTC)
+    began = now()
     before = None if full else store.cursor().continue_from
     if before is not None and since is not None:
         before = min(before, datetime.combine(since, time(), UTC).strftime(_MARK))

@@ -5,8 +5,9 @@ project that it names and that no feed has brought yet: somebody who is new in S
 minutes before the feeds say so. What cannot be read by ids is read through its own feed.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
@@ -72,6 +73,7 @@ def read_named_records(
     named: Collection[NamedRecord],
     *,
     run_id: str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> NamedReading:
     """Read some records as they are now, with what they name and is not known yet.
 
@@ -81,6 +83,7 @@ def read_named_records(
         settings: The connection.
         named: The records; a job stands for its invoice too.
         run_id: Who reads, kept with every new version.
+        now: Clock, for lists that are asked for what was modified.
 
     Returns:
         What was found. Everything found is stored.
@@ -89,7 +92,7 @@ def read_named_records(
         PermissionMissingError: A list's scope is missing.
         TransientError: ServiceTitan cannot be asked now. What was read before is kept.
     """
-    reading = _Reading(engine, client, settings, run_id)
+    reading = _Reading(engine, client, settings, run_id, now)
     reading.read(named)
     return NamedReading(
         {kind: count for kind, count in reading.new_versions.items() if count},
@@ -105,6 +108,7 @@ class _Reading:
     client: FeedClient
     settings: ConnectionSettings
     run_id: str
+    now: Callable[[], datetime]
     missing: set[NamedRecord] = field(default_factory=set[NamedRecord])
     refused: dict[NamedRecord, str] = field(default_factory=dict[NamedRecord, str])
     new_versions: dict[RecordKind, int] = field(default_factory=dict[RecordKind, int])
@@ -158,7 +162,7 @@ class _Reading:
         return found
 
     def _drain(self, feed: Feed) -> None:
-        result = take_in_feed(self.engine, self.client, self.settings.name, feed, run_id=self.run_id)
+        result = take_in_feed(self.engine, self.client, self.settings.name, feed, run_id=self.run_id, now=self.now)
         self._count(feed.kind, result.new_versions)
 
     def _count(self, kind: RecordKind, versions: int) -> None:

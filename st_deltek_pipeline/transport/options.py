@@ -5,6 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
 
 
 def _now() -> datetime:
@@ -77,6 +81,7 @@ class TransportOptions:
         answer_seconds: For a whole answer, so that a dripping one ends.
         largest_answer: Bytes after decompression.
         connections: Sockets kept open per host.
+        adapter: What carries requests instead of sockets: a system that lives in this process.
     """
 
     timing: Timing = field(default_factory=Timing)
@@ -86,3 +91,4 @@ class TransportOptions:
     answer_seconds: float = 300.0
     largest_answer: int = 64 * 1024 * 1024
     connections: int = 8
+    adapter: "BaseAdapter | None" = None

@@ -41,7 +41,7 @@ class Wire:
         # The environment may name a .netrc whose password would replace our own Authorization header.
         self._session.trust_env = False
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        adapter = PinningAdapter(hosts.allows, connections=options.connections)
+        adapter = options.adapter or PinningAdapter(hosts.allows, connections=options.connections)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 

@@ -3,6 +3,7 @@
 Handlers run in the server's event loop, one at a time, so nothing here is locked.
 """
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -82,6 +83,8 @@ class ServiceTitanTwin:
         persistence: Where changes are written before they are answered.
         hooks: Faults and request log in front of the API.
         new_invoice: The generator's function for one more invoice.
+        now_ns: The real time in nanoseconds since 1970, for what rows and lags say.
+        monotonic: Seconds on a clock that never goes back, for tokens and the rate limit.
     """
 
     def __init__(
@@ -92,12 +95,14 @@ class ServiceTitanTwin:
         persistence: StatePersistence,
         hooks: RequestHooks,
         new_invoice: NewInvoice,
+        now_ns: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.switches = switches
-        self.book = Book(world.servicetitan, persistence)
+        self.book = Book(world.servicetitan, persistence, now_ns)
         self.webhooks = Webhooks(world.servicetitan.tenant_id, HOUSE_NAME, self.book.now)
         self.book.observer = self._tell
-        self.access = Access(world.servicetitan, lambda: self.switches)
+        self.access = Access(world.servicetitan, lambda: self.switches, monotonic)
         self.edits = InvoiceEdits(world, new_invoice)
         first_day = f"{world.month}-01"
         self.payments = Payments(self.book, lambda: self.switches, first_day)
@@ -345,6 +350,8 @@ def build_servicetitan_app(
     persistence: StatePersistence,
     hooks: RequestHooks,
     new_invoice: NewInvoice,
+    now_ns: Callable[[], int] = time.time_ns,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> ServiceTitanTwin:
     """Return the twin of one tenant.
 
@@ -354,8 +361,18 @@ def build_servicetitan_app(
         persistence: Where changes are written, and read back from at the start.
         hooks: Faults and request log to stand in front of the API.
         new_invoice: The generator's function for one more invoice.
+        now_ns: The real time in nanoseconds since 1970, for what rows and lags say.
+        monotonic: Seconds on a clock that never goes back, for tokens and the rate limit.
     """
-    return ServiceTitanTwin(world, switches=switches, persistence=persistence, hooks=hooks, new_invoice=new_invoice)
+    return ServiceTitanTwin(
+        world,
+        switches=switches,
+        persistence=persistence,
+        hooks=hooks,
+        new_invoice=new_invoice,
+        now_ns=now_ns,
+        monotonic=monotonic,
+    )
 
 
 def _row_fields(resource: Resource, row: Row, fields: Mapping[str, Any]) -> Row:

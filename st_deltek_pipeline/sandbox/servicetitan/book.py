@@ -3,6 +3,7 @@
 What a change is, is the business of ``edits``, ``payments``, ``bills`` and ``purchasing``.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
 from st_deltek_pipeline.sandbox.contractor.world import ServiceTitanWorld
@@ -32,9 +33,12 @@ class Book:
     Args:
         world: The tenant; its rows belong to the book from now on.
         persistence: Where changes are written, and read back from at the start.
+        now_ns: The real time in nanoseconds since 1970.
     """
 
-    def __init__(self, world: ServiceTitanWorld, persistence: StatePersistence) -> None:
+    def __init__(
+        self, world: ServiceTitanWorld, persistence: StatePersistence, now_ns: Callable[[], int] = time.time_ns
+    ) -> None:
         self._persistence = persistence
         self.world = world
         self.observer: Observer | None = None
@@ -43,7 +47,7 @@ class Book:
             more = resource.world_filters(world) if resource.world_filters else ()
             self.tables[resource.path] = Table(resource, resource.rows(world), more)
         self.changes = self._replay()
-        self.clock = TwinClock(max(table.newest for table in self.tables.values()))
+        self.clock = TwinClock(max(table.newest for table in self.tables.values()), now_ns)
 
     def now(self) -> str:
         """Return the present as rows write it."""
