@@ -12,11 +12,11 @@ from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.firms_report import DECISION, NAME, PARTY
 from st_deltek_pipeline.cli.output import print_json, print_table, working
 from st_deltek_pipeline.cli.party_argument import party_of
-from st_deltek_pipeline.cli.spreadsheet import read_csv
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.firm_links import LinkState, PartyKey
+from st_deltek_pipeline.pages.spreadsheet import read_csv
 from st_deltek_pipeline.services.firm_decisions import (
     NEW_FIRM,
     BadLine,

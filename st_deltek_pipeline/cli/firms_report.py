@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from st_deltek_pipeline.cli.output import print_json, print_table
-from st_deltek_pipeline.cli.spreadsheet import write_csv
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.firm_links import Candidate, LinkState, PartyKey, PartyKind
 from st_deltek_pipeline.domain.firm_scores import Party
+from st_deltek_pipeline.pages.spreadsheet import write_csv
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.firm_mappings import QueuedMapping, queue

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from st_deltek_pipeline.connections.alert_settings import AlertSettings
+from st_deltek_pipeline.connections.reconciliation_settings import ReconciliationSettings
 from st_deltek_pipeline.connections.schedule_settings import ScheduleSettings
 from st_deltek_pipeline.connections.webhook_settings import WebhookSettings
 from st_deltek_pipeline.domain.coding import CODING_FIELDS, FACT_FIELDS, Rule, fold
@@ -277,6 +278,7 @@ class ConnectionSettings(_Model):
     calendar: CalendarSettings
     posting: PostingSettings = PostingSettings()
     firms: FirmSettings = FirmSettings()
+    reconciliation: ReconciliationSettings = ReconciliationSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     alerts: AlertSettings = AlertSettings()
     webhooks: WebhookSettings = WebhookSettings()

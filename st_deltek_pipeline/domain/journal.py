@@ -72,6 +72,7 @@ class EventType(StrEnum):
     EXPORT_IN_DOUBT = "export_in_doubt"
     EXPORT_REFUSED = "export_refused"
     PLAN_PINNED = "plan_pinned"
+    DAY_CLOSED = "day_closed"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ class LedgerRow:
         reference: ``RefNo`` of a receipt or journal entry.
         vendor: Vendor code of a voucher; its ``invoice`` is the vendor's number.
         credit_memo: ``CreditMemoRefNo`` of an AR invoice's line.
+        voucher: Vantagepoint's own number of a voucher.
     """
 
     batch: str
@@ -41,6 +42,7 @@ class LedgerRow:
     reference: str = ""
     vendor: str = ""
     credit_memo: str = ""
+    voucher: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def ledger_row(row: Mapping[str, object]) -> LedgerRow:
         reference=_text(row, "RefNo"),
         vendor=_text(row, "Vendor"),
         credit_memo=_text(row, "CreditMemoRefNo"),
+        voucher=_text(row, "Voucher"),
     )
 
 

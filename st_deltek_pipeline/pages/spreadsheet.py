@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
 
@@ -40,13 +41,17 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
     Args:
         columns: Headings.
-        rows: Cells, written as text.
+        rows: Cells. Texts are made neutral; numbers stay numbers, also negative ones.
     """
     written = io.StringIO(newline="")
     writer = csv.writer(written, lineterminator="\r\n")
     writer.writerow(columns)
-    writer.writerows([neutral(str(cell)) for cell in row] for row in rows)
+    writer.writerows([_cell(cell) for cell in row] for row in rows)
     return _BYTE_ORDER_MARK + written.getvalue()
+
+
+def _cell(value: object) -> str:
+    return str(value) if isinstance(value, int | Decimal) else neutral(str(value))
 
 
 def read_csv(content: bytes, required: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:

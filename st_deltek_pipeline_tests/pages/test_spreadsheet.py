@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.cli.spreadsheet import neutral, original, read_csv, write_csv
 from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.pages.spreadsheet import neutral, original, read_csv, write_csv
 
 _FORMULAS = [
     '=HYPERLINK("http://example.invalid","Sum")',
