@@ -34,6 +34,7 @@ _STEPS = {
         frozenset({_S.PLANNED, _S.SENDING, _S.IN_DOUBT, _S.ENTERED, _S.POSTING, _S.HELD}), _S.ENTERED
     ),
     EventType.FILE_POSTING: _Step(frozenset({_S.ENTERED, _S.POSTING, _S.HELD}), _S.POSTING),
+    EventType.FILE_POST_ANSWERED: _Step(frozenset({_S.POSTING}), _S.POSTING),
     EventType.FILE_POSTED: _Step(frozenset({_S.POSTING}), _S.POSTED),
     EventType.FILE_REFUSED: _Step(frozenset({_S.PLANNED, _S.SENDING, _S.ENTERED, _S.POSTING, _S.HELD}), _S.REFUSED),
     EventType.FILE_HELD: _Step(

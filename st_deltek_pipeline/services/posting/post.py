@@ -5,6 +5,7 @@ from typing import Any
 from st_deltek_pipeline.domain.errors import InDoubtError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
+from st_deltek_pipeline.services.posting.answers import keep_answer
 from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext, period_closed
 from st_deltek_pipeline.services.posting.moves import hold_documents, move, refuse
 from st_deltek_pipeline.services.posting.resolve import in_ledger, states_our_total, still_as_sent
@@ -85,6 +86,7 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
             words = error.message
         else:
             if answer.posted:
+                keep_answer(context, lock, file, answer)
                 return (file.batch,)
             words = answer.message
             break
