@@ -11,6 +11,7 @@ from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.domain.reconciliation import OutsideSum
 from st_deltek_pipeline.orchestration.tables import TABLES
+from st_deltek_pipeline.store.journal_ranges import JournalRange
 
 ROW_COUNT = "dagster/row_count"
 TABLE_NAME = "dagster/table_name"
@@ -47,6 +48,23 @@ def outside_table(sums: Iterable[OutsideSum]) -> dg.MetadataValue:
         ("kind", "reason", "documents", "amount", "what to do"),
         [(each.kind.value, each.reason, each.documents, each.amount, each.advice) for each in sums],
     )
+
+
+def journal_range(found: JournalRange) -> dict[str, dg.MetadataValue]:
+    """Say which part of the journal a materialization wrote or rests on; every such asset carries it.
+
+    Args:
+        found: The events; where there are none, that is said.
+    """
+
+    def shown_place(sequence: int | None) -> dg.MetadataValue:
+        return dg.MetadataValue.text("none") if sequence is None else dg.MetadataValue.int(sequence)
+
+    return {
+        "journal_first": shown_place(found.first),
+        "journal_last": shown_place(found.last),
+        "journal_events": dg.MetadataValue.int(found.events),
+    }
 
 
 def holds_listed_by(connection: str, day: date, kind: Kind | None = None) -> dg.MetadataValue:
