@@ -272,7 +272,7 @@ def details_of(body: Mapping[str, Any]) -> list[str]:
     return [
         f"{name.replace('_', ' ')}: {_short(value[:_HASH_DIGITS] if name.endswith('_hash') else value)}"
         for name, value in body.items()
-        if not isinstance(value, list | dict) and value not in _QUIET
+        if not isinstance(value, list | dict) and value is not False and value not in _QUIET
     ] + [f"{name.replace('_', ' ')}: {_short(_inner(value))}" for name, value in body.items() if _is_full(value)]
 
 

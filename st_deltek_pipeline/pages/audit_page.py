@@ -103,7 +103,8 @@ def _happened(trail: AuditTrail, links: CloseLinks, zone: ZoneInfo) -> Table:
                 (
                     f"{each.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
                     (each.what, Code(each.batch[:_DIGITS])) if each.batch else each.what,
-                    tuple(each.details) or None,
+                    # What a version changed stands line by line; an event's details are one sentence.
+                    (tuple(each.details) if each.sequence is None else ", ".join(each.details)) or None,
                     links.run(each.run_id) if each.run_id else None,
                     each.sequence,
                 )

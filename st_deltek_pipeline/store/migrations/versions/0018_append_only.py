@@ -37,14 +37,18 @@ _NEVER_REMOVED = (
 _NEVER_CHANGED = ("raw.records", "raw.unreadable")
 
 _STATEMENTS = (
-    """
-    CREATE OR REPLACE FUNCTION journal.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION '%.% is append-only: % is refused', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP
-            USING ERRCODE = 'integrity_constraint_violation';
-    END
-    $$
-    """,
+    *(
+        f"""
+        CREATE OR REPLACE FUNCTION journal.{name}() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION '%.% is append-only: % is refused', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP
+                USING ERRCODE = 'integrity_constraint_violation';
+        END
+        $$
+        """
+        # Whoever grants rights sees by the first that a table is only ever added to; the others have rows that move on.
+        for name in ("refuse_change", "refuse_removal", "refuse_rewriting")
+    ),
     *(
         f"""
         CREATE TRIGGER rows_are_append_only BEFORE UPDATE OR DELETE ON {table}
@@ -53,13 +57,13 @@ _STATEMENTS = (
         for table in _NEVER_CHANGED
     ),
     *(
-        f"CREATE TRIGGER rows_stay BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION journal.refuse_change()"
+        f"CREATE TRIGGER rows_stay BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION journal.refuse_removal()"
         for table in _NEVER_REMOVED
     ),
     *(
         f"""
         CREATE TRIGGER never_truncated BEFORE TRUNCATE ON {table}
-            FOR EACH STATEMENT EXECUTE FUNCTION journal.refuse_change()
+            FOR EACH STATEMENT EXECUTE FUNCTION journal.refuse_removal()
         """
         for table in _NEVER_EMPTIED
     ),
@@ -67,17 +71,17 @@ _STATEMENTS = (
     CREATE TRIGGER the_end_of_the_chain_only_moves_on BEFORE UPDATE ON journal.chain_heads FOR EACH ROW
         WHEN (NEW.sequence < OLD.sequence OR NEW.connection <> OLD.connection
               OR NEW.sequence = OLD.sequence AND NEW.hash <> OLD.hash)
-        EXECUTE FUNCTION journal.refuse_change()
+        EXECUTE FUNCTION journal.refuse_rewriting()
     """,
     # A Batch is derived from kind, period and revisions: a file that has one keeps them. What stands is final.
     """
     CREATE TRIGGER what_stands_is_final BEFORE UPDATE ON journal.transaction_files FOR EACH ROW
         WHEN (OLD.state IN ('posted', 'adopted') OR NEW.connection <> OLD.connection OR NEW.batch <> OLD.batch
               OR NEW.kind <> OLD.kind OR NEW.period <> OLD.period OR NEW.created_at <> OLD.created_at)
-        EXECUTE FUNCTION journal.refuse_change()
+        EXECUTE FUNCTION journal.refuse_rewriting()
     """,
     """
-    CREATE FUNCTION journal.refuse_change_of_standing() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION journal.refuse_rewriting_of_standing() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
         standing boolean;
     BEGIN
@@ -101,15 +105,15 @@ _STATEMENTS = (
     """,
     """
     CREATE TRIGGER postings_that_stand_stay BEFORE UPDATE OR DELETE ON journal.postings
-        FOR EACH ROW EXECUTE FUNCTION journal.refuse_change_of_standing()
+        FOR EACH ROW EXECUTE FUNCTION journal.refuse_rewriting_of_standing()
     """,
     """
     CREATE TRIGGER lines_that_stand_stay BEFORE DELETE ON journal.posting_lines
-        FOR EACH ROW EXECUTE FUNCTION journal.refuse_change_of_standing()
+        FOR EACH ROW EXECUTE FUNCTION journal.refuse_rewriting_of_standing()
     """,
     """
     CREATE TRIGGER lines_are_never_changed BEFORE UPDATE ON journal.posting_lines
-        FOR EACH ROW EXECUTE FUNCTION journal.refuse_change()
+        FOR EACH ROW EXECUTE FUNCTION journal.refuse_rewriting()
     """,
     # Only its state and its count of deliveries ever change.
     """
@@ -119,7 +123,7 @@ _STATEMENTS = (
               OR NEW.record_kind IS DISTINCT FROM OLD.record_kind OR NEW.record_id IS DISTINCT FROM OLD.record_id
               OR NEW.received_at <> OLD.received_at OR NEW.occurred_at IS DISTINCT FROM OLD.occurred_at
               OR NEW.tenant_id IS DISTINCT FROM OLD.tenant_id OR NEW.deliveries < OLD.deliveries)
-        EXECUTE FUNCTION journal.refuse_change()
+        EXECUTE FUNCTION journal.refuse_rewriting()
     """,
 )
 
