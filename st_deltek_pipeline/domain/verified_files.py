@@ -119,16 +119,16 @@ def _against_postings(file: FileFacts, body: Mapping[str, Any]) -> Iterator[str]
         ours[key] = ours.get(key, ZERO) + amount
     if len(sent) != len(details):
         yield "a line stands in its body twice"
-    # What a journal entry balances on is no line of a posting.
+    # What a journal entry balances on is no line of a posting; each of its documents has one such line at most.
     balancing = total(amount for key, amount in sent.items() if key not in ours)
     wrong = [key for key, amount in ours.items() if sent.get(key) != amount]
     if wrong:
         named = ", ".join(sorted(wrong)[:_MOST_LINES_NAMED])
         yield f"{len(wrong)} lines of its postings are not as they were sent: {named}"
+    elif len(sent) - len(ours) > (file.postings if entry is EntryType.JOURNAL_ENTRIES else 0):
+        yield f"{len(sent) - len(ours)} lines were sent that no posting has"
     elif entry is EntryType.JOURNAL_ENTRIES and balancing != -file.amount + ZERO:
         yield f"it balances on {shown(balancing)}, and its postings sum to {shown(file.amount)}"
-    elif entry is not EntryType.JOURNAL_ENTRIES and len(sent) != len(ours):
-        yield f"{len(sent) - len(ours)} lines were sent that no posting has"
 
 
 def _amount(entry: EntryType, line: Mapping[str, Any]) -> Decimal:

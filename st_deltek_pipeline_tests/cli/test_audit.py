@@ -19,7 +19,11 @@ from st_deltek_pipeline.cli.audit_writers import write_csv_file, write_parquet_f
 from st_deltek_pipeline.cli.main import run
 from st_deltek_pipeline.domain.chain_check import ChainPosition, RecordedLink, follow
 from st_deltek_pipeline.domain.errors import BrokenError
+from st_deltek_pipeline.services.clients import CREDENTIAL_NAMES
+from st_deltek_pipeline.settings import load_settings
 from st_deltek_pipeline.store.audit_export import ColumnType, ExportColumn
+from st_deltek_pipeline.store.vault import open_vault
+from st_deltek_pipeline_tests.browser.desk import browsing, find_browser
 from st_deltek_pipeline_tests.orchestration.installations import write_connection_file
 from st_deltek_pipeline_tests.services.audited_books import NAME, audited_books
 from st_deltek_pipeline_tests.services.posting.harness import Bench
@@ -90,6 +94,16 @@ class TestVerify:
         assert f"invoice:{document}" in {each["subject"] for each in violations}
         assert all(each["advice"] for each in violations)
         assert "its postings sum to" in capfd.readouterr().out
+
+    def test_vantagepoints_ledger_is_read_back_on_request(self, acme: Bench, answer: Answer) -> None:
+        assert answer("verify", "acme", "--ledger")[0] == 3, "without credentials nothing is read"
+        settings = load_settings()
+        login = {name: str(acme.sandbox.ready_line["vantagepoint"][name]) for name in CREDENTIAL_NAMES["vantagepoint"]}
+        open_vault(acme.engine, settings).put("acme", "vantagepoint", login)
+        code, found = answer("verify", "acme", "--ledger")
+        checks = {check["invariant"]: check for check in found["connections"][0]["checks"]}
+        assert (code, checks["ledger"]["violations"]) == (0, 0)
+        assert checks["ledger"]["looked_at"] > 5
 
     @pytest.mark.usefixtures("acme")
     def test_a_connection_that_does_not_exist_is_said_so(self, answer: Answer) -> None:
@@ -163,6 +177,34 @@ class TestShow:
         assert re.findall(r"""(?:src|href)=["'](?!#|data:)([^"']*)""", html) == []
         assert "document planned" in html
         assert "What was sent of it in file" in html
+
+    def test_the_page_fits_a_telephone_and_runs_nothing(self, acme: Bench, tmp_path: Path) -> None:
+        if find_browser() is None:
+            pytest.skip("there is no Chromium here")
+        page = tmp_path / "life.html"
+        assert run(["audit", "show", corrected(acme), "--html", str(page)]) == 0
+        with browsing(tmp_path / "profile") as browser:
+            asked: list[str] = []
+            browser.page.on("request", lambda request: asked.append(request.url))
+            browser.page.set_viewport_size({"width": 390, "height": 800})
+            browser.open(page.as_uri(), "Everything that happened, in order")
+            assert NAME in browser.text()
+            assert browser.page.evaluate("document.scripts.length") == 0
+            assert browser.page.evaluate("document.documentElement.scrollWidth") <= 390
+            assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+            assert browser.complaints == []
+
+    def test_what_was_only_taken_in_has_a_life_too(
+        self, acme: Bench, answer: Answer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        invoice = acme.sandbox.add_invoice(date="2026-10-30", total="1.00")
+        acme.take_in_invoices()
+        document = f"invoice:{invoice['id']}"
+        code, life = answer("audit", "show", document)
+        assert (code, life["outcome"], life["events"], len(life["versions"])) == (0, None, [], 1)
+        assert run(["audit", "show", document]) == 0
+        assert "not decided about yet" in capfd.readouterr().out
+        assert run(["audit", "show", document, "--html", str(tmp_path / "life.html")]) == 0
 
     @pytest.mark.usefixtures("acme")
     def test_a_document_that_nobody_knows_is_said_so(self, answer: Answer) -> None:
