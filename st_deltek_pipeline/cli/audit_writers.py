@@ -16,7 +16,7 @@ from st_deltek_pipeline.domain.errors import BrokenError, ConfigurationError
 from st_deltek_pipeline.pages.spreadsheet import neutral
 from st_deltek_pipeline.store.audit_export import ColumnType, ExportColumn
 
-_ROWS_AT_ONCE = 5000
+_ROWS_AT_ONCE = 1000
 _AMOUNT_DIGITS, _AMOUNT_DECIMALS = 19, 4
 _EXACT_DIGITS, _EXACT_DECIMALS = 38, 10
 

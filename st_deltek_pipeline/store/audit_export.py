@@ -15,6 +15,10 @@ from st_deltek_pipeline.store.staged_tables import TABLES
 from st_deltek_pipeline.store.verification import stream
 
 
+# Payloads and frozen bodies are among the rows, some of them large.
+_ROWS_AT_ONCE = 100
+
+
 class ColumnType(StrEnum):
     """What a column holds."""
 
@@ -479,6 +483,7 @@ def rows(db: Connection, export: Export, period: ExportedPeriod) -> Iterator[Seq
             "first_event": period.chain.first,
             "last_event": period.chain.last,
         },
+        at_once=_ROWS_AT_ONCE,
     )
 
 

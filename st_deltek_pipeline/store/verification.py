@@ -19,6 +19,8 @@ from st_deltek_pipeline.domain.verified_files import FileFacts, FileLife
 from st_deltek_pipeline.domain.verified_sources import Ahead, Altered, WithoutPartner
 
 _ROWS_AT_ONCE = 2000
+# A transaction file has hundreds of documents, and its body has all their lines.
+_FILES_AT_ONCE = 10
 # A big connection's sorts take longer than a run's statement may, and the last row is wanted, not the first.
 _SESSION = (
     "SET TRANSACTION READ ONLY",
@@ -37,18 +39,21 @@ def one_view(engine: Engine) -> Generator[Connection]:
         yield db
 
 
-def stream(db: Connection, statement: str, parameters: Mapping[str, Any]) -> Iterator[Row[Any]]:
+def stream(
+    db: Connection, statement: str, parameters: Mapping[str, Any], *, at_once: int = _ROWS_AT_ONCE
+) -> Iterator[Row[Any]]:
     """Read rows by a cursor of the server, some at a time.
 
     Args:
         db: An open connection.
         statement: SQL; values only travel as parameters.
         parameters: Its values.
+        at_once: How many rows are in memory at a time.
 
     Yields:
         The rows.
     """
-    options = {"stream_results": True, "yield_per": _ROWS_AT_ONCE}
+    options = {"stream_results": True, "yield_per": at_once}
     yield from db.execute(text(statement), dict(parameters), execution_options=options)
 
 
@@ -109,6 +114,7 @@ def files(db: Connection, connection: str) -> Iterator[FileFacts]:
         WHERE file.connection = :connection
         """,
         {"connection": connection},
+        at_once=_FILES_AT_ONCE,
     )
     for row in rows:
         yield FileFacts(
