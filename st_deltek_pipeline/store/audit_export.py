@@ -14,7 +14,6 @@ from sqlalchemy import Connection, text
 from st_deltek_pipeline.store.staged_tables import TABLES
 from st_deltek_pipeline.store.verification import stream
 
-
 # Payloads and frozen bodies are among the rows, some of them large.
 _ROWS_AT_ONCE = 100
 
