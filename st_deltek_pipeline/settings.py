@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
 
@@ -18,6 +19,9 @@ DAGSTER_DATABASE_URL_VARIABLE = "ST_DELTEK_DAGSTER_DATABASE_URL"
 CONNECTIONS_DIR_VARIABLE = "ST_DELTEK_CONNECTIONS_DIR"
 CONNECTIONS_VARIABLE = "ST_DELTEK_CONNECTIONS"
 MASTER_KEY_VARIABLE = "ST_DELTEK_MASTER_KEY"
+DAGSTER_URL_VARIABLE = "ST_DELTEK_DAGSTER_URL"
+CLOSE_URL_VARIABLE = "ST_DELTEK_CLOSE_URL"
+CLOSE_PROXIES_VARIABLE = "ST_DELTEK_CLOSE_PROXIES"
 FILE_SUFFIX = "_FILE"
 
 
@@ -29,6 +33,9 @@ class Settings:
         data_dir: Folder for the embedded database, the master key file and Dagster's local files.
         database_url: A named server (``postgresql://...``), or ``None`` for the embedded one.
         dagster_database_url: A database of Dagster's own; ``None`` lets it share ours on a named server.
+        dagster_url: Where people find Dagster's UI, for links to it; empty when nobody said so.
+        close_url: Where people find the close reports, for links to them; likewise. With https a session is for https only.
+        close_proxies: Addresses of proxies before the close reports, whose word is taken for where a request comes from.
         connections_dir: Folder of connection files.
         connection_names: Only these connections are loaded; ``None`` means all.
     """
@@ -38,6 +45,9 @@ class Settings:
     connections_dir: Path
     connection_names: frozenset[str] | None
     dagster_database_url: str | None = None
+    dagster_url: str = ""
+    close_url: str = ""
+    close_proxies: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         """Leave the database URL out: it may hold a password."""
@@ -54,18 +64,35 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         Absolute paths; nothing is created, and only files that hold a database URL are opened.
 
     Raises:
-        ConfigurationError: See ``secret_value``.
+        ConfigurationError: See ``secret_value``; or an address for links is none.
     """
     variables = os.environ if environment is None else environment
-    names = [name.strip() for name in variables.get(CONNECTIONS_VARIABLE, "").split(",")]
-    chosen = frozenset(name for name in names if name)
     return Settings(
         data_dir=Path(variables.get(DATA_DIR_VARIABLE) or ".st_deltek").absolute(),
         database_url=secret_value(DATABASE_URL_VARIABLE, variables),
         connections_dir=Path(variables.get(CONNECTIONS_DIR_VARIABLE) or "connections").absolute(),
-        connection_names=chosen or None,
+        connection_names=_listed(CONNECTIONS_VARIABLE, variables) or None,
         dagster_database_url=secret_value(DAGSTER_DATABASE_URL_VARIABLE, variables),
+        dagster_url=_address(DAGSTER_URL_VARIABLE, variables),
+        close_url=_address(CLOSE_URL_VARIABLE, variables),
+        close_proxies=_listed(CLOSE_PROXIES_VARIABLE, variables),
     )
+
+
+def _listed(name: str, variables: Mapping[str, str]) -> frozenset[str]:
+    """Read a variable of several values with commas between them."""
+    values = (value.strip() for value in variables.get(name, "").split(","))
+    return frozenset(value for value in values if value)
+
+
+def _address(name: str, variables: Mapping[str, str]) -> str:
+    """Read an address that pages link to; empty when it is not set."""
+    value = variables.get(name, "").strip().rstrip("/")
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+        message = f"{name} is no address that can be linked to."
+        raise ConfigurationError(message, advice="Write it as https://HOST, with a path where there is one.")
+    return value
 
 
 def secret_value(name: str, variables: Mapping[str, str]) -> str | None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -27,12 +27,16 @@ class ChildProcess:
         name: What it is called in messages, for example ``The sandbox``.
         arguments: Words after ``st-deltek``.
         log: Where its messages go.
+        environment: Variables for it beside those of this process, and instead of them.
     """
 
-    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, name: str, arguments: Sequence[str], log: Path, *, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._name = name
         self._arguments = arguments
         self._log = log
+        self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self.ready: dict[str, Any] = {}
 
@@ -47,6 +51,7 @@ class ChildProcess:
         with self._log.open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own program
                 [*command, *self._arguments],
+                env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

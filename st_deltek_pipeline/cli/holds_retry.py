@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from st_deltek_pipeline.cli.exit_codes import ExitCode
 from st_deltek_pipeline.cli.output import print_json
 from st_deltek_pipeline.cli.progress import LineProgress, SilentProgress
-from st_deltek_pipeline.cli.sync_report import report_as_data, show_report
+from st_deltek_pipeline.cli.sync_report import exit_code_of_report, report_as_data, show_report
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
@@ -75,8 +75,8 @@ def retry(
     else:
         show_report(report)
         _show(name, [kind for kind, _ in after.values()])
-    if not report.accounted_for:
-        return ExitCode.BROKEN
+    if (code := exit_code_of_report(report)) is not ExitCode.OK:
+        return code
     return ExitCode.HELD if any(kind == OutcomeKind.HELD for kind, _ in after.values()) else ExitCode.OK
 
 

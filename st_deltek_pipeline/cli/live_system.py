@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from types import FrameType
 
 import click
@@ -20,7 +20,7 @@ from st_deltek_pipeline.cli.live_webhooks import webhook_receiver
 from st_deltek_pipeline.cli.ports import chosen_port
 from st_deltek_pipeline.domain.errors import BrokenError
 from st_deltek_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
-from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.settings import CLOSE_URL_VARIABLE, Settings
 from st_deltek_pipeline.store.database import ready_database
 
 _FIRST_PORT = 3000
@@ -32,7 +32,7 @@ _ANSWER_SECONDS = 5
 
 
 def run_live_system(settings: Settings, *, host: str, port: int | None, webhooks_port: int | None) -> ExitCode:
-    """Run Dagster, and the webhook receiver where a connection needs it, until a signal or until one ends by itself.
+    """Run Dagster and the receiver, which serves the close reports too, until a signal or until one ends by itself.
 
     Args:
         settings: The installation.
@@ -61,21 +61,21 @@ def run_live_system(settings: Settings, *, host: str, port: int | None, webhooks
                 click.echo(f"Sandbox      {sandbox.ready[system][address]}")
         url = f"http://{host}:{chosen}"
         receiver = webhook_receiver(settings, host=host, port=webhooks_port, dagster_url=url)
-        if receiver is not None:
-            running.enter_context(receiver)
-            for address in receiver.ready["connections"].values():
-                click.echo(f"Webhooks     {address}")
-            if sandbox is not None and CONNECTION in receiver.ready["connections"]:
-                subscribe(settings, sandbox, receiver.ready["connections"][CONNECTION])
+        running.enter_context(receiver)
+        for address in receiver.ready["connections"].values():
+            click.echo(f"Webhooks     {address}")
+        if sandbox is not None and CONNECTION in receiver.ready["connections"]:
+            subscribe(settings, sandbox, receiver.ready["connections"][CONNECTION])
+        click.echo(f"Close        {receiver.ready['close']}  (let somebody in: st-deltek close user add NAME)")
         target = dagster_target(settings)
-        dagster = running.enter_context(_dagster(settings, target, host, chosen))
+        links = {CLOSE_URL_VARIABLE: settings.close_url or receiver.ready["close"]}
+        dagster = running.enter_context(_dagster(settings, target, host, chosen, links))
         if _wait_until_ready(dagster, url, stop, _START_SECONDS * target.locations):
             click.echo(f"Dagster      {url}")
             click.echo("Press Ctrl-C to stop.")
         while not stop.wait(_POLL_SECONDS):
             _insist_running(dagster)
-            if receiver is not None:
-                receiver.insist_running()
+            receiver.insist_running()
         click.echo("Stopping ...")
     return ExitCode.OK
 
@@ -95,12 +95,14 @@ def _stopped_by_signal(stop: threading.Event) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _dagster(settings: Settings, target: DagsterTarget, host: str, port: int) -> Generator["subprocess.Popen[bytes]"]:
+def _dagster(
+    settings: Settings, target: DagsterTarget, host: str, port: int, links: Mapping[str, str]
+) -> Generator["subprocess.Popen[bytes]"]:
     # Its one warning recommends a development tool that production does not install.
     command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", *target.options]
     process = subprocess.Popen(  # noqa: S603 - our own arguments, no shell
         [*command, "--host", host, "--port", str(port), "--log-level", "warning"],
-        env={**os.environ, HOME_VARIABLE: str(prepare_home(settings))},
+        env={**os.environ, **links, HOME_VARIABLE: str(prepare_home(settings))},
         stdin=subprocess.DEVNULL,
         # Ctrl-C is for us: Dagster's children stop cleanly only when their parent tells them to.
         start_new_session=True,

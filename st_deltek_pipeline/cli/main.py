@@ -21,7 +21,15 @@ _COMMANDS = {
     "demo": LazyCommand(f"{_CLI}.demo", "demo", "See it work: five days of a contractor's invoices, tied out."),
     "sync": LazyCommand(f"{_CLI}.sync", "sync", "The main job: take in, post, reconcile; prints the tie-out."),
     "preview": LazyCommand(f"{_CLI}.preview", "preview", "Show exactly what a run would post, and its hash."),
+    "reconcile": LazyCommand(
+        f"{_CLI}.reconcile",
+        "reconcile",
+        "Compare ServiceTitan, our journal and Vantagepoint's ledger, document by document.",
+    ),
     "holds": LazyCommand(f"{_CLI}.holds", "holds", "What waits for something: list, show, retry, ignore, release."),
+    "close": LazyCommand(
+        f"{_CLI}.close", "close", "Whether a day or a month can be closed; who may see it in a browser."
+    ),
     "replay": LazyCommand(f"{_CLI}.replay", "replay", "Run a day, a document, the holds or the webhooks again."),
     "reverse": LazyCommand(f"{_CLI}.reverse", "reverse", "Take back what was posted: of a file, a run or a document."),
     "rules": LazyCommand(f"{_CLI}.rules", "rules", "Coding rules: which one decides a line, and what has none."),

@@ -58,7 +58,7 @@ def replay(
     never posted twice. The same as materializing the day again in Dagster's UI.
     """
     from st_deltek_pipeline.cli.progress import LineProgress, SilentProgress  # noqa: PLC0415
-    from st_deltek_pipeline.cli.sync_report import report_as_data, show_report  # noqa: PLC0415
+    from st_deltek_pipeline.cli.sync_report import exit_code_of_report, report_as_data, show_report  # noqa: PLC0415
     from st_deltek_pipeline.orchestration.replaying import ReplayRequest  # noqa: PLC0415
     from st_deltek_pipeline.orchestration.replaying import replay as run_again  # noqa: PLC0415
     from st_deltek_pipeline.settings import load_settings  # noqa: PLC0415
@@ -74,7 +74,7 @@ def replay(
         print_json(report_as_data(report))
     else:
         show_report(report, by_project=by_project)
-    return ExitCode.OK if report.accounted_for else ExitCode.BROKEN
+    return exit_code_of_report(report)
 
 
 def _range(day: datetime | None, between: tuple[datetime, datetime] | None) -> tuple[date, date] | tuple[None, None]:

@@ -51,7 +51,7 @@ def sync(
     """
     # Dagster takes a second to import; --help need not wait for it.
     from st_deltek_pipeline.cli.progress import LineProgress, SilentProgress  # noqa: PLC0415
-    from st_deltek_pipeline.cli.sync_report import report_as_data, show_report  # noqa: PLC0415
+    from st_deltek_pipeline.cli.sync_report import exit_code_of_report, report_as_data, show_report  # noqa: PLC0415
     from st_deltek_pipeline.orchestration.syncing import SyncRequest, synchronise  # noqa: PLC0415
     from st_deltek_pipeline.settings import load_settings  # noqa: PLC0415
 
@@ -68,7 +68,7 @@ def sync(
         print_json(report_as_data(report))
     else:
         show_report(report, by_project=by_project)
-    return ExitCode.OK if report.accounted_for else ExitCode.BROKEN
+    return exit_code_of_report(report)
 
 
 def _day(moment: datetime | None) -> date | None:

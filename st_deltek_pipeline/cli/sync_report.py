@@ -5,7 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
+from st_deltek_pipeline.cli.exit_codes import ExitCode, exit_code_of
 from st_deltek_pipeline.cli.tie_out_tables import held_table, named, plain_console, tie_out_table
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import shown, written
@@ -54,6 +56,7 @@ def report_as_data(report: SyncReport) -> dict[str, Any]:
         "held": [_outside(each) for each in result.waiting] if result else [],
         "ignored": [_outside(each) for each in result.ignored] if result else [],
         "unaccounted": list(result.unaccounted) if result else [],
+        "not_closed": {str(day): str(error) for day, error in report.not_closed.items()},
     }
 
 
@@ -69,6 +72,19 @@ def show_report(report: SyncReport, *, by_project: bool = False) -> None:
     if result is not None:
         console.print(tie_out_table(result, by_project=by_project))
     show_findings(console, report.connection, result, report.posted_now_by_kind)
+    for error in report.not_closed.values():
+        console.print(Text(f"Not closed: {error}", style="bold red"))
+
+
+def exit_code_of_report(report: SyncReport) -> ExitCode:
+    """Say with which code a command ends that has run days.
+
+    Args:
+        report: What it did.
+    """
+    if not report.accounted_for:
+        return ExitCode.BROKEN
+    return next((exit_code_of(error) for error in report.not_closed.values()), ExitCode.OK)
 
 
 def show_findings(

@@ -1,4 +1,4 @@
-"""``st-deltek up``: the live system: Dagster's UI and daemon, the webhook receiver, the demo's sandbox where there is one."""
+"""``st-deltek up``: the live system: Dagster's UI and daemon, the receiver with the close reports, the demo's sandbox."""
 
 import click
 
@@ -25,7 +25,7 @@ Ctrl-C stops everything. The UI has no login: keep it on the loopback, or behind
 def up(*, host: str, port: int | None, webhooks_port: int | None) -> ExitCode:
     """Run Dagster's UI and daemon for every connection, until Ctrl-C.
 
-    With them runs the receiver of ServiceTitan's webhooks, when a connection has them enabled.
+    With them runs the receiver of ServiceTitan's webhooks, which serves the close reports too (docs/close.md).
 
     The same as `dagster dev` in the project's root, with its files in the data folder. When the demo has run, its
     sandbox is started as well, so that its connection works from the UI.

@@ -60,9 +60,10 @@ def key(*, name: str, generate: bool, retire_previous: bool, as_json: bool) -> N
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON when ready.")
 def serve(*, host: str, port: int, dagster_url: str | None, as_json: bool) -> None:
-    """Receive ServiceTitan's webhooks until Ctrl-C.
+    """Receive ServiceTitan's webhooks, and serve the close reports, until Ctrl-C.
 
-    POST /webhooks/NAME/servicetitan of every connection with webhooks enabled; GET /healthz and GET /readyz. It has no
+    POST /webhooks/NAME/servicetitan of every connection with webhooks enabled; GET /close for those who may log in
+    (st-deltek close user add); GET /healthz and GET /readyz. It has no
     TLS: put a proxy that has in front of it. Files and keys that change are taken over without a restart.
     """
     from st_deltek_pipeline.cli import webhooks_serve  # noqa: PLC0415

@@ -57,12 +57,13 @@ def _still_waiting(engine: Engine, connections: Sequence[str]) -> Collection[str
 
 def _say(receiver: Receiver, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"url": receiver.url, "connections": receiver.urls}))
+        click.echo(json.dumps({"url": receiver.url, "connections": receiver.urls, "close": receiver.close_url}))
     else:
         for url in receiver.urls.values():
             click.echo(f"Webhooks     {url}")
         if not receiver.urls:
             click.echo(f"Webhooks     {receiver.url} (no connection has webhooks.enabled: true yet)")
+        click.echo(f"Close        {receiver.close_url}")
         click.echo("Press Ctrl-C to stop.")
     # Whoever started us reads this line through a pipe and waits for it.
     sys.stdout.flush()

@@ -242,6 +242,12 @@ class CloseReport:
         return tuple(each for each in self.ledger.differences if each.difference_class in classes)
 
     @property
+    def differences_by_class(self) -> Mapping[DifferenceClass, int]:
+        """Number of differences with the ledger of each class that has any, in their own order."""
+        found = [each.difference_class for each in self.ledger.differences]
+        return {each: found.count(each) for each in DifferenceClass if each in found}
+
+    @property
     def state(self) -> CloseState:
         """Whether the days can be closed."""
         if self.unaccounted or self.difference != ZERO or self.differences_of(*BLOCKING):

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import dagster as dg
 
 from st_deltek_pipeline.orchestration.alert_sensors import alert_sensor
+from st_deltek_pipeline.orchestration.close_assets import daily_close
 from st_deltek_pipeline.orchestration.external_assets import external_assets
 from st_deltek_pipeline.orchestration.firm_assets import firm_mappings
 from st_deltek_pipeline.orchestration.in_process import GiveJob
 from st_deltek_pipeline.orchestration.intake_assets import raw_asset, reference_assets
-from st_deltek_pipeline.orchestration.jobs import AssetJob, post_days_job, take_in_job, tie_out_job
+from st_deltek_pipeline.orchestration.jobs import AssetJob, close_day_job, post_days_job, take_in_job, tie_out_job
 from st_deltek_pipeline.orchestration.live_sensors import live_sensors
 from st_deltek_pipeline.orchestration.location import location
 from st_deltek_pipeline.orchestration.opening_assets import OPENING_KINDS, opening_invoices
@@ -64,12 +65,14 @@ def connection_assets(wiring: Wiring, *, connections: int = 1) -> ConnectionAsse
         ]
     by_day += [servicetitan_exports(wiring)] if wiring.writes_back else []
     tied_out = daily_tie_out(wiring)
-    by_day.append(tied_out)
+    closed = daily_close(wiring)
+    by_day += [tied_out, closed]
     assets = [*external_assets(wiring), *raw, reference, firms, opening, *by_day]
     jobs = [
         take_in_job(wiring, [*(asset.key for asset in raw), *master_data, firms.key, opening.key]),
         post_days_job(wiring, [asset.key for asset in by_day]),
         tie_out_job(wiring, tied_out.key),
+        close_day_job(wiring, [tied_out.key, closed.key]),
     ]
 
     def jobs_with(pipeline: Pipeline) -> GiveJob:

@@ -24,6 +24,7 @@ from st_deltek_pipeline.domain.errors import (
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.domain.reconciliation import AREAS, Area
+from st_deltek_pipeline.orchestration.close_assets import CLOSE_ASSET, VERDICT
 from st_deltek_pipeline.orchestration.document_kinds import WORDS, posted_asset
 from st_deltek_pipeline.orchestration.in_process import FinishedRun, InProcessRunner
 from st_deltek_pipeline.orchestration.presenting import ROW_COUNT
@@ -69,11 +70,15 @@ class DayReport:
 
     Attributes:
         kinds: Those that were run, in the order of posting.
+        verdict: Whether the day can be closed; empty when it was not closed in this run.
+        not_closed: Why it could not be closed.
     """
 
     day: date
     run_id: str
     kinds: tuple[KindReport, ...]
+    verdict: str = ""
+    not_closed: PipelineError | None = None
 
     @property
     def documents(self) -> int:
@@ -236,8 +241,16 @@ class DayRuns:
             tie_out=part.last,
             pinned_plan_hash=pinned_plan_hash,
         )
-        report = DayReport(day, run.run_id, tuple(_kind_report(run, kind) for kind in kinds))
+        report = DayReport(
+            day,
+            run.run_id,
+            tuple(_kind_report(run, kind) for kind in kinds),
+            run.text(CLOSE_ASSET, VERDICT),
+            run.not_closed,
+        )
         self.progress.done(_day_line(report))
+        if report.not_closed is not None:
+            self.progress.done(f"not closed: {report.not_closed}")
         return report
 
 

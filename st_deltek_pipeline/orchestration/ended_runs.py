@@ -13,6 +13,7 @@ import dagster as dg
 from st_deltek_pipeline.connections.job_names import sync_op_name
 from st_deltek_pipeline.domain.alert_causes import SERVICETITAN
 from st_deltek_pipeline.domain.run_failures import FORGOTTEN_AFTER, DoneWork, FailedWork
+from st_deltek_pipeline.orchestration.close_assets import CLOSE_ASSET
 from st_deltek_pipeline.orchestration.run_tags import CONNECTION_TAG, PARENT_RUN_TAG
 from st_deltek_pipeline.orchestration.write_back_assets import EXPORTS_ASSET
 
@@ -34,6 +35,7 @@ _SYSTEM_OF_ASSET = {
     "reference": VANTAGEPOINT,
     "firm_mappings": VANTAGEPOINT,
     "posted_": VANTAGEPOINT,
+    CLOSE_ASSET: VANTAGEPOINT,
 }
 _DIED = "RunDied"
 _LOOK = "Look at its log in Dagster's UI."

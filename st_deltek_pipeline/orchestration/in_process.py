@@ -27,6 +27,7 @@ from st_deltek_pipeline.domain.errors import (
     RefusedError,
     TransientError,
 )
+from st_deltek_pipeline.orchestration.close_assets import CLOSE_ASSET, VERDICT
 from st_deltek_pipeline.orchestration.document_kinds import aligned_asset, posted_asset, staged_asset
 from st_deltek_pipeline.orchestration.firm_assets import MAPPINGS_ASSET
 from st_deltek_pipeline.orchestration.interrupts import own_handlers_afterwards
@@ -65,19 +66,22 @@ _ERRORS: Mapping[str, type[PipelineError]] = {
     )
 }
 _REFUSALS: Mapping[str, type[RefusedError]] = {error.__name__: error for error in (RefusedError, AlreadyExistsError)}
+_CLOSE_ADVICE = "Its documents, and what to do: st-deltek close {} --day {}"
 _QUIET: Mapping[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that succeeded.
+    """A run that did what it was for.
 
     Attributes:
         metadata: By asset name (without the connection's prefix), what its materialization reported.
+        not_closed: Why the day could not be closed, although everything else was done; Dagster shows such a run as failed.
     """
 
     run_id: str
     metadata: Mapping[str, Mapping[str, Any]]
+    not_closed: PipelineError | None = None
 
     def number(self, asset: str, entry: str) -> int:
         """Return a number an asset reported; 0 when it reported none."""
@@ -201,7 +205,8 @@ class InProcessRunner:
             day: The business day.
             kinds: Kinds of document to run; the whole job by default.
             write_back: With these kinds, also tell ServiceTitan; only for a connection that does.
-            tie_out: With the tie-out, which is always of all kinds; leave it out where another run of the day follows.
+            tie_out: With the tie-out and the close, which are always of all kinds; leave them out where another run of the
+                day follows.
             pinned_plan_hash: Send only if the plan of each of these kinds still has this hash.
 
         Raises:
@@ -211,7 +216,7 @@ class InProcessRunner:
         if kinds is not None:
             names = [name for kind in kinds for name in (staged_asset(kind), aligned_asset(kind), posted_asset(kind))]
             names += [EXPORTS_ASSET] if write_back else []
-            names += [TIE_OUT_ASSET] if tie_out else []
+            names += [TIE_OUT_ASSET, CLOSE_ASSET] if tie_out else []
             assets = [dg.AssetKey([self._connection, name]) for name in names]
         config: dict[str, Any] = {}
         if pinned_plan_hash is not None:
@@ -243,9 +248,20 @@ class InProcessRunner:
                 tags={**self._tags, **worker, **({DAY_TAG: partition_key} if partition_key else {})},
                 raise_on_error=False,
             )
-        if not result.success:
-            raise _error(f"{job_name} {partition_key or ''}".strip(), result.run_id, result.all_events)
-        return FinishedRun(result.run_id, _metadata(result.get_asset_materialization_events()))
+        metadata = _metadata(result.get_asset_materialization_events())
+        if result.success:
+            return FinishedRun(result.run_id, metadata)
+        failed = [event.step_key for event in result.all_events if event.is_step_failure]
+        error = _error(f"{job_name} {partition_key or ''}".strip(), result.run_id, result.all_events)
+        if failed != [f"{self._connection}__{CLOSE_ASSET}"]:
+            raise error
+        # The day is posted and tied out; that it cannot be closed must not keep other days from being posted.
+        verdict = metadata.get(CLOSE_ASSET, {}).get(VERDICT)
+        if verdict is not None:
+            error = BrokenError(
+                f"{partition_key}: {verdict}", advice=_CLOSE_ADVICE.format(self._connection, partition_key)
+            )
+        return FinishedRun(result.run_id, metadata, error)
 
 
 def _error(what: str, run_id: str, events: Sequence[dg.DagsterEvent]) -> PipelineError:

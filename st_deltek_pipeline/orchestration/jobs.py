@@ -61,6 +61,24 @@ def tie_out_job(wiring: Wiring, tie_out: dg.AssetKey) -> AssetJob:
     )
 
 
+def close_day_job(wiring: Wiring, assets: Sequence[dg.AssetKey]) -> AssetJob:
+    """Build the job that compares one business day again and closes it, and posts nothing.
+
+    Args:
+        wiring: The connection.
+        assets: The tie-out and the close.
+    """
+    return dg.define_asset_job(
+        name=f"{wiring.name}_close_day",
+        selection=dg.AssetSelection.assets(*assets),
+        description=(
+            "Compare one business day of both systems again, read Vantagepoint's ledger, and close the day. Nothing is "
+            "posted."
+        ),
+        tags=wiring.tags,
+    )
+
+
 def take_in_job_name(connection: str) -> str:
     """Name the job of ``take_in_job``."""
     return f"{connection}_take_in"

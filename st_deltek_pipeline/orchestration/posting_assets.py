@@ -21,7 +21,9 @@ from st_deltek_pipeline.orchestration.document_kinds import LEDGERS, WORDS, alig
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import (
+    CLOSE_REPORT,
     ROW_COUNT,
+    close_report_link,
     journal_range,
     markdown_table,
     money,
@@ -214,6 +216,7 @@ def _ops(wiring: Wiring, kind: Kind) -> tuple[dg.OpDefinition, ...]:
             "held_by_reason": outside_table(result.waiting),
             "ignored_by_reason": outside_table(result.ignored),
             "transaction_files": _files(wiring, files),
+            CLOSE_REPORT: close_report_link(pipeline.settings, wiring.name, day),
         }
         context.log_event(
             dg.AssetObservation(

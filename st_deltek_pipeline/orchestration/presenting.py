@@ -11,6 +11,7 @@ from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.domain.reconciliation import OutsideSum
 from st_deltek_pipeline.orchestration.tables import TABLES
+from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.journal_ranges import JournalRange
 
 ROW_COUNT = "dagster/row_count"
@@ -77,6 +78,22 @@ def holds_listed_by(connection: str, day: date, kind: Kind | None = None) -> dg.
     """
     of_kind = f" --kind {kind.value}" if kind else ""
     return dg.MetadataValue.md(f"`st-deltek holds list {connection} --day {day}{of_kind}`")
+
+
+CLOSE_REPORT = "close_report"
+
+
+def close_report_link(settings: Settings, connection: str, day: date) -> dg.MetadataValue:
+    """Lead to the close report of a business day: its page, or the command where nobody said where pages are.
+
+    Args:
+        settings: The installation.
+        connection: The connection's name.
+        day: The business day.
+    """
+    if settings.close_url:
+        return dg.MetadataValue.url(f"{settings.close_url}/{connection}/{day}")
+    return dg.MetadataValue.md(f"`st-deltek close {connection} --day {day}`")
 
 
 def _cell(value: object) -> str:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.kinds import chosen_kinds
 from st_deltek_pipeline.domain.documents import POSTING_ORDER, Kind
-from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.domain.errors import ConfigurationError, PipelineError
 from st_deltek_pipeline.domain.money import total
 from st_deltek_pipeline.domain.reconciliation import TieOut
 from st_deltek_pipeline.orchestration.build import definitions_of, wiring_of
@@ -89,6 +89,12 @@ class SyncReport:
             for kind in POSTING_ORDER
             if any(each.kind is kind for each in runs)
         }
+
+    @property
+    def not_closed(self) -> Mapping[date, PipelineError]:
+        """Why days could not be closed, by the last run of each."""
+        last = {day.day: day.not_closed for day in self.days if day.not_closed is not None or day.verdict}
+        return {day: error for day, error in sorted(last.items()) if error is not None}
 
     @property
     def accounted_for(self) -> bool:

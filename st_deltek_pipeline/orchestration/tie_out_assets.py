@@ -11,7 +11,9 @@ from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.freshness import close_freshness
 from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import (
+    CLOSE_REPORT,
     ROW_COUNT,
+    close_report_link,
     holds_listed_by,
     journal_range,
     markdown_table,
@@ -100,6 +102,7 @@ def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 ROW_COUNT: result.documents,
+                CLOSE_REPORT: close_report_link(pipeline.settings, wiring.name, day),
                 "difference": money(difference),
                 **journal_range(rests_on),
                 **_areas(result),

@@ -97,6 +97,13 @@ def _simple(value: Simple) -> Markup:  # noqa: PLR0911 (a table of types)
     return escape(counted(value) if isinstance(value, int) else value)
 
 
+def plain(value: Cell) -> str:
+    """Write a cell as text, its parts after each other."""
+    if isinstance(value, tuple):
+        return " ".join(plain(part) for part in value)
+    return cell(value).striptags()
+
+
 def counted(number: int) -> str:
     """Write a number of things."""
     return f"{number:,}"

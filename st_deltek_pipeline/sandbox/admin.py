@@ -21,6 +21,7 @@ from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.sandbox.contractor.cases import cases_of
 from st_deltek_pipeline.sandbox.contractor.world import World
 from st_deltek_pipeline.sandbox.faults import ADMIN_PREFIX, FaultRule, RequestHooks
+from st_deltek_pipeline.sandbox.ledger_admin import ledger_routes
 from st_deltek_pipeline.sandbox.servicetitan.answers import ApiError
 from st_deltek_pipeline.sandbox.servicetitan.app import ServiceTitanTwin
 from st_deltek_pipeline.sandbox.servicetitan.user_actions import USER_ACTIONS, UserAction, UserCall
@@ -68,6 +69,7 @@ class Admin:
                 for action in USER_ACTIONS
             ),
             *webhook_routes(servicetitan.webhooks, _object, _json),
+            *ledger_routes(vantagepoint, _object, _json),
             _route("DELETE", "/servicetitan/tokens", self._expire_tokens),
             _route("PUT", "/servicetitan/switches", self._servicetitan_switches),
             _route("PUT", "/vantagepoint/periods/{period:int}", self._set_period),

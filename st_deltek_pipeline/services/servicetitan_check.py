@@ -21,8 +21,10 @@ from st_deltek_pipeline.services.coding_coverage import (
 )
 from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME, Feed, Reading, feeds_of
 from st_deltek_pipeline.services.findings import Cause, Finding, Level, tried
+from st_deltek_pipeline.services.three_way import reads_journal_entries
 from st_deltek_pipeline.services.write_back import write_back_resources
 from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
+from st_deltek_pipeline.servicetitan.journal_entries import RESOURCE as JOURNAL_ENTRIES
 from st_deltek_pipeline.servicetitan.record_kinds import RecordKind
 from st_deltek_pipeline.servicetitan.records import (
     BusinessUnitRecord,
@@ -37,6 +39,7 @@ from st_deltek_pipeline.store.vault import Vault
 from st_deltek_pipeline.transport.options import TransportOptions
 
 _SUBJECT = "ServiceTitan login"
+_JOURNAL = "ServiceTitan journal_entries"
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,11 @@ def check_servicetitan(
             for feed in feeds
             if isinstance(found := tried(f"ServiceTitan {feed.name}", _reader(client, feed, now)), Finding)
         ]
-        if len(missing) == len(feeds) and all(finding.cause is Cause.PERMISSION for finding in missing):
+        if reads_journal_entries(connection):
+            found = tried(_JOURNAL, lambda: client.ping(JOURNAL_ENTRIES))
+            if isinstance(found, Finding):
+                missing.append(found)
+        if len(missing) >= len(feeds) and all(finding.cause is Cause.PERMISSION for finding in missing):
             message = f"The credentials are good, but the app may read nothing of tenant {tenant}."
             advice = "Check servicetitan.tenant_id, and that the tenant's administrator has connected the app."
             return [Finding(Level.PROBLEM, _SUBJECT, message, advice, Cause.PERMISSION)], ServiceTitanLists()

@@ -5,6 +5,7 @@ largest business day and with what is found, not with the range; calls with page
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.account_months import AccountSums, account_months
 from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.errors import ConfigurationError
@@ -20,10 +22,12 @@ from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.domain.numbers import pad_invoice_number
 from st_deltek_pipeline.domain.receivables import ReceivableKey, receivable_key
 from st_deltek_pipeline.domain.three_way import BalanceDifference, LedgerDifference, ThreeWay
-from st_deltek_pipeline.domain.three_way_comparison import Comparison, DocumentLines
+from st_deltek_pipeline.domain.three_way_comparison import Comparison, DocumentLines, LineState
 from st_deltek_pipeline.services.three_way_documents import DocumentReader, DocumentSide
 from st_deltek_pipeline.services.three_way_ledger import DayLedger, LedgerReader
 from st_deltek_pipeline.services.three_way_strangers import Sorter
+from st_deltek_pipeline.servicetitan.client import ServiceTitanClient
+from st_deltek_pipeline.servicetitan.journal_entries import summary_lines
 from st_deltek_pipeline.store.three_way import standing_receivables
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 from st_deltek_pipeline.vantagepoint.ledger_reading import open_balances
@@ -41,6 +45,7 @@ def reconcile(
     *,
     kinds: Collection[Kind] | None = None,
     undated: bool = False,
+    servicetitan: ServiceTitanClient | None = None,
     progress: Progress | None = None,
 ) -> ThreeWay:
     """Compare a range of business days on all three sides.
@@ -53,6 +58,7 @@ def reconcile(
         last: Last day, included.
         kinds: Kinds of document; all that the connection moves by default.
         undated: Also count records whose date is not readable, which belong to no day.
+        servicetitan: Where the summaries of its journal entries are to be read (``reads_journal_entries``).
         progress: Is told of each day.
 
     Raises:
@@ -72,7 +78,21 @@ def reconcile(
             progress(day, number, len(days))
         if dates:
             run.take(day, dates, undated=undated and number == len(days))
-    return run.result(first, last)
+    result = run.result(first, last)
+    if servicetitan is None or not reads_journal_entries(settings):
+        return result
+    dated = [each for day in (days[0], days[-1]) for each in calendar.document_dates(day)]
+    stated = [
+        (line.post_date, line.number, line.name, line.amount)
+        for line in summary_lines(servicetitan, max(min(dated), settings.start_date), max(dated))
+    ]
+    accounts = account_months(stated, run.posted.sums, run.shown.sums, settings.reconciliation.accounts)
+    return replace(result, accounts=accounts, accounts_read=True)
+
+
+def reads_journal_entries(settings: ConnectionSettings) -> bool:
+    """Say whether the connection compares accounts with ServiceTitan's journal entries."""
+    return settings.reconciliation.journal_entries == "summaries"
 
 
 class _Reconciliation:
@@ -94,6 +114,8 @@ class _Reconciliation:
         self._balances: dict[ReceivableKey, BalanceDifference] = {}
         self._balances_read: int | None = 0
         self._explained: set[ReceivableKey] = set()
+        self.posted = AccountSums()
+        self.shown = AccountSums()
 
     def take(self, day: date, dates: Sequence[date], *, undated: bool) -> None:
         """Compare one business day."""
@@ -127,6 +149,7 @@ class _Reconciliation:
                 )
             )
             self._explain(side, ledger, found)
+        self._add_up_accounts(day, sides, ledger)
         for stranger in others.strangers:
             self._comparison.add_stranger(stranger)
         self._explained |= set(others.invoices)
@@ -169,6 +192,24 @@ class _Reconciliation:
         for row in ledger.found.get(side.key, ()):
             if row.particulars.number:
                 self._explained.add((row.place.project, row.particulars.number))
+
+    def _add_up_accounts(self, day: date, sides: Sequence[DocumentSide], ledger: DayLedger) -> None:
+        """Add up by month and account, with what Vantagepoint posts by itself on the receivables account."""
+        receivables = self._sorter.receivables_account
+        for side in sides:
+            for line in side.lines:
+                if line.state is LineState.STANDING:
+                    dated, amount = line.particulars.trans_date or day, line.entry.ledger_sign * line.amount
+                    self.posted.add(dated, line.place.account, amount)
+                    if line.entry is EntryType.INVOICES and receivables:
+                        self.posted.add(dated, receivables, -amount)
+        for (month, account), amount in ledger.sums.sums.items():
+            self.shown.add(month, account, amount)
+        for group in ledger.owners.keys() & ledger.others.keys():
+            rows = ledger.others[group]
+            for place, amount in rows.sums.items():
+                if place.account == receivables and group[1].entry is EntryType.INVOICES:
+                    self.shown.add(rows.dated or day, place.account, amount)
 
     def _compare_balances(self, sides: Sequence[DocumentSide]) -> None:
         if self._balances_read is None:

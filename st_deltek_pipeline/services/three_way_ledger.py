@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+from st_deltek_pipeline.domain.account_months import AccountSums
 from st_deltek_pipeline.domain.coded_amounts import Heading
 from st_deltek_pipeline.domain.documents import DocumentKey
 from st_deltek_pipeline.domain.entry_types import EntryType
@@ -35,6 +36,7 @@ class OtherRows:
         lines: Batch and PKey of each.
         organizations: Of its rows.
         invoices: Project and folded number of the AR invoices its rows name.
+        dated: Their date.
     """
 
     heading: Heading
@@ -43,6 +45,7 @@ class OtherRows:
     lines: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     organizations: set[str] = field(default_factory=set[str])
     invoices: set[ReceivableKey] = field(default_factory=set[ReceivableKey])
+    dated: date | None = None
 
     @property
     def by_account(self) -> dict[str, Decimal]:
@@ -63,6 +66,7 @@ class DayLedger:
         owners: Whose lines stand in a group of rows.
         vouchers: Vantagepoint's numbers of documents' vouchers.
         lines: Number of rows read.
+        sums: By month and account, of the rows under documents' keys.
     """
 
     found: dict[DocumentKey, list[LedgerLine]] = field(default_factory=dict[DocumentKey, list[LedgerLine]])
@@ -70,6 +74,7 @@ class DayLedger:
     owners: dict[Group, DocumentKey] = field(default_factory=dict[Group, DocumentKey])
     vouchers: dict[DocumentKey, str] = field(default_factory=dict[DocumentKey, str])
     lines: int = 0
+    sums: AccountSums = field(default_factory=AccountSums)
 
 
 class LedgerReader:
@@ -144,6 +149,8 @@ class LedgerReader:
                     key, row.batch, _place(row), entry.ledger_sign * row.amount, self._particulars(entry, row)
                 )
                 day.found.setdefault(document, []).append(line)
+                if row.trans_date is not None:
+                    day.sums.add(row.trans_date, row.account, row.amount)
                 if keep_others:
                     day.owners.setdefault(self._group(entry, row), document)
                     if row.voucher:
@@ -152,7 +159,9 @@ class LedgerReader:
                 self._keep(day, entry, row)
 
     def _keep(self, day: DayLedger, entry: EntryType, row: LedgerRow) -> None:
-        other = day.others.setdefault(self._group(entry, row), OtherRows(_heading(entry, row), row.voucher))
+        other = day.others.setdefault(
+            self._group(entry, row), OtherRows(_heading(entry, row), row.voucher, dated=row.trans_date)
+        )
         place = _place(row)
         other.sums[place] = other.sums.get(place, ZERO) + row.amount
         other.lines.add((row.batch, row.line_key))

@@ -210,14 +210,31 @@ class ServiceTitanClient:
             BrokenError: Paging goes round in circles.
             TransientError: Not now.
         """
+        yield from self.short_pages(resource, self._page_size, **filters)
+
+    def short_pages(self, resource: str, most_rows: int, **filters: FilterValue) -> Iterator[list[bytes]]:
+        """Read a list whose pages may not be as long as those of others, likewise.
+
+        Args:
+            resource: Such as ``accounting/journal-entries``.
+            most_rows: The longest page that it allows.
+            **filters: As for ``list_pages``.
+
+        Yields:
+            The rows of each page as sent; never an empty page.
+
+        Raises:
+            PipelineError: As for ``list_pages``.
+        """
+        size = min(most_rows, self._page_size)
         chosen = _parameters(filters)
         before: list[bytes] = []
         page = 1
         while True:
-            parameters = [*chosen, ("page", str(page)), ("pageSize", str(self._page_size))]
+            parameters = [*chosen, ("page", str(page)), ("pageSize", str(size))]
             rows, has_more = self._calls.call(self._request(resource, parameters), _list_page)
             if has_more is None:
-                has_more = len(rows) == self._page_size
+                has_more = len(rows) == size
             if has_more and (not rows or rows == before):
                 message = f"ServiceTitan's list {resource} says there is more after page {page} and does not give it."
                 raise BrokenError(message, advice="Nothing of this list was kept; try again later.")

@@ -13,7 +13,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Engine
@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.store.migrate import current_revision, known_revisions
@@ -47,16 +47,24 @@ _READY_SECONDS = 1.0
 
 
 class ReceiverApp:
-    """The receiver's three addresses.
+    """The receiver's three addresses, and what else is mounted beside them.
 
     Args:
         accounts: Who receives webhooks.
         writer: Writes the inbox.
         engine: The database, to ask whether it answers.
         limits: What a sender may ask for.
+        more_routes: What else this server answers.
     """
 
-    def __init__(self, accounts: Accounts, writer: InboxWriter, engine: Engine, limits: Limits) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        writer: InboxWriter,
+        engine: Engine,
+        limits: Limits,
+        more_routes: Sequence[BaseRoute] = (),
+    ) -> None:
         self._accounts = accounts
         self._writer = writer
         self._engine = engine
@@ -70,6 +78,7 @@ class ReceiverApp:
                 Route(PATH, self._receive, methods=["POST"]),
                 Route("/healthz", self._healthz, methods=["GET"]),
                 Route("/readyz", self._readyz, methods=["GET"]),
+                *more_routes,
             ]
         )
 

@@ -1,4 +1,4 @@
-"""Runs the receiver: uvicorn, the writer, and the reading again of files and keys."""
+"""Runs the receiver: uvicorn, the writer, the close reports, and the reading again of files and keys."""
 
 import asyncio
 import contextlib
@@ -12,6 +12,9 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.site.app import CloseSite
+from st_deltek_pipeline.site.login import ROOT
+from st_deltek_pipeline.store.database import engine_for
 from st_deltek_pipeline.webhooks.accounts import Accounts
 from st_deltek_pipeline.webhooks.app import PATH, ReceiverApp
 from st_deltek_pipeline.webhooks.limits import Limits
@@ -57,7 +60,9 @@ class Receiver:
         self.accounts = Accounts(settings, engine)
         self.accounts.load()
         self._writer = InboxWriter(engine, most_waiting=self._limits.waiting, on_new=on_new)
-        self.app = ReceiverApp(self.accounts, self._writer, engine, self._limits)
+        self._pages_engine = engine_for(engine.url.render_as_string(hide_password=False))
+        self._site = CloseSite(settings, self._pages_engine)
+        self.app = ReceiverApp(self.accounts, self._writer, engine, self._limits, self._site.routes)
         self._socket = _listen(host, port)
         self._server = _Server(self._configuration())
 
@@ -66,6 +71,11 @@ class Receiver:
         """Where it listens."""
         host, port = self._socket.getsockname()[:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @property
+    def close_url(self) -> str:
+        """Where the close reports are, as seen from this machine."""
+        return self.url + ROOT
 
     @property
     def urls(self) -> dict[str, str]:
@@ -85,6 +95,8 @@ class Receiver:
                 runner.run(self._serve(on_ready, until_signal=until_signal))
         finally:
             self._writer.stop()
+            self._site.stop()
+            self._pages_engine.dispose()
             self._socket.close()
 
     def ask_to_stop(self) -> None:

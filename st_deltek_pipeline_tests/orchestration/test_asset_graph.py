@@ -72,7 +72,10 @@ def described(definitions: dg.Definitions) -> dict[str, Any]:
         }
     jobs = {
         job.name: sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
-        for job in (definitions.resolve_job_def(name) for name in ("acme_take_in", "acme_post_days", "acme_tie_out"))
+        for job in (
+            definitions.resolve_job_def(name)
+            for name in ("acme_take_in", "acme_post_days", "acme_tie_out", "acme_close_day")
+        )
     }
     return {"assets": dict(sorted(assets.items())), "jobs": jobs}
 
@@ -140,6 +143,7 @@ def test_a_connection_that_moves_invoices_only_has_no_other_assets(tmp_path: Pat
         "aligned_invoices",
         "posted_invoices",
         "daily_tie_out",
+        "daily_close",
         "vantagepoint_ar_ledger",
     } <= names
     others = ("payments", "credits", "memo", "bill", "deposits", "orders")

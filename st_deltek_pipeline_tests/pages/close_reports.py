@@ -33,7 +33,7 @@ RUN = "5f0c9a34-1b2d-4c6e-8f90-a1b2c3d4e5f6"
 
 
 def kind_total(
-    kind: Kind, posted: str, held: str = "0.00", ignored: str = "0.00", off: str = "0.00", day: date | None = DAY
+    kind: Kind, posted: str, held: str = "0.00", *, ignored: str = "0.00", off: str = "0.00", day: date | None = DAY
 ) -> KindTotal:
     """Return a row whose difference is ``off``; amounts are those that documents of the kind state."""
     p, h, i, o = (effect_of(kind, Decimal(each)) for each in (posted, held, ignored, off))
@@ -41,13 +41,13 @@ def kind_total(
 
 
 def waiting(
-    number: int, amount: str, days: int, reason: str = "no_rule", kind: Kind = Kind.INVOICE, **changes: Any
+    document_id: int, amount: str, days: int, reason: str = "no_rule", kind: Kind = Kind.INVOICE, **changes: Any
 ) -> WaitingDocument:
     """Return a document on hold."""
     plain = WaitingDocument(
         kind=kind,
-        document=f"{kind.value}:{number}",
-        number=f"N-{number}",
+        document=f"{kind.value}:{document_id}",
+        number=f"N-{document_id}",
         party="Baker & Sons",
         business_day=DAY,
         reason=reason,

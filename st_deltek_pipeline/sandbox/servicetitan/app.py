@@ -40,6 +40,7 @@ from st_deltek_pipeline.sandbox.servicetitan.credits import BankDeposits, Credit
 from st_deltek_pipeline.sandbox.servicetitan.edits import InvoiceEdits, NewInvoice
 from st_deltek_pipeline.sandbox.servicetitan.feeds import ChangeLog, Feeds
 from st_deltek_pipeline.sandbox.servicetitan.invoice_items import INVOICE_ITEMS, InvoiceItems
+from st_deltek_pipeline.sandbox.servicetitan.journal_entries import JournalEntries
 from st_deltek_pipeline.sandbox.servicetitan.marking import MarkCalls
 from st_deltek_pipeline.sandbox.servicetitan.money_calls import MoneyCalls
 from st_deltek_pipeline.sandbox.servicetitan.payables import AP_BILLS, AP_CREDITS, INVENTORY_BILLS
@@ -244,7 +245,12 @@ class ServiceTitanTwin:
             purchasing=self.purchasing,
             switches=lambda: self.switches,
         )
-        routes += [*marks.routes(self._guarded), *calls.routes(self._guarded)]
+        journal = JournalEntries(self.book, self.credit_memos)
+        routes += [
+            *marks.routes(self._guarded),
+            *calls.routes(self._guarded),
+            *journal.routes(self._guarded),
+        ]
         for resource in RESOURCES:
             base, reading, table = base_path(resource), f"{resource.scope}:r", self.book.table(resource)
             handler = self._list if resource is not INVENTORY_BILLS else self._bare_list

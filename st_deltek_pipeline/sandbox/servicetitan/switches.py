@@ -25,6 +25,7 @@ DEFAULT_SCOPES = (
     "tn.acc.appayments:w",
     "tn.acc.remittancevendors:r",
     "tn.acc.glaccounts:r",
+    "tn.acc.journalentries:r",
     "tn.acc.taxzones:r",
     "tn.inv.vendors:r",
     "tn.inv.purchaseorders:r",

@@ -6,7 +6,7 @@ in ``app``.
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from starlette.types import ASGIApp
 
@@ -15,6 +15,7 @@ from st_deltek_pipeline.sandbox.faults import RequestHooks
 from st_deltek_pipeline.sandbox.state import Row, StatePersistence
 from st_deltek_pipeline.sandbox.vantagepoint.front import make_app
 from st_deltek_pipeline.sandbox.vantagepoint.ledger import AUTO_ENTRY, Ledger
+from st_deltek_pipeline.sandbox.vantagepoint.ledger_troubles import LedgerTroubles
 from st_deltek_pipeline.sandbox.vantagepoint.schema import ZERO
 from st_deltek_pipeline.sandbox.vantagepoint.state import (
     INVOICES,
@@ -123,6 +124,29 @@ class VantagepointTwin:
         """
         with self.state.lock:
             self.state.set_switches(values)
+
+    def trouble(
+        self, kind: Literal["delete", "double", "alter", "post_by_hand"], wanted: Mapping[str, Any]
+    ) -> list[Row]:
+        """Let something go wrong with the posted ledger (``ledger_troubles``), and return the rows concerned.
+
+        Args:
+            kind: What goes wrong.
+            wanted: With what, as that method says.
+
+        Raises:
+            ValueError: It cannot go wrong like that.
+            RuleError: Vantagepoint refuses what should be posted by hand.
+        """
+        with self.state.lock:
+            troubles = LedgerTroubles(self.state, self._ledger)
+            ways = {
+                "delete": troubles.delete,
+                "double": troubles.double,
+                "alter": troubles.alter,
+                "post_by_hand": troubles.post_by_hand,
+            }
+            return ways[kind](wanted)
 
     def add_user(self, username: str, password: str) -> None:
         """Let another user sign in: with the same role, but a session of its own."""

@@ -62,6 +62,10 @@ class Ledger:
     """The rows of all posted files, in the order of posting."""
 
     def __init__(self, files: Iterable[TransactionFile]) -> None:
+        self.reload(files)
+
+    def reload(self, files: Iterable[TransactionFile]) -> None:
+        """Forget everything, and take in what files say now."""
         self._postings: list[list[Row]] = []
         self._types: dict[str, _TypeLedger] = {}
         self._open_items: dict[ItemKey, Decimal] = {}

@@ -1,6 +1,8 @@
 """Every answer of the twin validates against ServiceTitan's own OpenAPI documents."""
 
+import json
 from collections.abc import Generator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -190,3 +192,22 @@ def filter_names(read: Any) -> list[str]:
         return []
     found = cells["name"].cell_contents if "name" in cells else cells["names"].cell_contents if "names" in cells else []
     return [found] if isinstance(found, str) else list(found)
+
+
+def test_journal_entries_with_summaries_and_details_are_as_published_and_balance(
+    running: SandboxUnderTest, session: requests.Session
+) -> None:
+    base, published = address(running, "accounting", "journal-entries"), "journal-entries"
+    entries = check(session.get(base, params={"pageSize": "500"}, timeout=TIMEOUT), "accounting", published)["data"]
+    assert len({entry["id"] for entry in entries}) == len(entries) > 10
+    first = entries[0]
+    check(session.get(f"{base}/{first['id']}", timeout=TIMEOUT), "accounting", f"{published}/{{id}}")
+    for part in ("summary", "details"):
+        answer = session.get(f"{base}/{first['id']}/{part}", params={"pageSize": "500"}, timeout=TIMEOUT)
+        check(answer, "accounting", f"{published}/{{id}}/{part}")
+        lines = json.loads(answer.text, parse_float=Decimal)["data"]
+        assert sum(line["debit"] for line in lines) == sum(line["credit"] for line in lines) > 0
+    day = first["postDate"]
+    (only,) = session.get(base, params={"postedFrom": day, "postedTo": day}, timeout=TIMEOUT).json()["data"]
+    assert only == first
+    assert session.get(base, params={"pageSize": "501"}, timeout=TIMEOUT).status_code == 400
