@@ -200,6 +200,20 @@ _PARTNERS: Sequence[str] = (
     WHERE event.connection = :connection AND event.event_type = 'file_planned' AND NOT EXISTS (
         SELECT FROM journal.bodies AS body WHERE body.body_hash = CAST(event.body AS json) ->> 'body_hash')
     """,
+    """
+    SELECT coalesce('close ' || kept.number || ' of ' || kept.business_day, 'event ' || told.sequence) AS what,
+           CASE WHEN told.sequence IS NULL THEN 'no event says so' ELSE 'it says that a day was closed, and no close of it is kept'
+           END AS words
+    FROM (
+        SELECT sequence, CAST(body AS json) ->> 'business_day' AS day, CAST(body AS json) ->> 'figures_hash' AS figures
+        FROM journal.events WHERE connection = :connection AND event_type = 'day_closed'
+    ) AS told
+    FULL JOIN (
+        SELECT number, business_day, CAST(business_day AS text) AS day, figures_hash AS figures FROM journal.closes
+        WHERE connection = :connection
+    ) AS kept USING (day, figures)
+    WHERE told.sequence IS NULL OR kept.number IS NULL
+    """,
 )
 
 

@@ -234,6 +234,9 @@ CASES = {
         "events_and_rows",
         "invoice:{posted}",
     ),
+    "a close of a day is gone": Case(
+        ["UPDATE journal.events SET event_type = 'day_closed' WHERE sequence = 5"], "events_and_rows", "event 5"
+    ),
     "a frozen body is gone": Case(
         ["DELETE FROM journal.bodies WHERE body_hash = {body}"], "events_and_rows", "file {batch}"
     ),
