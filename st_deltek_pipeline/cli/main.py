@@ -39,6 +39,8 @@ _COMMANDS = {
     "alerts": LazyCommand(
         f"{_CLI}.alerts", "alerts", "What needs a person, and where it is told: list, test, secrets."
     ),
+    "verify": LazyCommand(f"{_CLI}.verify", "verify", "Check that nothing was lost, doubled or rewritten."),
+    "audit": LazyCommand(f"{_CLI}.audit", "audit", "A document's whole history, and the journal for auditors."),
     "up": LazyCommand(f"{_CLI}.up", "up", "The live system: Dagster's UI and daemon."),
     "webhooks": LazyCommand(f"{_CLI}.webhooks", "webhooks", "ServiceTitan's webhooks: the receiver, and signing keys."),
     "workspace": LazyCommand(

@@ -51,6 +51,7 @@ class EventType(StrEnum):
     FILE_IN_DOUBT = "file_in_doubt"
     FILE_ENTERED = "file_entered"
     FILE_POSTING = "file_posting"
+    FILE_POST_ANSWERED = "file_post_answered"
     FILE_POSTED = "file_posted"
     FILE_REFUSED = "file_refused"
     FILE_SPLIT = "file_split"

@@ -6,7 +6,7 @@ to nothing, and a posting that was half done continues where it stopped.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -32,7 +32,12 @@ class MasterKey:
 
 @dataclass(frozen=True)
 class PostingLine:
-    """One amount to add in Vantagepoint; negative takes away."""
+    """One amount to add in Vantagepoint; negative takes away.
+
+    Attributes:
+        decided_by: Coding field to the name of the rule that gave it; known when a posting is planned, and kept in the
+            journal's event. It decides nothing, so it does not count for what is equal.
+    """
 
     key: LineKey
     amount: Decimal
@@ -40,6 +45,7 @@ class PostingLine:
     organization: str
     tax_basis: Decimal
     purchase_order: str = ""
+    decided_by: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
 
 
 @dataclass(frozen=True)
@@ -168,4 +174,21 @@ def _posting_line(key: LineKey, change: Decimal, line: CodedAmount | None) -> Po
         return PostingLine(key, change, "Reversal", "", ZERO)
     # A difference has no basis of its own; Vantagepoint already holds the first one.
     basis = line.tax_basis if change == line.amount else ZERO
-    return PostingLine(key, change, line.description, line.organization, basis, line.purchase_order)
+    return PostingLine(key, change, line.description, line.organization, basis, line.purchase_order, line.decided_by)
+
+
+def rules_of(lines: Sequence[PostingLine]) -> list[dict[str, object]]:
+    """Say which coding rules decided the lines of a posting, those that were decided alike together.
+
+    Args:
+        lines: In the posting's order.
+
+    Returns:
+        JSON-shaped: numbers of lines, counted from 1, and the rule by coding field. Lines that only take something back
+        were decided by no rule.
+    """
+    found: dict[tuple[tuple[str, str], ...], list[int]] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.decided_by:
+            found.setdefault(tuple(sorted(line.decided_by.items())), []).append(number)
+    return [{"lines": numbers, "rules": dict(rules)} for rules, numbers in found.items()]

@@ -24,6 +24,7 @@ from st_deltek_pipeline.orchestration.presenting import (
     CLOSE_REPORT,
     ROW_COUNT,
     close_report_link,
+    journal_range,
     markdown_table,
     money,
     outside_table,
@@ -37,6 +38,7 @@ from st_deltek_pipeline.services.posting.enter import enter_file
 from st_deltek_pipeline.services.posting.planner import plan_day
 from st_deltek_pipeline.services.posting.post import post_file
 from st_deltek_pipeline.services.reconciliation import tie_out
+from st_deltek_pipeline.store.journal_ranges import written
 from st_deltek_pipeline.store.journal_rows import StoredFile
 
 PLAN_OP = "plan"
@@ -113,8 +115,10 @@ def _ops(wiring: Wiring, kind: Kind) -> tuple[dg.OpDefinition, ...]:
     ) -> Iterator[dg.DynamicOutput[str] | dg.Output[Summary]]:
         with explained(context.retry_number):
             pipeline.refresh_statistics()
+            posting = pipeline.posting_context(wiring, context.run_id)
+            journal_before = posting.journal.last_sequence()
             result = plan_day(
-                pipeline.posting_context(wiring, context.run_id),
+                posting,
                 kind,
                 partition_day(context.partition_key),
                 pinned_hash=config.pinned_plan_hash,
@@ -139,6 +143,7 @@ def _ops(wiring: Wiring, kind: Kind) -> tuple[dg.OpDefinition, ...]:
                 "ignored": str(result.ignored),
                 "plan_hash": result.plan_hash,
                 "planned_total": str(result.total),
+                "journal_before": str(journal_before),
             },
             output_name="summary",
         )
@@ -194,11 +199,19 @@ def _ops(wiring: Wiring, kind: Kind) -> tuple[dg.OpDefinition, ...]:
             day = partition_day(context.partition_key)
             files = posting.journal.files_of_day(kind, day)
             result = tie_out(pipeline.engine, wiring.connection, day, day, kinds=(kind,))
+            recorded = written(
+                pipeline.engine,
+                wiring.name,
+                run_id=context.run_id,
+                after=int(summary["journal_before"]),
+                kind=kind,
+            )
         for outcome in outcomes:
             if outcome.message:
                 context.log.warning("File %s is %s: %s", outcome.batch, outcome.state, outcome.message)
         metadata = {
             **_figures(summary, outcomes),
+            **journal_range(recorded),
             "posted_total": money(total(file.amount for file in files if file.state in STANDING_STATES)),
             "held_by_reason": outside_table(result.waiting),
             "ignored_by_reason": outside_table(result.ignored),
@@ -211,7 +224,14 @@ def _ops(wiring: Wiring, kind: Kind) -> tuple[dg.OpDefinition, ...]:
                 partition=context.partition_key,
                 metadata={
                     name: metadata[name]
-                    for name in ("posted_now", "posted_now_total", "posted_total", "transaction_files")
+                    for name in (
+                        "posted_now",
+                        "posted_now_total",
+                        "posted_total",
+                        "transaction_files",
+                        "journal_first",
+                        "journal_last",
+                    )
                 },
             )
         )

@@ -15,6 +15,7 @@ from st_deltek_pipeline.domain.reconciliation import OutsideSum
 from st_deltek_pipeline.domain.shown_text import in_a_line
 from st_deltek_pipeline.orchestration.tables import TABLES
 from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.journal_ranges import JournalRange
 
 # What begins code, emphasis, links, pictures and columns. An underscore within a word begins nothing.
 _MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -54,6 +55,23 @@ def outside_table(sums: Iterable[OutsideSum]) -> dg.MetadataValue:
         ("kind", "reason", "documents", "amount", "what to do"),
         [(each.kind.value, each.reason, each.documents, each.amount, each.advice) for each in sums],
     )
+
+
+def journal_range(found: JournalRange) -> dict[str, dg.MetadataValue]:
+    """Say which part of the journal a materialization wrote or rests on; every such asset carries it.
+
+    Args:
+        found: The events; where there are none, that is said.
+    """
+
+    def shown_place(sequence: int | None) -> dg.MetadataValue:
+        return dg.MetadataValue.text("none") if sequence is None else dg.MetadataValue.int(sequence)
+
+    return {
+        "journal_first": shown_place(found.first),
+        "journal_last": shown_place(found.last),
+        "journal_events": dg.MetadataValue.int(found.events),
+    }
 
 
 def holds_listed_by(connection: str, day: date, kind: Kind | None = None) -> dg.MetadataValue:

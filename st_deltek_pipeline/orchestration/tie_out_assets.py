@@ -15,6 +15,7 @@ from st_deltek_pipeline.orchestration.presenting import (
     ROW_COUNT,
     close_report_link,
     holds_listed_by,
+    journal_range,
     markdown_table,
     money,
     outside_table,
@@ -22,6 +23,7 @@ from st_deltek_pipeline.orchestration.presenting import (
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.reconciliation import tie_out
+from st_deltek_pipeline.store.journal_ranges import about_day
 
 TIE_OUT_ASSET = "daily_tie_out"
 TOTALS_CHECK = "totals_tie"
@@ -88,6 +90,8 @@ def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
         day = partition_day(context.partition_key)
         with explained(context.retry_number):
             pipeline.refresh_statistics()
+            # Before the figures: what is recorded meanwhile is not covered by them for certain.
+            rests_on = about_day(pipeline.engine, wiring.name, day)
             result = tie_out(pipeline.engine, wiring.connection, day, day)
         difference = total(abs(row.difference) for row in result.rows)
         table = _table(("kind",), [((kind.value,), amounts) for kind, amounts in result.by_kind.items()])
@@ -100,6 +104,7 @@ def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
                 ROW_COUNT: result.documents,
                 CLOSE_REPORT: close_report_link(pipeline.settings, wiring.name, day),
                 "difference": money(difference),
+                **journal_range(rests_on),
                 **_areas(result),
                 "tie_out": table,
                 "by_project": by_project,

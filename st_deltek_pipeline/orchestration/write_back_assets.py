@@ -5,10 +5,12 @@ import dagster as dg
 from st_deltek_pipeline.orchestration.document_kinds import posted_asset
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.groups import Group
-from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, markdown_table, table_metadata
+from st_deltek_pipeline.orchestration.presenting import ROW_COUNT, journal_range, markdown_table, table_metadata
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
 from st_deltek_pipeline.services.write_back import write_back_day
+from st_deltek_pipeline.store.journal import Journal
+from st_deltek_pipeline.store.journal_ranges import written
 
 EXPORTS_ASSET = "servicetitan_exports"
 ALL_TOLD_CHECK = "everything_told"
@@ -52,14 +54,17 @@ def servicetitan_exports(wiring: Wiring) -> dg.AssetsDefinition:
         tags=wiring.tags,
     )
     def asset(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
+        run_id = context.run.run_id
         with explained(context.retry_number):
+            journal_before = Journal(pipeline.engine, wiring.name, run_id=run_id).last_sequence()
             told = write_back_day(
                 pipeline.engine,
                 wiring.connection,
                 pipeline.servicetitan(wiring),
                 partition_day(context.partition_key),
-                run_id=context.run.run_id,
+                run_id=run_id,
             )
+            recorded = written(pipeline.engine, wiring.name, run_id=run_id, after=journal_before)
         warnings = markdown_table(("warning",), [(warning,) for warning in told.warnings])
         return dg.MaterializeResult(
             metadata={
@@ -67,6 +72,7 @@ def servicetitan_exports(wiring: Wiring) -> dg.AssetsDefinition:
                 "refused": len(told.refused),
                 "unclear": len(told.unclear),
                 "warnings": warnings,
+                **journal_range(recorded),
             },
             check_results=[
                 dg.AssetCheckResult(

@@ -29,6 +29,12 @@ def one_view(engine: Engine) -> Generator[Connection]:
         yield db
 
 
+def connections_with_events(engine: Engine) -> list[str]:
+    """Return the names of the connections that have a journal, whether or not they have a file."""
+    with engine.connect() as db:
+        return list(db.scalars(text("SELECT connection FROM journal.chain_heads ORDER BY connection")))
+
+
 def head(db: Connection, connection: str) -> ChainPosition:
     """Return the place of the event recorded last, as its writer left it."""
     found = db.execute(

@@ -30,6 +30,7 @@ from st_deltek_pipeline.store import inbox
 from st_deltek_pipeline.store.changes import note_change
 from st_deltek_pipeline.store.command_lock import command_lock
 from st_deltek_pipeline_tests.orchestration.installations import CONNECTION, Installation, installed
+from st_deltek_pipeline_tests.tampering import tampering
 
 SYNC = f"{CONNECTION}_sync"
 
@@ -201,7 +202,7 @@ class TestWebhooks:
         """T24: an update of a record that is not known yet."""
         invoice = live.acme.sandbox.add_invoice(date="2026-10-22", total="10.00")
         customer = invoice["customer"]["id"]
-        with live.acme.engine.begin() as db:
+        with tampering(live.acme.engine) as db:
             db.execute(
                 text("DELETE FROM raw.latest WHERE kind = 'customer' AND record_id = :customer"), {"customer": customer}
             )

@@ -19,6 +19,7 @@ from st_deltek_pipeline.orchestration.in_process import STARTED_BY, STARTED_BY_T
 from st_deltek_pipeline.orchestration.instance import open_instance
 from st_deltek_pipeline.orchestration.syncing import SyncReport, SyncRequest, synchronise
 from st_deltek_pipeline.services.preview import pin_plan, preview_day
+from st_deltek_pipeline.services.verifying import Findings, verify
 from st_deltek_pipeline.store.command_lock import command_lock
 from st_deltek_pipeline_tests.orchestration.installations import CONNECTION, Installation
 
@@ -157,6 +158,40 @@ class TestAnAwkwardMonth:
                 reported = values(event)
                 assert reported["dagster/row_count"] >= 0, asset
                 assert not [name for name, value in reported.items() if isinstance(value, float)], asset
+
+    def test_every_event_is_in_the_journal_range_of_the_one_materialization_that_wrote_it(
+        self, shared_acme: Installation
+    ) -> None:
+        told = [values(event) for kind in POSTING_ORDER for event in events_of(shared_acme, f"posted_{kind.value}s")]
+        with shared_acme.engine.connect() as db:
+            recorded = db.execute(text("SELECT count(*), max(sequence) FROM journal.events")).one()
+        assert sum(each["journal_events"] for each in told) == recorded.count
+        assert max(each["journal_last"] for each in told if each["journal_events"]) == recorded.max
+        nothing = [each for each in told if not each["journal_events"]]
+        assert nothing
+        assert {(each["journal_first"], each["journal_last"]) for each in nothing} == {("none", "none")}
+        written = [each for each in told if each["journal_events"]]
+        assert all(0 < each["journal_first"] <= each["journal_last"] for each in written)
+
+    def test_a_tie_out_says_which_part_of_the_journal_it_rests_on(self, shared_acme: Installation) -> None:
+        event = next(event for event in events_of(shared_acme, "daily_tie_out") if event.partition == "2026-10-26")
+        with shared_acme.engine.connect() as db:
+            first = db.scalar(
+                text(
+                    """
+                    SELECT min(event.sequence) FROM journal.events AS event
+                    JOIN journal.outcomes AS outcome USING (connection, kind, document_id)
+                    WHERE outcome.business_day = '2026-10-26'
+                    """
+                )
+            )
+        assert values(event)["journal_first"] == first
+        assert values(event)["journal_last"] >= values(event)["journal_events"] > 0
+
+    def test_every_invariant_holds_after_all_of_it(self, shared_acme: Installation) -> None:
+        findings = Findings(lambda *_: None)
+        verify(shared_acme.engine, CONNECTION, vendors_may_repeat=False, findings=findings)
+        assert [violation for check in findings.checks for violation in check.named] == []
 
     def test_a_tied_out_day_shows_each_area_kind_and_project(self, shared_acme: Installation) -> None:
         event = next(event for event in events_of(shared_acme, "daily_tie_out") if event.partition == "2026-10-26")

@@ -31,6 +31,7 @@ from st_deltek_pipeline_tests.services.servicetitan_rows import (
 )
 from st_deltek_pipeline_tests.services.staged_invoices import invoices_by_id, invoices_of_day, set_aside_of_day
 from st_deltek_pipeline_tests.services.test_intake import _written
+from st_deltek_pipeline_tests.tampering import tampering
 
 MONDAY = date(2026, 10, 5)
 TUESDAY = date(2026, 10, 6)
@@ -455,7 +456,7 @@ _CHANGES = st.fixed_dictionaries(
 def test_any_edits_in_any_order_end_as_if_staged_once(
     module_engine: Engine, edits: list[tuple[int, dict[str, Any], bool]], data: st.DataObject
 ) -> None:
-    with module_engine.begin() as db:
+    with tampering(module_engine) as db:
         db.execute(
             text(
                 "TRUNCATE raw.records, raw.latest, raw.document_days, raw.cursors, staged.invoices, "

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from st_deltek_pipeline.store import raw, raw_cursors
+from st_deltek_pipeline_tests.tampering import tampering
 
 _NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
 
@@ -161,7 +162,7 @@ def test_document_totals_are_the_payloads_own(engine: Engine) -> None:
 def test_any_order_and_any_pages_give_the_newest_version_of_each_record(
     module_engine: Engine, versions: Sequence[raw.Version], data: st.DataObject
 ) -> None:
-    with module_engine.begin() as db:
+    with tampering(module_engine) as db:
         db.execute(text("TRUNCATE raw.records, raw.latest, raw.document_days"))
     distinct: dict[tuple[int, str], raw.Version] = {}
     pages = list(versions)

@@ -22,6 +22,7 @@ from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.vault import open_vault
 from st_deltek_pipeline.webhooks.limits import Limits
 from st_deltek_pipeline.webhooks.server import Receiver
+from st_deltek_pipeline_tests.tampering import tampering
 
 TENANT = 4711
 KEY = "0123456789abcdef" * 2
@@ -128,7 +129,7 @@ def prepare(settings: Settings, engine: Engine) -> None:
 @pytest.fixture
 def engine(module_engine: Engine) -> Generator[Engine]:
     """A database without a delivery and without a key; one for the module, since copying one costs a second."""
-    with module_engine.begin() as db:
+    with tampering(module_engine) as db:
         db.execute(text("TRUNCATE inbox.events, vault.secrets"))
     yield module_engine
     module_engine.dispose()

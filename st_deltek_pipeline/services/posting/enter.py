@@ -12,6 +12,7 @@ from st_deltek_pipeline.domain.errors import AlreadyExistsError, InDoubtError, P
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import EventType, FileState
 from st_deltek_pipeline.domain.postings import Posting
+from st_deltek_pipeline.services.posting.answers import control_answer
 from st_deltek_pipeline.services.posting.context import SENDINGS_PER_RUN, PostingContext
 from st_deltek_pipeline.services.posting.moves import HoldFor, add_child, hold_documents, move, refuse
 from st_deltek_pipeline.services.posting.resolve import (
@@ -121,7 +122,15 @@ def _give_up_for_now(context: PostingContext, lock: PosterLock, file: StoredFile
 def _accepted(context: PostingContext, lock: PosterLock, file: StoredFile, row: Mapping[str, Any]) -> bool:
     if not states_our_total(file, row):
         return compare_entered(context, lock, file)
-    move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, sum_total=row.get(stated_total(file.entry)))
+    move(
+        context,
+        lock,
+        file,
+        FileState.ENTERED,
+        EventType.FILE_ENTERED,
+        sum_total=row.get(stated_total(file.entry)),
+        answer=control_answer(row),
+    )
     return True
 
 

@@ -22,6 +22,7 @@ from st_deltek_pipeline.domain.journal import Event, EventType
 from st_deltek_pipeline.domain.money import ZERO, total
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
 from st_deltek_pipeline.domain.payments import Payment
+from st_deltek_pipeline.domain.postings import rules_of
 from st_deltek_pipeline.domain.reversals import PersonalReversal, left_to_reverse
 from st_deltek_pipeline.domain.transaction_files import TransactionFile, build_files, plan_hash
 from st_deltek_pipeline.services.alignment import journal_entry_types
@@ -411,6 +412,7 @@ def file_events(files: Sequence[TransactionFile], hash_of_plan: str) -> Iterable
                     "moved_from": posting.moved_from,
                     "correction": posting.correction,
                     "amount": posting.amount,
+                    "decided_by": rules_of(posting.lines),
                 },
                 document=posting.document,
                 revision=posting.revision,

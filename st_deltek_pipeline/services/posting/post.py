@@ -7,6 +7,7 @@ from st_deltek_pipeline.domain.boundaries import Boundary
 from st_deltek_pipeline.domain.errors import InDoubtError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
+from st_deltek_pipeline.services.posting.answers import keep_answer
 from st_deltek_pipeline.services.posting.context import (
     SENDINGS_PER_RUN,
     PostingContext,
@@ -96,6 +97,7 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
         else:
             context.reached(Boundary.POST_ANSWERED)
             if answer.posted:
+                keep_answer(context, lock, file, answer)
                 return (file.batch,)
             words = answer.message
             break

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0019_poster_names"
-down_revision = "0016_opening_items"
+down_revision = "0018_append_only"
 branch_labels = None
 depends_on = None
 
