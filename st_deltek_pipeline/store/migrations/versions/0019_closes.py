@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0020_closes"
-down_revision = "0019_poster_names"
+revision = "0019_closes"
+down_revision = "0018_poster_names"
 branch_labels = None
 depends_on = None
 

@@ -6,7 +6,7 @@ of the owner could still drop a trigger; the roles that the program works with o
 
 from alembic import op
 
-revision = "0018_append_only"
+revision = "0017_append_only"
 down_revision = "0016_opening_items"
 branch_labels = None
 depends_on = None

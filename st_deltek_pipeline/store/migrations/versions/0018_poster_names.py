@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0019_poster_names"
-down_revision = "0018_append_only"
+revision = "0018_poster_names"
+down_revision = "0017_append_only"
 branch_labels = None
 depends_on = None
 
