@@ -158,7 +158,7 @@ def test_a_lock_is_named_without_the_user_and_differs_by_all_three() -> None:
 
 def test_a_lock_of_an_older_version_keeps_its_fence_under_the_new_name(engine: Engine) -> None:
     url, database, user = "https://acme.deltekfirst.com/acme/api", "acme", "somebody|größe@acme.example"
-    script = import_module("st_deltek_pipeline.store.migrations.versions.0019_poster_names")._RENAME
+    script = import_module("st_deltek_pipeline.store.migrations.versions.0018_poster_names")._RENAME
     with engine.begin() as db:
         statement = text("INSERT INTO journal.poster_locks VALUES (:poster, 41, 'acme run 1', now())")
         for poster in (f"{url}|{database}|{user}", "write-back|acme"):
