@@ -87,6 +87,8 @@ class DagsterNudge:
         self._address = f"{url.rstrip('/')}/graphql".replace("://0.0.0.0:", "://127.0.0.1:", 1)
         self._still_waiting = still_waiting
         self._session = requests.Session()
+        # Our own web server is next door: neither a proxy of the environment nor a .netrc is for it.
+        self._session.trust_env = False
         self._jobs: dict[str, _Job] = {}
         self._pending: dict[str, float] = {}
         self._changed = threading.Condition()
