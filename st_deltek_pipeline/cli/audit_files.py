@@ -9,11 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import click
 from sqlalchemy import Connection
 
 from st_deltek_pipeline.cli.audit_writers import Writer, writer_of
-from st_deltek_pipeline.cli.output import print_json, print_table
+from st_deltek_pipeline.cli.output import print_json, print_table, say
 from st_deltek_pipeline.cli.progress import LineProgress, SilentProgress
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.errors import ConfigurationError
@@ -145,6 +144,4 @@ def _print(files: Sequence[dict[str, Any]], folder: Path, chain: ChainRange) -> 
         ),
         title=f"Written to {folder}",
     )
-    click.echo(
-        f"Events {chain.first:,} to {chain.last:,} of {chain.head:,}, without a gap; the manifest has their hashes."
-    )
+    say(f"Events {chain.first:,} to {chain.last:,} of {chain.head:,}, without a gap; the manifest has their hashes.")

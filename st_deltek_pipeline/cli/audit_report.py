@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import click
 from sqlalchemy import Engine
 
-from st_deltek_pipeline.cli.output import print_json, print_table
+from st_deltek_pipeline.cli.output import print_json, print_table, say
 from st_deltek_pipeline.cli.staged_report import header_of, lines_of
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.audit_trail import AuditTrail
@@ -59,7 +58,7 @@ def show(
     if as_json:
         print_json(_data(trail))
     elif page is not None:
-        click.echo(f"Wrote {page}.")
+        say(f"Wrote {page}.")
     else:
         _print(trail)
 
@@ -138,10 +137,10 @@ def _data(trail: AuditTrail) -> dict[str, Any]:
 def _print(trail: AuditTrail) -> None:
     outcome = trail.outcome
     if outcome is None:
-        click.echo(f"{trail.document} of {trail.document.connection}: taken in, not decided about yet.")
+        say(f"{trail.document} of {trail.document.connection}: taken in, not decided about yet.")
     else:
         reason = f", {outcome.reason}" if outcome.reason else ""
-        click.echo(
+        say(
             f"{trail.document} of {trail.document.connection}: {outcome.outcome.value}{reason}; "
             f"not in the ledger: {shown(outcome.amount)}"
         )

@@ -7,12 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
-import click
 import msgspec
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.cli.exit_codes import ExitCode
-from st_deltek_pipeline.cli.output import print_json, print_table, working
+from st_deltek_pipeline.cli.output import print_json, print_table, say, working
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
@@ -143,7 +142,7 @@ def _page(engine: Engine, report: CloseReport, links: CloseLinks) -> str:
 
 def _show(report: CloseReport) -> None:
     """Print what the page shows, without files and runs."""
-    click.echo(f"{report.connection}  {title_of(report)}")
+    say(f"{report.connection}  {title_of(report)}")
     tables: list[Table | None] = [
         totals_table(report),
         None if report.is_day else day_table(report, CloseLinks(), {}),
@@ -160,8 +159,8 @@ def _show(report: CloseReport) -> None:
             headings = [f">{column.heading}" if column.number else column.heading for column in table.columns]
             print_table(headings, [[plain(cell) for cell in row.cells] for row in table.rows], title=table.caption)
             if table.note:
-                click.echo(table.note)
-    click.echo(" ".join([report.verdict, *report.remarks]))
+                say(table.note)
+    say(" ".join([report.verdict, *report.remarks]))
 
 
 def _write(path: Path, content: str) -> None:
@@ -170,7 +169,7 @@ def _write(path: Path, content: str) -> None:
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}."
         raise ConfigurationError(message, advice="Name another file.") from None
-    click.echo(f"Wrote {path}", err=True)
+    say(f"Wrote {path}", err=True)
 
 
 def _as_data(report: CloseReport) -> dict[str, Any]:
