@@ -87,4 +87,4 @@ def test_bandits_rules_and_the_search_for_secrets_are_part_of_every_check() -> N
     recipes = [makefile.partition(f"\n{target}:")[2].partition("\n\n")[0] for target in ("lint", *first.split())]
     assert any("ruff check ." in recipe for recipe in recipes)
     assert any("detect-secrets-hook --baseline" in recipe for recipe in recipes)
-    assert "make lint" in (PROJECT / ".ci/run").read_text()
+    assert re.search(r"^[^#\n]*\blint\b", (PROJECT / ".ci/run").read_text(), re.MULTILINE)
