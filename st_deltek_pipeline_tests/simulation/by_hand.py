@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from st_deltek_pipeline.sandbox.state import Row
+from st_deltek_pipeline_tests.simulation.step import PARTS
 from st_deltek_pipeline_tests.simulation.wire import call_app
 
 if TYPE_CHECKING:
@@ -32,17 +33,19 @@ class ByHand:
 
 
 def enter(world: "Simulation", invoice: Row, off: Decimal) -> ByHand | None:
-    """Enter an invoice on the project of its part A, and post it; nothing where its number is there already."""
+    """Enter the part A of an invoice on its project, and post it; nothing where the number is there already."""
     vantagepoint = world.systems.vantagepoint
-    number, project = invoice["referenceNumber"], "CHS2026"
+    sku, place = PARTS[0]
+    number, project = invoice["referenceNumber"], place["wbs1"]
+    items = [item for item in invoice["items"] or () if item["skuName"] == sku]
     padded = number.rjust(7, "0")
     files = vantagepoint.state.files.values()
     there = any(master.get("Invoice") == padded for file in files if file.transtype == "IN" for master in file.masters)
     period = int(invoice["invoiceDate"][:7].replace("-", ""))
-    if there or not invoice["items"] or vantagepoint.state.is_closed(period):
+    if there or not items or vantagepoint.state.is_closed(period):
         return None
     batch = f"BYHAND{len(vantagepoint.state.files)}"
-    amount = sum((Decimal(item["total"]) for item in invoice["items"]), start=Decimal(0)) + off
+    amount = sum((Decimal(item["total"]) for item in items), start=Decimal(0)) + off
     key = {"Batch": batch, "Invoice": number, "WBS1": project, "WBS2": "", "WBS3": ""}
     line = {"PKey": batch, "Seq": 1, "InvoiceSection": "L", "Account": "401.00", "Amount": amount}
     body = {

@@ -25,7 +25,8 @@ _KINDS = (
 _BUSY = ("enter", "enter", "enter", "post", "post", "ledger", "look", "session")
 _READING = ("books", "feed", "list", "token")
 _BEFORE = tuple(name for name in EFFECTS if not name.endswith("after"))
-_LATEST_CRASH = 60
+# In how many moments a synchronisation reads both systems; it sends something behind that.
+_READING_MOMENTS = 45
 _ROUNDS = (2, 2, 2, 3, 3, 4)
 
 
@@ -200,17 +201,18 @@ class _Drawing:
         found: list[Step] = []
         while self._chance(45) and len(found) < 2:
             found.append(self._trouble())
-        tenant, crash = self._tenant(), self._rng.randint(1, _LATEST_CRASH) if self._chance(35) else 0
+        tenant, crash = self._tenant(), self._rng.randint(1, _READING_MOMENTS) if self._chance(35) else 0
+        late = crash + _READING_MOMENTS if crash and self._chance(70) else crash
         # Webhooks tell of invoices only.
         live, sync = (45, 20) if self._kinds == flavours.INVOICES else (15, 50)
         found.append(
             self._weighted(
                 (live, lambda: steps.Live(crash, settle=self._chance(70), tenant=tenant)),
-                (sync, lambda: steps.Sync(crash, tenant)),
+                (sync, lambda: steps.Sync(late, tenant)),
                 (8, lambda: steps.Poll(crash, tenant, full=self._chance(25))),
                 (10, lambda: steps.RunDay(self._day(), crash, tenant)),
                 (10, lambda: steps.Reread(self._rng.choice(self._kinds), self._which(), crash, tenant)),
-                (5, lambda: steps.SyncDay(self._day(), crash, tenant)),
+                (5, lambda: steps.SyncDay(self._day(), late, tenant)),
             )()
         )
         return found

@@ -20,6 +20,7 @@ from st_deltek_pipeline.sandbox.state import Row
 from st_deltek_pipeline_tests.simulation import facts
 from st_deltek_pipeline_tests.simulation.by_hand import ByHand, enter
 from st_deltek_pipeline_tests.simulation.facts import Facts, Standing
+from st_deltek_pipeline_tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
     from st_deltek_pipeline_tests.simulation.process import OurSide
@@ -49,22 +50,6 @@ _LASTING = frozenset(
 
 DocumentId = tuple[str, Kind, int]
 """Connection, kind and ServiceTitan's id."""
-
-
-class Violation(Exception):  # noqa: N818 - what it is called where it is raised
-    """An invariant does not hold.
-
-    Attributes:
-        rule: Which one: the name of the function that looked.
-    """
-
-    @property
-    def rule(self) -> str:
-        """Return the name of the function that raised it."""
-        trace = self.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        return "" if trace is None else trace.tb_frame.f_code.co_name.strip("_")
 
 
 class Books:
@@ -259,6 +244,9 @@ class Books:
             outcome = found.outcomes.get(key)
             if key[0] != name or outcome is None or self._decided.get(key) != seen.seq:
                 continue
+            if outcome.outcome == "posted" and outcome.outside != ZERO and not found.under_way(key):
+                message = f"{key[1]} {key[2]} of {name} is posted, and {outcome.outside} of it is not in the ledger"
+                raise Violation(message)
             expected = effect_of(key[1], seen.total if seen.active else ZERO)
             difference = found.standing(key) + outcome.outside - expected
             if difference not in _sums(found.under_way(key)):

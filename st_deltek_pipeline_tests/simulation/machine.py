@@ -13,10 +13,10 @@ from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline_tests.simulation import flavours, steps, titan_steps
 from st_deltek_pipeline_tests.simulation.database import Databases
 from st_deltek_pipeline_tests.simulation.flavours import Flavour
-from st_deltek_pipeline_tests.simulation.invariants import Violation
 from st_deltek_pipeline_tests.simulation.simulation import Script, Simulation, simulation
 from st_deltek_pipeline_tests.simulation.step import Step
 from st_deltek_pipeline_tests.simulation.troubles import EFFECTS
+from st_deltek_pipeline_tests.simulation.violation import Violation
 
 _STEPS = 14
 _MOST_OURS = 4

@@ -8,7 +8,13 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from unittest.mock import patch
 
-from st_deltek_pipeline.domain import bill_alignment, credit_memo_alignment, receivables, transaction_files
+from st_deltek_pipeline.domain import (
+    bill_alignment,
+    credit_memo_alignment,
+    payment_alignment,
+    receivables,
+    transaction_files,
+)
 from st_deltek_pipeline.domain.decisions import LEAVE_AS_IS, Decision, decide
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.money import CENT
@@ -106,8 +112,12 @@ def _rounding_dropped(undo: ExitStack) -> None:
         whole = sum(shares, start=Decimal(0))
         return [(amount * share / whole).quantize(CENT, ROUND_DOWN) for share in shares]
 
-    for module in (bill_alignment, credit_memo_alignment, receivables):
+    def spread(amount: Decimal, items: Sequence[Any]) -> list[Decimal]:
+        return allocate(amount, receivables.share_of_items(items))
+
+    for module in (bill_alignment, credit_memo_alignment):
         undo.enter_context(patch.object(module, "allocate", allocate))
+    undo.enter_context(patch.object(payment_alignment, "spread_over_items", spread))
 
 
 def _closed_period_ignored(undo: ExitStack) -> None:

@@ -52,6 +52,7 @@ from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 from st_deltek_pipeline.vantagepoint.credentials import VantagepointCredentials
 from st_deltek_pipeline_tests.simulation.clock import VirtualClock
 from st_deltek_pipeline_tests.simulation.systems import Systems
+from st_deltek_pipeline_tests.simulation.violation import Violation
 from st_deltek_pipeline_tests.simulation.wire import TwinAdapter
 
 T = TypeVar("T")
@@ -300,6 +301,17 @@ class OurSide:
         wanted = request or SyncRequest(self.wiring.name)
         with self._locked():
             return _Synchronisation(self.days()).run(wanted, wanted.days or None)
+
+    def tie_out(self) -> None:
+        """Do what ``st-deltek sync`` does, and see that its tie-out explains every cent.
+
+        Raises:
+            Violation: It does not.
+        """
+        report = self.sync()
+        if not report.accounted_for:
+            message = f"the tie-out of {report.connection} does not account for everything: {report.tie_out}"
+            raise Violation(message)
 
     def live(self, *, settle: bool = True) -> LiveReport:
         """Do what the live system's job does."""

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from st_deltek_pipeline_tests.simulation.flavours import Flavour
-from st_deltek_pipeline_tests.simulation.invariants import Violation
 from st_deltek_pipeline_tests.simulation.simulation import Script
+from st_deltek_pipeline_tests.simulation.violation import Violation
 
 Fails = Callable[[Script], Violation | None]
 """Carries a script out, and returns what did not hold."""

@@ -249,7 +249,7 @@ class Sync(Step):
 
     def do(self, simulation: "Simulation") -> None:
         """Let it happen."""
-        simulation.ours(self.tenant, self.crash, lambda side: side.sync(), decides_all=True)
+        simulation.ours(self.tenant, self.crash, lambda side: side.tie_out(), decides_all=True)
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,16 @@ SCRIPTS = {
         1, Flavour(INVOICES), (MakeInvoice(day=3, cents=(10000,)), Trouble("enter", "lost after"), Sync(), Sync())
     ),
     "nobody looks before sending": Script(
-        2, Flavour(INVOICES), (MakeInvoice(day=3, cents=(10000,)), EnterByHand(which=0), Sync())
+        2, Flavour(INVOICES), (MakeInvoice(day=3, cents=(3333, 10000)), EnterByHand(which=0), Sync())
     ),
     # The process dies behind the cursor's transaction and before that of the rows.
     "cursor moved before rows": Script(3, Flavour(INVOICES), (MakeInvoice(day=3, cents=(10000,)), Poll(crash=5))),
+    # It dies behind the sending; the next one plans what is under way once more.
+    "chunk posted twice": Script(
+        4,
+        Flavour(INVOICES),
+        (MakeInvoice(day=3, cents=(10000,)), Sync(crash=67), MakeInvoice(day=3, cents=(3333,)), Sync()),
+    ),
     "void not reversed": Script(
         5, Flavour(INVOICES), (MakeInvoice(day=3, cents=(10000,)), Sync(), Void("invoice", which=0), Sync())
     ),

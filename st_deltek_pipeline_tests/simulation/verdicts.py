@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from st_deltek_pipeline_tests.simulation.database import Databases
 from st_deltek_pipeline_tests.simulation.drawing import draw
-from st_deltek_pipeline_tests.simulation.invariants import Violation
 from st_deltek_pipeline_tests.simulation.script import as_python
 from st_deltek_pipeline_tests.simulation.shrinking import shrink
 from st_deltek_pipeline_tests.simulation.simulation import Script, Summary, carry_out
+from st_deltek_pipeline_tests.simulation.violation import Violation
 
 
 @dataclass(frozen=True)
