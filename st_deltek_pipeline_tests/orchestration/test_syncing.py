@@ -47,6 +47,12 @@ def events_of(acme: Installation, asset: str) -> Sequence[dg.AssetMaterializatio
     return [record.asset_materialization for record in records if record.asset_materialization is not None]
 
 
+def runs_of(acme: Installation, asset: str) -> Sequence[str]:
+    with open_instance(acme.settings) as instance:
+        records = instance.fetch_materializations(dg.AssetKey([CONNECTION, asset]), limit=100).records
+    return [record.run_id for record in records]
+
+
 def values(materialization: dg.AssetMaterialization) -> Mapping[str, Any]:
     return {name: value.value for name, value in materialization.metadata.items()}
 
@@ -164,7 +170,12 @@ class TestAnAwkwardMonth:
     ) -> None:
         told = [values(event) for kind in POSTING_ORDER for event in events_of(shared_acme, f"posted_{kind.value}s")]
         with shared_acme.engine.connect() as db:
-            recorded = db.execute(text("SELECT count(*), max(sequence) FROM journal.events")).one()
+            recorded = db.execute(
+                text("SELECT count(*), max(sequence) FROM journal.events WHERE event_type <> 'day_closed'")
+            ).one()
+            closing = set(db.scalars(text("SELECT run_id FROM journal.events WHERE event_type = 'day_closed'")))
+        assert closing
+        assert closing <= set(runs_of(shared_acme, "daily_close"))
         assert sum(each["journal_events"] for each in told) == recorded.count
         assert max(each["journal_last"] for each in told if each["journal_events"]) == recorded.max
         nothing = [each for each in told if not each["journal_events"]]
