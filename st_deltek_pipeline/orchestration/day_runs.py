@@ -40,6 +40,9 @@ from st_deltek_pipeline.store.journal import Journal
 
 # A payment waits for its invoice, and a deposit's payments for each other; a longer chain is for the next run.
 _MOST_PASSES = 3
+_READER = "day runs"
+# Their documents wait for a transaction file, and a newer revision waits behind it.
+_UNTIL_THE_FILE_IS_FINISHED = (HoldReason.POST_REFUSED, HoldReason.NO_CLEAR_ANSWER, HoldReason.AWAITING_REVIEW)
 _RELEASED_BY_OTHERS = (HoldReason.WAITING_FOR_INVOICE, HoldReason.OVER_APPLIED, HoldReason.DEPOSIT_INCOMPLETE)
 _RECEIVABLES = (Kind.INVOICE, Kind.CREDIT_MEMO, Kind.PAYMENT)
 _APPLIED_TO = AREAS[Area.AR]
@@ -179,7 +182,9 @@ class DayRuns:
         return [report for part in _in_order(work) for report in self._attempt(part, pinned_plan_hash)]
 
     def post_released(self, before: Sequence[DayReport], wanted: Collection[date] | None = None) -> list[DayReport]:
-        """Run days again whose documents waited for what has been posted since: a payment is often dated before its invoice.
+        """Run days again whose documents waited for what has been posted since.
+
+        A payment is often dated before its invoice; a newer revision waits behind the file of the one before it.
 
         Args:
             before: What was run already.
@@ -209,6 +214,7 @@ class DayRuns:
             waiting = days_to_decide_again(engine, connection, kind, reasons=_RELEASED_BY_OTHERS)
             days = {day for day in waiting if _since(reports, day, kind)}
             days |= set(days_left_behind(engine, connection, kind))
+            days |= self._finished_behind(kind)
             if kind is Kind.PAYMENT:
                 # A deposit may be known only since its payments' own days were staged.
                 deposited = days_of_deposits(engine, connection, self.wiring.calendar)
@@ -216,6 +222,14 @@ class DayRuns:
             for day in days:
                 found.setdefault(day, []).append(kind)
         return found
+
+    def _finished_behind(self, kind: Kind) -> set[date]:
+        """Return the days with a revision that waited behind a transaction file which is finished since."""
+        engine, connection = self.pipeline.engine, self.wiring.connection
+        waiting = days_to_decide_again(engine, connection, kind, reasons=_UNTIL_THE_FILE_IS_FINISHED)
+        # A day that failed is for the next synchronisation.
+        left = Journal(engine, connection.name, run_id=_READER).days_left_waiting(kind)
+        return {*waiting, *left} - (self.failures or {}).keys()
 
     def _attempt(self, part: "_Part", pinned_plan_hash: str | None) -> list[DayReport]:
         try:

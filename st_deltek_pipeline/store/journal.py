@@ -231,6 +231,26 @@ class Journal:
             )
             return [row.business_day for row in rows]
 
+    def days_left_waiting(self, kind: Kind) -> list[date]:
+        """Return the business days with a document that waited for a transaction file which is finished since."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                text(
+                    """
+                    SELECT DISTINCT waiting.business_day FROM journal.outcomes AS waiting
+                    WHERE waiting.connection = :connection AND waiting.kind = :kind AND waiting.outcome = 'in_flight'
+                      AND waiting.business_day IS NOT NULL AND NOT EXISTS (
+                        SELECT FROM journal.postings AS posting
+                        JOIN journal.transaction_files AS file USING (connection, batch)
+                        WHERE posting.connection = waiting.connection AND posting.kind = waiting.kind
+                          AND posting.document_id = waiting.document_id AND file.state = ANY(:occupying))
+                    ORDER BY waiting.business_day
+                    """
+                ),
+                {"connection": self._name, "kind": kind.value, "occupying": OCCUPYING},
+            )
+            return [row.business_day for row in rows]
+
     def pinned_plan(self, kind: Kind, business_day: date) -> str | None:
         """Return the plan hash somebody pinned for a day."""
         with self._engine.connect() as connection:

@@ -3,7 +3,7 @@
 import pytest
 
 from st_deltek_pipeline_tests.simulation.database import Databases
-from st_deltek_pipeline_tests.simulation.flavours import CASH, CREDITS
+from st_deltek_pipeline_tests.simulation.flavours import CASH, CREDITS, INVOICES
 from st_deltek_pipeline_tests.simulation.script import (
     ClosePeriod,
     Credit,
@@ -12,6 +12,7 @@ from st_deltek_pipeline_tests.simulation.script import (
     Pay,
     Script,
     Sync,
+    Void,
 )
 from st_deltek_pipeline_tests.simulation.step import Step
 from st_deltek_pipeline_tests.simulation.verdicts import Failure, judge
@@ -42,4 +43,26 @@ def test_what_waited_for_an_invoice_of_its_own_day_is_posted_in_the_synchronisat
         ClosePeriod(period=0),
         # The end of every script opens the period, synchronises once and runs each day again.
         Sync(),
+    )
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        pytest.param((), id="under-way"),
+        pytest.param((ClosePeriod(period=0), Sync()), id="entered-and-not-posted"),
+    ],
+)
+def test_a_revision_that_waited_behind_a_file_is_posted_in_the_synchronisation_that_finishes_the_file(
+    databases: Databases, meanwhile: tuple[Step, ...]
+) -> None:
+    """The file was posted and the day counted as settled, so the newer revision waited for the next business day."""
+    # The process dies when the file is entered, before it is posted.
+    _holds(
+        databases,
+        Flavour(INVOICES),
+        MakeInvoice(day=0, cents=(3333,)),
+        Sync(crash=67),
+        Void("invoice", which=0),
+        *meanwhile,
     )
