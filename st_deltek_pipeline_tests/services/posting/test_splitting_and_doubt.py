@@ -14,6 +14,7 @@ from st_deltek_pipeline.domain.errors import AlreadyExistsError, InDoubtError, R
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.transaction_files import build_file
+from st_deltek_pipeline.services.posting import resolve
 from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, SENDINGS_PER_RUN
 from st_deltek_pipeline.services.posting.enter import enter_file
 from st_deltek_pipeline.services.posting.resolve import compare_entered, is_entered, resolve_in_doubt, states_our_total
@@ -238,6 +239,9 @@ def test_the_time_that_a_file_has_been_in_doubt_already_counts() -> None:
     assert resolve_in_doubt(run.context, LOCK, file)
     assert run.clock.waited == []
     assert run.journal.files[batch].state is FileState.PLANNED
+    just = run.in_state(batch, FileState.IN_DOUBT, for_seconds=60)
+    assert resolve_in_doubt(run.context, LOCK, just)
+    assert run.clock.waited == []
     young = run.in_state(batch, FileState.IN_DOUBT, for_seconds=50)
     assert resolve_in_doubt(run.context, LOCK, young)
     assert 10 <= sum(run.clock.waited) <= 10.1
@@ -295,6 +299,21 @@ def test_what_stands_under_our_batch_is_ours_only_when_it_is_equal_to_the_cent(a
         assert [event.body for event in run.journal.events if event.event_type.value == "file_held"] == [
             {"message": hold.message}
         ]
+
+
+def test_what_was_sent_is_compared_without_any_float(monkeypatch: pytest.MonkeyPatch) -> None:
+    """T33: float never appears (at run time), not even for a comparison."""
+    compared: list[object] = []
+
+    def differences(body: dict[str, list[dict[str, object]]], _details: object, **_: object) -> list[str]:
+        compared.extend(row["Amount"] for row in body["inDetail"])
+        return []
+
+    monkeypatch.setattr(resolve, "file_differences", differences)
+    run = steps()
+    batch = run.plan(1, 2)
+    assert compare_entered(run.context, LOCK, run.in_state(batch, FileState.IN_DOUBT))
+    assert [type(amount) for amount in compared] == [Decimal, Decimal]
 
 
 def test_at_most_five_differences_are_told() -> None:
