@@ -153,6 +153,9 @@ def test_one_by_one_every_document_is_sent_alone_under_a_batch_of_its_own(poison
     batch = run.plan(1, 2, 3)
     entered = enter_file(run.context, batch)
     assert run.documents(entered) == sorted({1, 2, 3} - poison)
+    two = steps(entry="single")
+    assert two.documents(enter_file(two.context, two.plan(1, 2))) == [1, 2]
+    assert len(two.vantagepoint.files) == 2
     assert (run.journal.files[batch].state, run.journal.files[batch].words) == (
         FileState.SPLIT,
         "documents are entered one by one",
@@ -245,6 +248,10 @@ def test_the_time_that_a_file_has_been_in_doubt_already_counts() -> None:
     young = run.in_state(batch, FileState.IN_DOUBT, for_seconds=50)
     assert resolve_in_doubt(run.context, LOCK, young)
     assert 10 <= sum(run.clock.waited) <= 10.1
+    # The last look is as soon as the time is over, and not a whole pause later.
+    run.clock.waited.clear()
+    assert resolve_in_doubt(run.context, LOCK, run.in_state(batch, FileState.IN_DOUBT, for_seconds=49))
+    assert 11 <= sum(run.clock.waited) <= 11.1
 
 
 def test_a_file_that_a_killed_run_was_sending_is_in_doubt_from_now_on() -> None:
@@ -384,6 +391,8 @@ def test_a_control_row_states_our_total_in_any_spelling_or_says_nothing() -> Non
     assert states_our_total(file, {})
     assert not states_our_total(file, {"SumTotal": Decimal("200.01")})
     assert not states_our_total(file, {"SumTotal": 0})
+    cents = run.journal.file(run.plan(3, amount="0.10"))
+    assert states_our_total(cents, {"SumTotal": "0.1"})
 
 
 def test_what_vantagepoint_answered_is_kept_when_a_file_is_entered() -> None:
