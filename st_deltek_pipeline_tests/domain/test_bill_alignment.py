@@ -164,6 +164,8 @@ def test_tax_shipping_and_other_costs_are_lines_of_their_own() -> None:
         ("shipping", "509.00", Decimal("15.00")),
         ("tax", "501.00", Decimal("8.00")),
     ]
+    words = {line.key.item: line.description for line in aligned.lines if line.key.item != "1"}
+    assert words == {"other": "Other", "shipping": "Shipping", "tax": "Tax"}
 
 
 def test_tax_shipping_and_other_costs_are_part_of_the_items_where_the_connection_says_so() -> None:
