@@ -164,6 +164,8 @@ def test_tax_shipping_and_other_costs_are_lines_of_their_own() -> None:
         ("shipping", "509.00", Decimal("15.00")),
         ("tax", "501.00", Decimal("8.00")),
     ]
+    words = {line.key.item: line.description for line in aligned.lines if line.key.item != "1"}
+    assert words == {"other": "Other", "shipping": "Shipping", "tax": "Tax"}
 
 
 def test_tax_shipping_and_other_costs_are_part_of_the_items_where_the_connection_says_so() -> None:
@@ -192,6 +194,19 @@ def test_stated_shares_that_do_not_sum_up_are_not_believed() -> None:
     lines = [bill_line("10.00", line_id=place, allocated_tax=Decimal("5.00")) for place in (1, 2)]
     aligned = align(bill(*lines, tax="0.80"), bill_extras="allocated")
     assert [line.amount for line in aligned.lines] == [Decimal("10.40"), Decimal("10.40")]
+    # Not even their proportion: by amount it is three to one.
+    uneven = (
+        bill_line("75.00", allocated_tax=Decimal("1.00")),
+        bill_line("25.00", line_id=2, allocated_tax=Decimal("9.00")),
+    )
+    aligned = align(bill(*uneven, tax="8.00"), bill_extras="allocated")
+    assert [line.amount for line in aligned.lines] == [Decimal("81.00"), Decimal("27.00")]
+
+
+def test_shares_that_servicetitan_states_for_some_items_only_are_not_believed_although_they_sum_up() -> None:
+    lines = (bill_line("75.00", allocated_tax=Decimal("8.00")), bill_line("25.00", line_id=2, allocated_tax=None))
+    aligned = align(bill(*lines, tax="8.00"), bill_extras="allocated")
+    assert [line.amount for line in aligned.lines] == [Decimal("81.00"), Decimal("27.00")]
 
 
 def test_a_free_item_bears_no_cent_of_the_freight() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from st_deltek_pipeline.domain.alignment import Alignment
+from st_deltek_pipeline.domain.coded_amounts import invoice_line
 from st_deltek_pipeline.domain.coding import Rule
 from st_deltek_pipeline.domain.credit_memo_alignment import align_credit_memo, credit_memo_lines
 from st_deltek_pipeline.domain.credit_memos import CreditMemo
@@ -123,6 +124,17 @@ def test_a_memo_whose_items_are_not_told_is_one_amount() -> None:
     document = credit_memo(splits=[(1, "30.00")], subtotal=Decimal("30.00"), total=Decimal("30.00"), balance=ZERO)
     (line,) = align(document, posted(i1="36.01")).lines
     assert (line.amount, line.description) == (Decimal("-30.00"), "Goodwill")
+
+
+def test_what_is_taken_back_says_in_which_place_why_and_on_what_basis() -> None:
+    document = credit_memo(memo_line("80.00", taxable=False), tax="6.44", splits=[(7001, "86.44")])
+    tax, revenue = align(document, posted(i7001="108.00")).lines
+    assert tax.key == invoice_line(
+        ("HVAC", "", ""), "N7001", account="230.00", section="T", tax_code="CO", credit_memo="C6001"
+    )
+    assert revenue.key == invoice_line(("HVAC", "", ""), "N7001", account="401.00", section="F", credit_memo="C6001")
+    assert (revenue.description, revenue.organization, str(revenue.tax_basis)) == ("Second visit", "", "0.00")
+    assert (tax.decided_by["account"], revenue.decided_by["account"]) == ("taxes", "revenue")
 
 
 def test_item_mode_keeps_a_line_per_item() -> None:

@@ -94,6 +94,10 @@ def test_the_last_part_takes_the_remainder() -> None:
     assert [str(part) for part in thirds] == ["33.33", "33.33", "33.34"]
 
 
+def test_nothing_added_up_is_an_amount_in_cents() -> None:
+    assert str(total([])) == "0.00"
+
+
 def test_what_has_no_weight_gets_nothing_not_even_the_remainder() -> None:
     parts = allocate(Decimal("0.05"), [Decimal(1), Decimal(1), Decimal(1), Decimal(0)])
     assert [str(part) for part in parts] == ["0.02", "0.02", "0.01", "0.00"]
@@ -111,6 +115,7 @@ def test_weights_that_are_none_at_all_or_negative_throughout_are_of_one_sign() -
     assert [str(part) for part in parts] == ["0.00", "0.00", "0.00", "0.01"]
     # Rounded up 98 times, the last one would have to give 48 cents back.
     assert min(allocate(Decimal("0.50"), [Decimal(-1)] * 99 + [Decimal(0)])) == ZERO
+    assert min(allocate(Decimal("0.50"), [Decimal(1)] * 99 + [Decimal(0)])) == ZERO
     small = allocate(Decimal("10.00"), [Decimal("0.90"), Decimal("-0.30"), Decimal("-0.30")])
     assert [str(part) for part in small] == ["30.00", "-10.00", "-10.00"]
 

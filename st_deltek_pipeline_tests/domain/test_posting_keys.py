@@ -20,6 +20,7 @@ from st_deltek_pipeline.domain.posting_keys import (
     line_key,
     master_key,
     natural_key,
+    posting_identity,
     reference_of,
 )
 from st_deltek_pipeline.domain.postings import MasterKey, Posting, PostingLine
@@ -150,6 +151,18 @@ def test_keys_of_an_invoices_lines_are_those_of_the_first_release() -> None:
     key = invoice_line(("HVAC", "", ""), "104417", account="401.00", section="F")
     made = posting(Kind.INVOICE, key)
     assert line_key(made, made.lines[0]) == "0dd1d89184dab024bcce94d6403efacb"
+
+
+def test_what_a_credit_memo_takes_off_has_a_key_that_names_the_memo() -> None:
+    key = invoice_line(("HVAC", "", ""), "104417", account="401.00", section="F", credit_memo="C5001")
+    other = replace(key, heading=replace(key.heading, credit_memo="C5002"))
+    one, two = posting(Kind.CREDIT_MEMO, key), posting(Kind.CREDIT_MEMO, other)
+    assert line_key(one, one.lines[0]) != line_key(two, two.lines[0])
+
+
+def test_a_deposit_in_the_file_of_its_payments_is_not_mixed_up_with_the_payment_of_the_same_id() -> None:
+    identities = {posting_identity(posting(kind, receipt_line())) for kind in (Kind.PAYMENT, Kind.BANK_DEPOSIT)}
+    assert identities == {"00000000000000005001:000001", "bank_deposit:00000000000000005001:000001"}
 
 
 def test_a_vouchers_master_and_a_journal_entrys_balance_have_keys_of_their_own() -> None:

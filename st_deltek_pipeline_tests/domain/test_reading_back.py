@@ -163,6 +163,8 @@ def test_a_line_of_nothing_may_come_back_without_an_amount() -> None:
     body = body_of(build_file("acme", "01", [posting(1, "0.00")]))
     (detail,) = body["inDetail"]
     assert file_differences(body, [{**detail, "Amount": None}], entry=EntryType.INVOICES, padded_to=7) == []
+    one = [{**detail, "Amount": Decimal("1.00")}]
+    assert len(file_differences(body, one, entry=EntryType.INVOICES, padded_to=7)) == 1
 
 
 def test_a_line_without_a_key_is_not_ours() -> None:

@@ -186,6 +186,7 @@ def test_the_journal_is_told_each_file_and_each_posting_in_it_to_the_cent() -> N
         "moved_from": None,
         "correction": False,
         "amount": Decimal("100.00"),
+        "decided_by": [],
     }
     assert first == Event(
         EventType.DOCUMENT_PLANNED, told, document=DocumentKey("acme", Kind.INVOICE, 1), revision=1, batch=file.batch

@@ -14,6 +14,7 @@ from st_deltek_pipeline.domain.errors import AlreadyExistsError, InDoubtError, R
 from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.transaction_files import build_file
+from st_deltek_pipeline.services.posting import resolve
 from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, SENDINGS_PER_RUN
 from st_deltek_pipeline.services.posting.enter import enter_file
 from st_deltek_pipeline.services.posting.resolve import compare_entered, is_entered, resolve_in_doubt, states_our_total
@@ -152,6 +153,9 @@ def test_one_by_one_every_document_is_sent_alone_under_a_batch_of_its_own(poison
     batch = run.plan(1, 2, 3)
     entered = enter_file(run.context, batch)
     assert run.documents(entered) == sorted({1, 2, 3} - poison)
+    two = steps(entry="single")
+    assert two.documents(enter_file(two.context, two.plan(1, 2))) == [1, 2]
+    assert len(two.vantagepoint.files) == 2
     assert (run.journal.files[batch].state, run.journal.files[batch].words) == (
         FileState.SPLIT,
         "documents are entered one by one",
@@ -238,9 +242,16 @@ def test_the_time_that_a_file_has_been_in_doubt_already_counts() -> None:
     assert resolve_in_doubt(run.context, LOCK, file)
     assert run.clock.waited == []
     assert run.journal.files[batch].state is FileState.PLANNED
+    just = run.in_state(batch, FileState.IN_DOUBT, for_seconds=60)
+    assert resolve_in_doubt(run.context, LOCK, just)
+    assert run.clock.waited == []
     young = run.in_state(batch, FileState.IN_DOUBT, for_seconds=50)
     assert resolve_in_doubt(run.context, LOCK, young)
     assert 10 <= sum(run.clock.waited) <= 10.1
+    # The last look is as soon as the time is over, and not a whole pause later.
+    run.clock.waited.clear()
+    assert resolve_in_doubt(run.context, LOCK, run.in_state(batch, FileState.IN_DOUBT, for_seconds=49))
+    assert 11 <= sum(run.clock.waited) <= 11.1
 
 
 def test_a_file_that_a_killed_run_was_sending_is_in_doubt_from_now_on() -> None:
@@ -295,6 +306,21 @@ def test_what_stands_under_our_batch_is_ours_only_when_it_is_equal_to_the_cent(a
         assert [event.body for event in run.journal.events if event.event_type.value == "file_held"] == [
             {"message": hold.message}
         ]
+
+
+def test_what_was_sent_is_compared_without_any_float(monkeypatch: pytest.MonkeyPatch) -> None:
+    """T33: float never appears (at run time), not even for a comparison."""
+    compared: list[object] = []
+
+    def differences(body: dict[str, list[dict[str, object]]], _details: object, **_: object) -> list[str]:
+        compared.extend(row["Amount"] for row in body["inDetail"])
+        return []
+
+    monkeypatch.setattr(resolve, "file_differences", differences)
+    run = steps()
+    batch = run.plan(1, 2)
+    assert compare_entered(run.context, LOCK, run.in_state(batch, FileState.IN_DOUBT))
+    assert [type(amount) for amount in compared] == [Decimal, Decimal]
 
 
 def test_at_most_five_differences_are_told() -> None:
@@ -365,6 +391,8 @@ def test_a_control_row_states_our_total_in_any_spelling_or_says_nothing() -> Non
     assert states_our_total(file, {})
     assert not states_our_total(file, {"SumTotal": Decimal("200.01")})
     assert not states_our_total(file, {"SumTotal": 0})
+    cents = run.journal.file(run.plan(3, amount="0.10"))
+    assert states_our_total(cents, {"SumTotal": "0.1"})
 
 
 def test_what_vantagepoint_answered_is_kept_when_a_file_is_entered() -> None:
@@ -373,7 +401,10 @@ def test_what_vantagepoint_answered_is_kept_when_a_file_is_entered() -> None:
     assert enter_file(run.context, batch) == (batch,)
     sending, entered = run.journal.events
     assert sending.body == {"body_hash": run.journal.files[batch].body_hash}
-    assert entered.body == {"sum_total": Decimal("200.00")}
+    assert entered.body == {
+        "sum_total": Decimal("200.00"),
+        "answer": {"Batch": batch, "SumTotal": Decimal("200.00")},
+    }
     assert run.journal.files[batch].sent_at == START
     assert run.vantagepoint.files[batch]["Total"] == Decimal("200.00")
 
@@ -392,7 +423,7 @@ def test_a_journal_entrys_control_row_states_its_debits() -> None:
         "SumTotal": Decimal("1.00"),
     }
     assert enter_file(run.context, file.batch) == (file.batch,)
-    assert run.journal.events[-1].body == {"sum_total": Decimal("60.00")}
+    assert run.journal.events[-1].body["sum_total"] == Decimal("60.00")
 
 
 def test_what_has_not_left_is_planned_as_before_and_the_run_ends() -> None:
