@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 
 from st_deltek_pipeline.sandbox.state import Row
+from st_deltek_pipeline.sandbox.vantagepoint.auth import Tokens
+from st_deltek_pipeline.sandbox.vantagepoint.front import make_app
 from st_deltek_pipeline_tests.simulation.step import PARTS
 from st_deltek_pipeline_tests.simulation.wire import call_app
 
@@ -72,13 +75,11 @@ class _Session:
     """Her session, beside that of the integration and without any trouble on the wire."""
 
     def __init__(self, world: "Simulation") -> None:
-        from st_deltek_pipeline.sandbox.vantagepoint.front import make_app  # noqa: PLC0415 - only for her
-
         self._vantagepoint = world.systems.vantagepoint
         self._vantagepoint.add_user(_USER, _PASSWORD)
         state = self._vantagepoint.state
         self._base = f"http://127.0.0.1{self._vantagepoint.base_path}"
-        self._app = make_app(state, self._vantagepoint._ledger, self._vantagepoint.base_path)
+        self._app = make_app(state, self._vantagepoint._ledger, Tokens(state), self._vantagepoint.base_path)
         form = (
             f"grant_type=password&username={_USER}&password={_PASSWORD}&database={state.world.database}"
             f"&client_id={_quoted(state.world.client_id)}&client_secret={state.world.client_secret}&integrated=N"
@@ -100,6 +101,4 @@ class _Session:
 
 
 def _quoted(text: str) -> str:
-    from urllib.parse import quote  # noqa: PLC0415
-
     return quote(text, safe="")
