@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from st_deltek_pipeline.domain.coded_amounts import Heading
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.errors import AlreadyExistsError, InDoubtError, RefusedError, TransientError
-from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.transaction_files import build_file
 from st_deltek_pipeline.services.posting import resolve
 from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, SENDINGS_PER_RUN
 from st_deltek_pipeline.services.posting.enter import enter_file
+from st_deltek_pipeline.services.posting.moves import add_child, refuse_child
 from st_deltek_pipeline.services.posting.resolve import compare_entered, is_entered, resolve_in_doubt, states_our_total
 from st_deltek_pipeline_tests.domain.test_entry_bodies import posting as other_posting
 from st_deltek_pipeline_tests.services.posting.steps_in_memory import LOCK, START, Steps, steps
@@ -75,6 +76,22 @@ def test_a_refused_file_is_halved_in_order_and_what_was_split_says_why() -> None
     (hold, project) = next(iter(run.journal.held.values()))
     assert (hold.reason, hold.words, project) == (HoldReason.REFUSED, INACTIVE, "HVAC")
     assert hold.message == "invoice:3: Vantagepoint refused it."
+
+
+def test_a_file_that_is_split_off_and_given_up_at_once_holds_its_documents_and_gives_their_numbers_back() -> None:
+    run = steps()
+    parent = run.journal.file(run.plan(1, 2, 3))
+    with run.journal.writing(LOCK) as transaction:
+        child = add_child(run.context, transaction, parent, run.journal.postings_of(parent.batch)[:2], "found")
+        refuse_child(transaction, child, lambda each: Hold(HoldReason.REFUSED, f"{each.document}: there.", "words"))
+    assert child.batch == build_file("acme", "01", run.journal.postings_of(parent.batch)[:2]).batch
+    assert (run.journal.files[child.batch].state, run.journal.files[child.batch].words) == (FileState.REFUSED, "words")
+    assert run.journal.released == [child.batch]
+    assert {document.document_id: hold.message for document, (hold, _) in run.journal.held.items()} == {
+        1: "invoice:1: there.",
+        2: "invoice:2: there.",
+    }
+    assert run.journal.types(child.batch) == ["file_split", "file_refused", "document_held", "document_held"]
 
 
 def test_a_refused_document_is_recorded_with_its_amount_and_its_words() -> None:
@@ -303,6 +320,7 @@ def test_what_stands_under_our_batch_is_ours_only_when_it_is_equal_to_the_cent(a
         assert "100.01" in hold.message
         assert f"File {batch} holds other lines in Vantagepoint: line " in hold.message
         assert run.journal.files[batch].words == hold.message
+        assert [event.batch for event in run.journal.events] == [batch, batch]
         assert [event.body for event in run.journal.events if event.event_type.value == "file_held"] == [
             {"message": hold.message}
         ]
@@ -406,6 +424,14 @@ def test_what_vantagepoint_answered_is_kept_when_a_file_is_entered() -> None:
         "answer": {"Batch": batch, "SumTotal": Decimal("200.00")},
     }
     assert run.journal.files[batch].sent_at == START
+    # It is sent when it is announced, not when the answer is recorded.
+    later = steps()
+    again = later.plan(1)
+    assert later.clock is later.vantagepoint.clock
+    later.vantagepoint.lost = [5.0]
+    enter_file(later.context, again)
+    assert later.clock.now > START
+    assert later.journal.files[again].sent_at == START
     assert run.vantagepoint.files[batch]["Total"] == Decimal("200.00")
 
 
