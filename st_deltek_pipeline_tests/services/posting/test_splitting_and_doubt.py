@@ -385,6 +385,42 @@ def test_a_key_that_is_taken_by_nobody_we_can_see_is_a_refusal_that_is_split() -
     assert len(entered) == 2
 
 
+@pytest.mark.parametrize(
+    ("entry", "words", "in_doubt"),
+    [
+        ("files", "The key {batch} exists already.", True),
+        ("files", "THE KEY {upper} EXISTS ALREADY.", True),
+        ("files", "The key {batch}|100001 exists twice.", False),
+        ("files", "The key 0{batch} exists.", False),
+        ("single", "The key exists.", True),
+    ],
+)
+def test_a_batch_that_is_taken_and_not_shown_is_in_doubt_and_nothing_is_sent_beside_it(
+    entry: str, words: str, *, in_doubt: bool
+) -> None:
+    """T05: taken by what the first request made, which does not show yet; parts of it would stand beside it."""
+    run = steps(entry=entry)
+    batch = run.plan(*((1,) if entry == "single" else (1, 2)))
+    said = words.format(batch=batch, upper=batch.upper())
+    sent: list[str] = []
+
+    def enter(_entry: str, content: dict[str, object]) -> dict[str, object]:
+        sent.append(str(content["Batch"]))
+        message = "the key is taken"
+        raise AlreadyExistsError(message, words=said, status=400)
+
+    run.vantagepoint._enter = enter  # type: ignore[method-assign]
+    assert enter_file(run.context, batch) == ()
+    assert (run.journal.files[batch].state is FileState.IN_DOUBT) is in_doubt
+    assert (sent == [batch]) is in_doubt
+    if in_doubt:
+        assert run.journal.types()[:2] == ["file_sending", "file_in_doubt"]
+        assert run.journal.events[1].body == {"message": "the key is taken"}
+        assert {(hold.reason, hold.words) for hold, _ in run.journal.held.values()} == {
+            (HoldReason.NO_CLEAR_ANSWER, said)
+        }
+
+
 @pytest.mark.parametrize("stated", ["99.99", "100.01"])
 def test_a_control_row_that_states_another_sum_is_not_believed_before_the_lines_were_read(stated: str) -> None:
     run = steps()
