@@ -86,7 +86,7 @@ SUBJECTS = (
     _domain("coded_amounts"),
     # What is decided before anything is planned.
     _domain("decisions", "ignores", "reversals", "following"),
-    Subject("domain.periods", ("domain/test_postings.py", "domain/test_reversals.py")),
+    _domain("periods", "postings"),
 )
 
 # A message's words are no decision, and production passes the named moments of crash tests by. A test of 200,000 hashes

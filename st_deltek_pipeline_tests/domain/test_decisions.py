@@ -224,3 +224,77 @@ def test_a_hold_that_vantagepoint_explained_keeps_its_words() -> None:
     decision = decide(situation(invoice("100.00"), lines=(), hold=hold), RULES, PERIODS)
     assert decision.outcome is not None
     assert (decision.outcome.reason, decision.outcome.words) == ("firm_refused", "Name is required.")
+
+
+def test_what_is_posted_carries_everything_of_its_revision_and_the_outcome_says_what_was_planned() -> None:
+    document = replace(
+        invoice("100.00"), revision=4, due_date=date(2026, 11, 6), business_day=date(2026, 10, 8), document_date=DAY
+    )
+    decision = decide(situation(document, terms="Next", together="bank deposit 9", next_posting_no=3), RULES, PERIODS)
+    (posting,) = decision.postings
+    assert (posting.document, posting.revision, posting.revision_hash) == (document.key, 4, document.revision_hash)
+    assert (posting.business_day, posting.due_date, posting.master.trans_date) == (
+        date(2026, 10, 8),
+        date(2026, 11, 6),
+        DAY,
+    )
+    assert (posting.terms, posting.together, posting.posting_no) == ("Next", "bank deposit 9", 3)
+    assert decision.outcome == DocumentOutcome(
+        document=document.key,
+        revision=4,
+        revision_hash=document.revision_hash,
+        business_day=date(2026, 10, 8),
+        outcome=OutcomeKind.IN_FLIGHT,
+        reason="",
+        message="Planned as 1 posting(s).",
+        words="",
+        amount=Decimal("100.00"),
+        project="HVAC",
+    )
+
+
+def test_what_is_held_says_why_and_stands_under_no_project_as_long_as_none_is_known() -> None:
+    hold = Hold(HoldReason.NO_RULE, "invoice:7001: no rule.")
+    held = decide(situation(invoice("100.00"), lines=(), hold=hold), RULES, PERIODS).outcome
+    assert held is not None
+    assert (held.message, held.words, held.project) == ("invoice:7001: no rule.", "", "")
+    pending = decide(situation(invoice("100.00", sync_status=SyncStatus.PENDING)), RULES, PERIODS).outcome
+    assert pending is not None
+    assert pending.message.startswith("invoice:7001: ")
+
+
+def test_a_document_in_a_closed_period_is_held_or_moved_by_the_setting() -> None:
+    document = replace(invoice("100.00"), document_date=date(2026, 9, 30))
+    assert outcome(decide(situation(document), RULES, PERIODS))[:2] == (OutcomeKind.HELD, HoldReason.PERIOD_CLOSED)
+    (moved,) = decide(situation(document), replace(RULES, first_open_period=True), PERIODS).postings
+    assert (moved.master.period, moved.moved_from) == (202610, 202609)
+
+
+def test_a_zero_document_is_posted_or_held_where_zero_documents_are_posted() -> None:
+    rules = replace(RULES, post_zero_documents=True)
+    (posting,) = decide(situation(invoice("0.00")), rules, PERIODS).postings
+    assert [line.amount for line in posting.lines] == [Decimal("0.00")]
+    held = situation(invoice("0.00"), lines=(), hold=Hold(HoldReason.NO_RULE, "no rule"))
+    assert outcome(decide(held, rules, PERIODS))[:2] == (OutcomeKind.HELD, HoldReason.NO_RULE)
+    # There is nothing to post and nothing in the way.
+    assert outcome(decide(situation(invoice("0.00"), lines=()), rules, PERIODS))[0] is OutcomeKind.IGNORED
+
+
+def test_a_zero_document_that_is_not_ready_waits_and_is_not_ignored_yet() -> None:
+    pending = invoice("0.00", sync_status=SyncStatus.PENDING)
+    assert outcome(decide(situation(pending), RULES, PERIODS))[:2] == (OutcomeKind.HELD, HoldReason.NOT_READY)
+
+
+def test_what_was_voided_need_not_be_ready_and_its_lines_count_no_more() -> None:
+    voided = invoice("100.00", sync_status=SyncStatus.PENDING, active=False)
+    assert outcome(decide(situation(voided), RULES, PERIODS))[1] == IgnoreReason.VOIDED_BEFORE_POSTING
+    (reversal,) = decide(situation(voided, standing=STANDING), RULES, PERIODS).postings
+    assert reversal.amount == Decimal("-100.00")
+
+
+def test_a_revision_that_changes_nothing_in_the_books_says_so() -> None:
+    document = invoice("100.00")
+    before = previous(document, OutcomeKind.POSTED, revision_hash="b" * 64)
+    decision = decide(situation(document, previous=before, standing=STANDING), RULES, PERIODS)
+    assert decision.outcome is not None
+    assert decision.outcome.message == "Nothing changes in the books."

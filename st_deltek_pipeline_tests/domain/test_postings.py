@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from st_deltek_pipeline.domain.coded_amounts import CodedAmount, LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
-from st_deltek_pipeline.domain.postings import MasterKey, Posting, PostingLine, Target, plan_postings
+from st_deltek_pipeline.domain.postings import MasterKey, Posting, PostingLine, Target, plan_postings, rules_of
 from st_deltek_pipeline_tests.domain.builders import DAY, PERIODS, coded
 
 DOCUMENT = DocumentKey("acme", Kind.INVOICE, 7001)
@@ -154,6 +154,19 @@ def test_a_posting_carries_everything_of_its_revision_and_of_each_line() -> None
         together="bank deposit 9",
         reverses=None,
     )
+
+
+def test_the_journal_is_told_which_rules_decided_which_lines() -> None:
+    one, two = {"account": "revenue", "wbs1": "heating"}, {"account": "taxes"}
+    decided = [
+        replace(coded("1.00"), decided_by=one),
+        replace(coded("2.00", account="402.00"), decided_by=two),
+        replace(coded("4.00", account="230.00"), decided_by=dict(reversed(one.items()))),
+        coded("8.00", account="403.00"),
+    ]
+    (posting,) = plan(target(*decided), {})
+    assert [line.key.account for line in posting.lines] == ["230.00", "401.00", "402.00", "403.00"]
+    assert rules_of(posting.lines) == [{"lines": [1, 2], "rules": one}, {"lines": [3], "rules": two}]
 
 
 def test_a_difference_has_the_lines_words_and_no_basis_of_its_own_and_what_is_taken_back_says_so() -> None:

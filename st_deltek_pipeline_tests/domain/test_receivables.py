@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,8 +122,23 @@ def test_a_credit_invoice_is_paid_out_and_not_in() -> None:
 
 
 def test_the_message_tells_what_the_others_received() -> None:
-    found = over_applications(on_one("60.00", "60.00"), {ONE: Receivable(Decimal("100.00"))})[1]
-    assert (found.receivable.received, found.change) == (Decimal("60.00"), Decimal("60.00"))
+    known = {ONE: Receivable(Decimal("100.00"), Decimal("10.00"))}
+    found = over_applications(on_one("60.00", "60.00"), known)[1]
+    assert found.receivable == Receivable(Decimal("100.00"), Decimal("70.00"))
+    assert (found.wbs1, found.invoice, found.change) == (*ONE, Decimal("60.00"))
+
+
+def test_money_that_only_fits_together_with_what_comes_later_does_not_wait() -> None:
+    changes = [
+        {ONE: Decimal("200.00"), TWO: Decimal("-50.00")},
+        {ONE: Decimal("-100.00"), TWO: Decimal("100.00")},
+    ]
+    assert waits(changes, one=("200.00", "100.00"), two=("200.00", "100.00")) == []
+
+
+def test_what_changes_nothing_never_waits_whatever_others_did_to_the_invoice() -> None:
+    for received in ("-5.00", "105.00"):
+        assert waits(on_one("0.00"), one=("100.00", received)) == []
 
 
 _cents = st.integers(-5_000, 5_000).map(lambda cents: Decimal(cents) / 100)
@@ -164,6 +180,34 @@ def test_what_stands_and_is_fair_stays_whatever_others_have_received_since() -> 
     weights, own = [Decimal("50.00"), Decimal("50.00")], [Decimal("16.66"), Decimal("16.67")]
     items = items_of(weights, [Decimal("33.34"), Decimal("33.33")], own)
     assert spread_over_items(Decimal("33.33"), items) == own
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("weights", "amount", "parts"),
+    [
+        # The last one took the cents that rounding left over, more than it is owed: others have room for them.
+        (["0.10"] * 5 + ["0.01"], "0.07", ["0.02"] + ["0.01"] * 5),
+        (["0.02"] * 15 + ["0.01"], "0.22", ["0.02"] * 6 + ["0.01"] * 10),
+        (["2.00"] * 15 + ["0.01"], "10.07", ["0.68"] + ["0.67"] * 14 + ["0.01"]),
+        (["2.00"] * 15 + ["0.02"], "10.12", ["0.72"] + ["0.67"] * 14 + ["0.02"]),
+        (["0.10"] * 5 + ["0.01", "0.00"], "0.07", ["0.02"] + ["0.01"] * 5 + ["0.00"]),
+        (["0.10", "0.10"], "0.00", ["0.00", "0.00"]),
+    ],
+)
+def test_no_project_is_paid_more_than_it_is_owed_by_the_rounding_of_an_instalment(
+    weights: list[str], amount: str, parts: list[str], sign: int
+) -> None:
+    signed = [sign * Decimal(weight) for weight in weights]
+    found = spread_over_items(sign * Decimal(amount), items_of(signed, [ZERO] * len(signed)))
+    assert found == [sign * Decimal(part) for part in parts]
+
+
+def test_more_than_is_owed_and_what_stands_against_the_rest_are_spread_by_weight_alone() -> None:
+    both = items_of([Decimal("0.30"), Decimal("-0.10")], [ZERO, ZERO])
+    assert spread_over_items(Decimal("0.10"), both) == [Decimal("0.15"), Decimal("-0.05")]
+    over = items_of([Decimal("0.50"), Decimal("0.50")], [ZERO, ZERO])
+    assert spread_over_items(Decimal("1.21"), over) == [Decimal("0.61"), Decimal("0.60")]
 
 
 def test_two_cents_are_rounding_between_two_projects_and_three_are_not() -> None:

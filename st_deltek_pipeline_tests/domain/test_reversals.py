@@ -256,6 +256,8 @@ def test_a_posted_document_that_a_person_reverses_is_planned_and_counted_when_it
     assert [each.reverses for each in decision.postings] == [1]
     assert decision.outcome is not None
     assert (decision.outcome.outcome, decision.outcome.amount) == (OutcomeKind.IN_FLIGHT, ZERO)
+    assert decision.outcome.reason == ""
+    assert decision.outcome.message == "invoice:7001: reversed by jane: Wrong customer."
 
 
 def test_a_reversed_document_is_ignored_with_reason_and_name_and_its_amount_is_outside() -> None:

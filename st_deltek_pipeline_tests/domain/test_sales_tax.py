@@ -135,6 +135,8 @@ def test_a_single_rate_gets_all_of_the_tax_and_its_name() -> None:
     assert (tax.facts.tax_name, tax.amount, tax.item) == ("Colorado State", Decimal("2.91"), "tax")
     (posted,) = (part for part in align(document, rules).lines if part.key.section == "T")
     assert (posted.key.tax_code, posted.key.item) == ("STATE", "")
+    (part,) = split_sales_tax(rules.tax_zones[51], document.lines, Decimal("2.91")).parts
+    assert (part.item, part.basis, part.amount) == ("tax Colorado State", Decimal("100.00"), Decimal("2.91"))
 
 
 def test_a_rate_too_small_for_a_cent_gives_no_line() -> None:

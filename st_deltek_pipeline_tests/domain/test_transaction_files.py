@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.domain.coded_amounts import invoice_line
+from st_deltek_pipeline.domain.coded_amounts import Heading, LineKey, invoice_line
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.money import ZERO, total
@@ -120,8 +120,9 @@ def test_a_file_is_for_one_company_kind_type_and_period_and_says_so() -> None:
     assert [each.document.document_id for each in file.postings] == [1, 2]
     assert (file.amount, file.together) == (Decimal("200.00"), "")
     assert file.body_hash == hashlib.sha256(file.body.encode()).hexdigest()
-    mixed = build_file("acme", "01", [posting(1), replace(posting(2), together="bank deposit 7")])
-    assert mixed.together == ""
+    named = [replace(posting(number), together=f"bank deposit {number}") for number in (1, 2)]
+    assert build_file("acme", "01", named).together == ""
+    assert build_file("acme", "01", named[:1]).together == "bank deposit 1"
 
 
 def test_files_come_in_a_fixed_order_whatever_the_order_of_postings() -> None:
@@ -134,6 +135,33 @@ def test_files_come_in_a_fixed_order_whatever_the_order_of_postings() -> None:
     # The first file that has room takes a document; a full one is closed.
     assert [len(file.postings) for file in files if file.period == 202610] == [3, 3, 3, 2]
     assert [len(file.postings) for file in files if file.period == 202611] == [3, 1]
+
+
+def test_a_file_stays_open_while_it_has_room_and_documents_keep_their_order() -> None:
+    members = [posting(1, number="100001"), posting(2, number="100001"), posting(3), posting(4), posting(5)]
+    files = build_files("acme", "01", members, documents_per_file=3)
+    assert [[each.document.document_id for each in file.postings] for file in files] == [[1, 3, 4], [2, 5]]
+    assert {(file.connection, file.company) for file in files} == {("acme", "01")}
+
+
+def test_what_the_bank_kept_is_in_the_file_of_its_payments() -> None:
+    heading = Heading(EntryType.RECEIPTS, "P7", bank="OPER")
+    line = PostingLine(LineKey(heading, "HVAC", "", "", "", "110.00"), Decimal("-1.00"), "", "", ZERO)
+    receipt = replace(
+        posting(7),
+        document=DocumentKey("acme", Kind.PAYMENT, 7),
+        master=replace(posting(7).master, heading=heading),
+        lines=(line,),
+    )
+    fees_heading = replace(heading, number="D7")
+    fees = replace(
+        receipt,
+        document=DocumentKey("acme", Kind.BANK_DEPOSIT, 7),
+        master=replace(receipt.master, heading=fees_heading),
+        lines=(replace(line, key=replace(line.key, heading=fees_heading)),),
+    )
+    (file,) = build_files("acme", "01", [receipt, fees], documents_per_file=10)
+    assert (file.kind, len(file.postings)) == (Kind.PAYMENT, 2)
 
 
 def test_the_hash_of_a_plan_does_not_depend_on_the_order_of_its_files_and_is_never_the_same_for_another() -> None:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from st_deltek_pipeline.domain.coded_amounts import Heading
 from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.errors import AlreadyExistsError, InDoubtError, RefusedError, TransientError
-from st_deltek_pipeline.domain.holds import HoldReason
+from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.transaction_files import build_file
 from st_deltek_pipeline.services.posting import resolve
 from st_deltek_pipeline.services.posting.context import LOOK_AGAIN_SECONDS, SENDINGS_PER_RUN
 from st_deltek_pipeline.services.posting.enter import enter_file
+from st_deltek_pipeline.services.posting.moves import add_child, refuse_child
 from st_deltek_pipeline.services.posting.resolve import compare_entered, is_entered, resolve_in_doubt, states_our_total
 from st_deltek_pipeline_tests.domain.test_entry_bodies import posting as other_posting
 from st_deltek_pipeline_tests.services.posting.steps_in_memory import LOCK, START, Steps, steps
@@ -75,6 +76,22 @@ def test_a_refused_file_is_halved_in_order_and_what_was_split_says_why() -> None
     (hold, project) = next(iter(run.journal.held.values()))
     assert (hold.reason, hold.words, project) == (HoldReason.REFUSED, INACTIVE, "HVAC")
     assert hold.message == "invoice:3: Vantagepoint refused it."
+
+
+def test_a_file_that_is_split_off_and_given_up_at_once_holds_its_documents_and_gives_their_numbers_back() -> None:
+    run = steps()
+    parent = run.journal.file(run.plan(1, 2, 3))
+    with run.journal.writing(LOCK) as transaction:
+        child = add_child(run.context, transaction, parent, run.journal.postings_of(parent.batch)[:2], "found")
+        refuse_child(transaction, child, lambda each: Hold(HoldReason.REFUSED, f"{each.document}: there.", "words"))
+    assert child.batch == build_file("acme", "01", run.journal.postings_of(parent.batch)[:2]).batch
+    assert (run.journal.files[child.batch].state, run.journal.files[child.batch].words) == (FileState.REFUSED, "words")
+    assert run.journal.released == [child.batch]
+    assert {document.document_id: hold.message for document, (hold, _) in run.journal.held.items()} == {
+        1: "invoice:1: there.",
+        2: "invoice:2: there.",
+    }
+    assert run.journal.types(child.batch) == ["file_split", "file_refused", "document_held", "document_held"]
 
 
 def test_a_refused_document_is_recorded_with_its_amount_and_its_words() -> None:
@@ -303,6 +320,7 @@ def test_what_stands_under_our_batch_is_ours_only_when_it_is_equal_to_the_cent(a
         assert "100.01" in hold.message
         assert f"File {batch} holds other lines in Vantagepoint: line " in hold.message
         assert run.journal.files[batch].words == hold.message
+        assert [event.batch for event in run.journal.events] == [batch, batch]
         assert [event.body for event in run.journal.events if event.event_type.value == "file_held"] == [
             {"message": hold.message}
         ]
@@ -367,6 +385,42 @@ def test_a_key_that_is_taken_by_nobody_we_can_see_is_a_refusal_that_is_split() -
     assert len(entered) == 2
 
 
+@pytest.mark.parametrize(
+    ("entry", "words", "in_doubt"),
+    [
+        ("files", "The key {batch} exists already.", True),
+        ("files", "THE KEY {upper} EXISTS ALREADY.", True),
+        ("files", "The key {batch}|100001 exists twice.", False),
+        ("files", "The key 0{batch} exists.", False),
+        ("single", "The key exists.", True),
+    ],
+)
+def test_a_batch_that_is_taken_and_not_shown_is_in_doubt_and_nothing_is_sent_beside_it(
+    entry: str, words: str, *, in_doubt: bool
+) -> None:
+    """T05: taken by what the first request made, which does not show yet; parts of it would stand beside it."""
+    run = steps(entry=entry)
+    batch = run.plan(*((1,) if entry == "single" else (1, 2)))
+    said = words.format(batch=batch, upper=batch.upper())
+    sent: list[str] = []
+
+    def enter(_entry: str, content: dict[str, object]) -> dict[str, object]:
+        sent.append(str(content["Batch"]))
+        message = "the key is taken"
+        raise AlreadyExistsError(message, words=said, status=400)
+
+    run.vantagepoint._enter = enter  # type: ignore[method-assign]
+    assert enter_file(run.context, batch) == ()
+    assert (run.journal.files[batch].state is FileState.IN_DOUBT) is in_doubt
+    assert (sent == [batch]) is in_doubt
+    if in_doubt:
+        assert run.journal.types()[:2] == ["file_sending", "file_in_doubt"]
+        assert run.journal.events[1].body == {"message": "the key is taken"}
+        assert {(hold.reason, hold.words) for hold, _ in run.journal.held.values()} == {
+            (HoldReason.NO_CLEAR_ANSWER, said)
+        }
+
+
 @pytest.mark.parametrize("stated", ["99.99", "100.01"])
 def test_a_control_row_that_states_another_sum_is_not_believed_before_the_lines_were_read(stated: str) -> None:
     run = steps()
@@ -406,6 +460,14 @@ def test_what_vantagepoint_answered_is_kept_when_a_file_is_entered() -> None:
         "answer": {"Batch": batch, "SumTotal": Decimal("200.00")},
     }
     assert run.journal.files[batch].sent_at == START
+    # It is sent when it is announced, not when the answer is recorded.
+    later = steps()
+    again = later.plan(1)
+    assert later.clock is later.vantagepoint.clock
+    later.vantagepoint.lost = [5.0]
+    enter_file(later.context, again)
+    assert later.clock.now > START
+    assert later.journal.files[again].sent_at == START
     assert run.vantagepoint.files[batch]["Total"] == Decimal("200.00")
 
 
