@@ -253,6 +253,7 @@ class DayRuns:
             kinds=chosen,
             write_back=part.last and self.wiring.writes_back,
             tie_out=part.last,
+            close=part.last and set(self.kinds) == set(self.wiring.kinds),
             pinned_plan_hash=pinned_plan_hash,
         )
         report = DayReport(

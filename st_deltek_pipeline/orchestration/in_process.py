@@ -197,6 +197,7 @@ class InProcessRunner:
         kinds: Collection[Kind] | None = None,
         write_back: bool = False,
         tie_out: bool = True,
+        close: bool = True,
         pinned_plan_hash: str | None = None,
     ) -> FinishedRun:
         """Run the connection's posting job for one business day.
@@ -205,8 +206,9 @@ class InProcessRunner:
             day: The business day.
             kinds: Kinds of document to run; the whole job by default.
             write_back: With these kinds, also tell ServiceTitan; only for a connection that does.
-            tie_out: With the tie-out and the close, which are always of all kinds; leave them out where another run of the
-                day follows.
+            tie_out: With the tie-out, which is always of all kinds; leave it out where another run of the day follows.
+            close: With these kinds, also close the day; it would say of kinds that nobody has run yet that they have no
+                outcome.
             pinned_plan_hash: Send only if the plan of each of these kinds still has this hash.
 
         Raises:
@@ -216,7 +218,8 @@ class InProcessRunner:
         if kinds is not None:
             names = [name for kind in kinds for name in (staged_asset(kind), aligned_asset(kind), posted_asset(kind))]
             names += [EXPORTS_ASSET] if write_back else []
-            names += [TIE_OUT_ASSET, CLOSE_ASSET] if tie_out else []
+            names += [TIE_OUT_ASSET] if tie_out else []
+            names += [CLOSE_ASSET] if close else []
             assets = [dg.AssetKey([self._connection, name]) for name in names]
         config: dict[str, Any] = {}
         if pinned_plan_hash is not None:

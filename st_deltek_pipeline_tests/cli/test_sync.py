@@ -65,6 +65,8 @@ def test_a_person_may_see_every_project_and_single_kinds(acme: Installation, cap
     output = capfd.readouterr().out
     assert "RHS2026" in output
     assert "payments" not in output
+    # A close of the day would say of the other kinds that they are missing.
+    assert "losed" not in output
     assert acme.books[Area.CASH] == 0
 
 
