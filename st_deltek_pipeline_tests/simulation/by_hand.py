@@ -45,7 +45,8 @@ def enter(world: "Simulation", invoice: Row, off: Decimal) -> ByHand | None:
     files = vantagepoint.state.files.values()
     there = any(master.get("Invoice") == padded for file in files if file.transtype == "IN" for master in file.masters)
     period = int(invoice["invoiceDate"][:7].replace("-", ""))
-    if there or not items or vantagepoint.state.is_closed(period):
+    # She enters a file; where files are not used her desk is not what stands here for it.
+    if there or not items or vantagepoint.state.is_closed(period) or not vantagepoint.state.switches.use_files:
         return None
     batch = f"BYHAND{len(vantagepoint.state.files)}"
     amount = sum((Decimal(item["total"]) for item in items), start=Decimal(0)) + off
