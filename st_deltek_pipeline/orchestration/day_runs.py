@@ -225,11 +225,10 @@ class DayRuns:
 
     def _finished_behind(self, kind: Kind) -> set[date]:
         """Return the days with a revision that waited behind a transaction file which is finished since."""
-        engine, connection = self.pipeline.engine, self.wiring.connection
-        waiting = days_to_decide_again(engine, connection, kind, reasons=_UNTIL_THE_FILE_IS_FINISHED)
+        journal = Journal(self.pipeline.engine, self.wiring.name, run_id=_READER)
+        left = journal.days_left_waiting(kind, reasons=_UNTIL_THE_FILE_IS_FINISHED)
         # A day that failed is for the next synchronisation.
-        left = Journal(engine, connection.name, run_id=_READER).days_left_waiting(kind)
-        return {*waiting, *left} - (self.failures or {}).keys()
+        return set(left) - (self.failures or {}).keys()
 
     def _attempt(self, part: "_Part", pinned_plan_hash: str | None) -> list[DayReport]:
         try:

@@ -172,6 +172,7 @@ def raw_asset(wiring: Wiring, feed: Feed) -> dg.AssetsDefinition:
                 run_id=context.run.run_id,
                 full=config.full,
                 since=_day(config.since),
+                now=wiring.now,
             )
             records = raw.count_records(pipeline.engine, wiring.name, feed.kind)
         return dg.MaterializeResult(

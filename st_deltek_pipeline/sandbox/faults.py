@@ -86,11 +86,6 @@ class FaultPlan:
         with self._lock:
             self._rules.extend(counted)
 
-    def replace(self, rules: Iterable[FaultRule]) -> None:
-        """Put these rules in force instead of all others; counts begin anew."""
-        self.clear()
-        self.add(*rules)
-
     def clear(self) -> None:
         """Let everything work again."""
         with self._lock:

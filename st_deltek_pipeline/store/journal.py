@@ -3,7 +3,7 @@
 What is written, and how, is ``journal_transaction``.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -14,6 +14,7 @@ from st_deltek_pipeline.domain.allowances import Allowance
 from st_deltek_pipeline.domain.coded_amounts import LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError
+from st_deltek_pipeline.domain.holds import HoldReason
 from st_deltek_pipeline.domain.ignores import PersonalIgnore
 from st_deltek_pipeline.domain.journal import Event
 from st_deltek_pipeline.domain.outcomes import DocumentOutcome, OutcomeKind
@@ -231,14 +232,20 @@ class Journal:
             )
             return [row.business_day for row in rows]
 
-    def days_left_waiting(self, kind: Kind) -> list[date]:
-        """Return the business days with a document that waited for a transaction file which is finished since."""
+    def days_left_waiting(self, kind: Kind, *, reasons: Collection[HoldReason]) -> list[date]:
+        """Return the business days with a document that waited for a transaction file which is finished since.
+
+        Args:
+            kind: The kind of document.
+            reasons: For which a document is held while its file is not finished.
+        """
         with self._engine.connect() as connection:
             rows = connection.execute(
                 text(
                     """
                     SELECT DISTINCT waiting.business_day FROM journal.outcomes AS waiting
-                    WHERE waiting.connection = :connection AND waiting.kind = :kind AND waiting.outcome = 'in_flight'
+                    WHERE waiting.connection = :connection AND waiting.kind = :kind
+                      AND (waiting.outcome = 'in_flight' OR waiting.outcome = 'held' AND waiting.reason = ANY(:reasons))
                       AND waiting.business_day IS NOT NULL AND NOT EXISTS (
                         SELECT FROM journal.postings AS posting
                         JOIN journal.transaction_files AS file USING (connection, batch)
@@ -247,7 +254,12 @@ class Journal:
                     ORDER BY waiting.business_day
                     """
                 ),
-                {"connection": self._name, "kind": kind.value, "occupying": OCCUPYING},
+                {
+                    "connection": self._name,
+                    "kind": kind.value,
+                    "reasons": [reason.value for reason in reasons],
+                    "occupying": OCCUPYING,
+                },
             )
             return [row.business_day for row in rows]
 

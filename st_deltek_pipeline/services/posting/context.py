@@ -116,8 +116,8 @@ class PostingContext:
 def looks_until_settled(context: PostingContext, file: StoredFile) -> Iterator[None]:
     """Say when to look whether a request about a file has arrived whose answer was lost.
 
-    It may arrive until the settling time is over. That is counted by the database's clock from the file's last change:
-    other machines' clocks differ, and the request may have left long after it was announced.
+    It may arrive until the settling time is over. What of it has passed since the file's last change is told by the database,
+    since other machines' clocks differ.
 
     Yields:
         Once for each look; after the last one absence is certain enough.

@@ -144,7 +144,7 @@ def _refused(
         if in_ledger(context, file):
             move(context, lock, file, FileState.ENTERED, EventType.FILE_ENTERED, found="in the ledger")
             return True, ()
-        if context.one_by_one or _names_batch(error.words, file.batch):
+        if _may_be_ours(error.words, file.batch, one_by_one=context.one_by_one):
             # It is there and not shown yet. Parts of it would stand beside it under Batches of their own.
             move(context, lock, file, FileState.IN_DOUBT, EventType.FILE_IN_DOUBT, message=error.message)
             _give_up_for_now(context, lock, file, error.words)
@@ -152,9 +152,16 @@ def _refused(
     return False, _split_or_refuse(context, lock, file, error)
 
 
-def _names_batch(words: str, batch: str) -> bool:
-    """Say whether a taken key is the Batch; keys within a file are joined to it by a bar (vantagepoint.md section 2)."""
-    return re.search(rf"(?<![\w|]){re.escape(batch)}(?![\w|])", words, re.IGNORECASE) is not None
+def _may_be_ours(words: str, batch: str, *, one_by_one: bool) -> bool:
+    """Say whether a key that is taken may be what we sent before: our Batch, or one that the words do not name.
+
+    Keys within a file are joined to its Batch by a bar (vantagepoint.md section 2). One by one that is the document's own key;
+    in a file it stands there twice. Another key that is named, such as a vendor's invoice, is somebody else's.
+    """
+    joined = "" if one_by_one else "|"
+    if re.search(rf"(?<![\w|]){re.escape(batch)}(?![\w{joined}])", words, re.IGNORECASE):
+        return True
+    return not any(character.isdigit() for character in words)
 
 
 def _split_or_refuse(

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from st_deltek_pipeline.domain.boundaries import Boundary
-from st_deltek_pipeline.domain.errors import InDoubtError, RefusedError
+from st_deltek_pipeline.domain.errors import InDoubtError, PipelineError, RefusedError
 from st_deltek_pipeline.domain.holds import Hold, HoldReason
 from st_deltek_pipeline.domain.journal import Event, EventType, FileState
 from st_deltek_pipeline.services.posting.answers import keep_answer
@@ -17,6 +17,7 @@ from st_deltek_pipeline.services.posting.context import (
 from st_deltek_pipeline.services.posting.moves import hold_documents, move, refuse
 from st_deltek_pipeline.services.posting.resolve import in_ledger, states_our_total, still_as_sent
 from st_deltek_pipeline.store.journal_rows import StoredFile
+from st_deltek_pipeline.store.journal_transaction import JournalTransaction
 from st_deltek_pipeline.store.locks import PosterLock
 
 
@@ -67,7 +68,9 @@ def _vanished(context: PostingContext, lock: PosterLock, file: StoredFile) -> tu
         return (file.batch,)
     if file.unchanged_for < timedelta(seconds=context.settings.vantagepoint.settling_seconds):
         # What was entered a moment ago may not be shown yet; given up, its documents would be entered beside it.
-        _keep_entered(context, lock, file, "Vantagepoint does not show the entered file.")
+        # Its state stays as it is: changed, the settling time would begin again with every look.
+        with context.journal.writing(lock) as transaction:
+            _hold_entered(context, transaction, file, "Vantagepoint does not show the entered file.")
         return ()
     words = "the entered file is no longer in Vantagepoint; somebody deleted it."
     refuse(context, lock, file, lambda posting: Hold(HoldReason.REFUSED, f"{posting.document}: {words}"))
@@ -95,20 +98,32 @@ def _post(context: PostingContext, lock: PosterLock, file: StoredFile) -> tuple[
         except InDoubtError as error:
             words = error.message
         else:
-            context.reached(Boundary.POST_ANSWERED)
             if answer.posted:
+                context.reached(Boundary.POST_ANSWERED)
                 keep_answer(context, lock, file, answer)
                 return (file.batch,)
             words = answer.message
             break
-        # It may still arrive, and would post into the period that the session is in then: nothing else is done before it
-        # has settled. Posting a posted file again is refused, so repeating it is safe.
-        if any(_posted_now(context, file) for _ in looks_until_settled(context, file)):
+        # Posting a posted file again is refused, so repeating it is safe.
+        if _arrived(context, file):
             return (file.batch,)
     if _posted_now(context, file):
         return (file.batch,)
     _keep_entered(context, lock, file, words)
     return ()
+
+
+def _arrived(context: PostingContext, file: StoredFile) -> bool:
+    """Look whether a posting has arrived whose answer was lost, until it has settled.
+
+    It would post into the period that the session is in when it arrives. Nothing else may be done meanwhile, so the lock is
+    kept for that time also when a look fails.
+    """
+    try:
+        return any(_posted_now(context, file) for _ in looks_until_settled(context, file))
+    except PipelineError:
+        context.sleep(context.settings.vantagepoint.settling_seconds)
+        raise
 
 
 def _posted_now(context: PostingContext, file: StoredFile) -> bool:
@@ -145,12 +160,16 @@ def _keep_entered(context: PostingContext, lock: PosterLock, file: StoredFile, w
     with context.journal.writing(lock) as transaction:
         transaction.move_file(file.batch, FileState.ENTERED, before=(FileState.ENTERED, FileState.POSTING), words=words)
         transaction.append([Event(EventType.FILE_ENTERED, {"not_posted": words}, batch=file.batch)])
-        hold_documents(
-            transaction,
-            file.batch,
-            context.journal.postings_of(file.batch),
-            lambda posting: Hold(
-                HoldReason.POST_REFUSED, f"{posting.document}: entered in file {file.batch}, but not posted.", words
-            ),
-        )
+        _hold_entered(context, transaction, file, words)
     context.reached(Boundary.POST_REFUSAL_RECORDED)
+
+
+def _hold_entered(context: PostingContext, transaction: JournalTransaction, file: StoredFile, words: str) -> None:
+    hold_documents(
+        transaction,
+        file.batch,
+        context.journal.postings_of(file.batch),
+        lambda posting: Hold(
+            HoldReason.POST_REFUSED, f"{posting.document}: entered in file {file.batch}, but not posted.", words
+        ),
+    )

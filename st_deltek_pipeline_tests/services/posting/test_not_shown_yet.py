@@ -5,8 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from st_deltek_pipeline.domain.errors import InDoubtError
+from st_deltek_pipeline.domain.entry_types import EntryType
+from st_deltek_pipeline.domain.errors import InDoubtError, TransientError
+from st_deltek_pipeline.domain.journal import FileState
+from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 from st_deltek_pipeline_tests.crashes.invariants import assert_invariants, unfinished
 from st_deltek_pipeline_tests.services.posting.harness import QUIET_DAY, Bench
 
@@ -109,3 +113,70 @@ def test_the_session_is_not_used_while_a_change_of_it_may_still_arrive(quiet: Be
     quiet.send((batch,))
     assert quiet.standing(invoice["id"]) == Decimal("10.00")
     assert_invariants(quiet, QUIET_DAY)
+
+
+def test_the_session_is_kept_for_a_posting_that_may_still_arrive_also_when_nobody_can_look(
+    quiet: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T06: given back at once, the next one to post would set another period, and the late posting would land in it."""
+    invoice = quiet.add(PART_A="10.00")
+    quiet.prepare(QUIET_DAY)
+    (batch,) = quiet.plan(QUIET_DAY).batches
+    quiet.changed(vantagepoint={"settling_seconds": 30})
+    quiet.sandbox.fault(
+        system="vantagepoint", method="PUT", path="PostTransFile", nth=1, effect="late", arrives="when_cleared"
+    )
+    read_control = VantagepointClient.read_control
+
+    def look(client: VantagepointClient, entry: EntryType, batch: str) -> dict[str, Any] | None:
+        if quiet.context.journal.file(batch).state is FileState.POSTING:
+            message = "Vantagepoint does not answer."
+            raise TransientError(message)
+        return read_control(client, entry, batch)
+
+    monkeypatch.setattr(VantagepointClient, "read_control", look)
+    with pytest.raises(TransientError):
+        quiet.send((batch,))
+    assert quiet.waited == [30]
+    monkeypatch.undo()
+    quiet.sandbox.no_faults()
+    quiet.run(QUIET_DAY)
+    assert quiet.standing(invoice["id"]) == Decimal("10.00")
+    assert_invariants(quiet, QUIET_DAY)
+
+
+def test_looking_for_an_entered_file_does_not_begin_the_settling_time_anew(quiet: Bench) -> None:
+    """However often it is looked for, a file that somebody deleted is given up when the settling time is over."""
+    invoice = quiet.add(PART_A="10.00")
+    quiet.prepare(QUIET_DAY)
+    (batch,) = quiet.plan(QUIET_DAY).batches
+    quiet.changed(vantagepoint={"settling_seconds": 3600})
+    quiet.sandbox.fault(**{**_NOT_SHOWN, "path": "inControl"})
+    quiet.send((batch,))
+    changed = "SELECT changed_at FROM journal.transaction_files"
+    with quiet.engine.connect() as db:
+        before = db.scalars(text(changed)).one()
+    quiet.run(QUIET_DAY)
+    with quiet.engine.connect() as db:
+        assert db.scalars(text(changed)).one() == before
+    quiet.changed(vantagepoint={"settling_seconds": 0})
+    quiet.run(QUIET_DAY)
+    assert quiet.outcome(invoice["id"])[:2] == ("held", "refused")
+    assert quiet.file_states() == {"refused": 1}
+
+
+def test_another_number_that_is_taken_is_a_refusal_also_where_documents_are_entered_one_by_one(either: Bench) -> None:
+    """A file that waits for what it does not have would keep its document for ever."""
+    invoice = either.add(PART_A="10.00")
+    either.sandbox.fault(
+        system="vantagepoint",
+        method="POST",
+        path="/DataEntry/in",
+        first=1,
+        effect="answer",
+        status=400,
+        body='{"message":"Invoice 123 dated 2026-10-28 already exists for vendor V.","detail":""}',
+    )
+    either.run(QUIET_DAY)
+    assert either.outcome(invoice["id"])[:2] == ("held", "refused")
+    assert set(either.file_states()) == {"refused"}
