@@ -29,7 +29,7 @@ from st_deltek_pipeline.services.day_documents import documents_of
 from st_deltek_pipeline.services.opening_invoices import OpeningPositions, opening_positions
 from st_deltek_pipeline.services.tax_zones import tax_zones_to_split_by
 from st_deltek_pipeline.store.firm_mappings import load_firm_links
-from st_deltek_pipeline.store.mapping import alignments_of, replace_alignments
+from st_deltek_pipeline.store.mapping import alignments_of, lock_alignments, replace_alignments
 from st_deltek_pipeline.store.receivables import InvoiceHeader, invoice_headers, open_items, received_at
 from st_deltek_pipeline.store.reference import load_reference
 
@@ -104,6 +104,8 @@ def align_day(
     align = aligner(engine, settings, documents)
     alignments = [align(document) for document in documents]
     with engine.begin() as connection:
+        # Two runs of a day would both find nothing stored, and both store it.
+        lock_alignments(connection, settings.name, kind)
         stored = alignments_of(
             connection,
             connection_name=settings.name,

@@ -66,6 +66,14 @@ class StoredAlignment:
         return self == StoredAlignment.of(alignment)
 
 
+def lock_alignments(connection: Connection, connection_name: str, kind: Kind) -> None:
+    """Let one transaction at a time compare and replace a connection's alignments of a kind; held until it ends."""
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
+        {"key": f"st-deltek alignments {connection_name} {kind.value}"},
+    )
+
+
 def replace_alignments(
     connection: Connection, *, connection_name: str, kind: Kind, alignments: Sequence[Alignment], run_id: str
 ) -> None:

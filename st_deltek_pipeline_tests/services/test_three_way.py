@@ -17,6 +17,7 @@ from st_deltek_pipeline.services.three_way import reconcile
 from st_deltek_pipeline_tests.sandbox_fixtures import SandboxUnderTest
 from st_deltek_pipeline_tests.services.posting.bulk import PROJECT, RECEIVABLES, invoice_number, made_up, post
 from st_deltek_pipeline_tests.services.posting.harness import MONEY_DAY, QUIET_DAY, Bench, bench
+from st_deltek_pipeline_tests.tampering import tampering
 
 ZERO = Decimal("0.00")
 ACCOUNTS = {
@@ -210,8 +211,8 @@ def test_what_is_under_way_or_in_a_later_period_is_timing_and_needs_nobody(quiet
     assert (late.amount, late.period) == (ZERO, "202611")
 
     other = quiet.add(MONEY_DAY, PART_A="30.00")
-    with quiet.engine.begin() as db:
-        quiet.run(MONEY_DAY)
+    quiet.run(MONEY_DAY)
+    with tampering(quiet.engine) as db:
         db.execute(text("UPDATE journal.transaction_files SET state = 'posting' WHERE amount = 30.00"))
         db.execute(
             text("UPDATE journal.outcomes SET outcome = 'in_flight', amount = 30.00 WHERE document_id = :id"),
