@@ -81,7 +81,7 @@ def run(settings: Settings, wanted: Wanted, output: Output) -> ExitCode:
         output: Where it goes.
 
     Returns:
-        ``OK`` when the days are closed to the cent, ``HELD`` when something is left to do.
+        ``OK`` when the days are closed, ``HELD`` when something is left to do or the days are not over.
 
     Raises:
         ConfigurationError: There is no such connection or no such day, or a file cannot be written.

@@ -29,9 +29,9 @@ class CloseState(StrEnum):
     """Whether the books of some days can be closed; stored."""
 
     CLOSED = "closed"
-    """Every cent stands where it should, and nothing waits."""
+    """The days are over, every cent stands where it should, and nothing waits."""
     WAITING = "waiting"
-    """Every cent is accounted for, and something waits for a person or for ServiceTitan."""
+    """Every cent is accounted for, and something waits: for a person, for ServiceTitan, or for the end of the days."""
     DIFFERENT = "different"
     """A cent or a document is not where it should be."""
     NOT_COMPARED = "not_compared"
@@ -254,7 +254,7 @@ class CloseReport:
             return CloseState.DIFFERENT
         if not self.ledger.complete:
             return CloseState.NOT_COMPARED
-        if self.held_or_under_way or self.differences_of(DifferenceClass.FOREIGN):
+        if not self.over or self._what_is_left():
             return CloseState.WAITING
         return CloseState.CLOSED
 
@@ -266,13 +266,13 @@ class CloseReport:
                 return f"Not closed: {_listed(self._what_differs())}."
             case CloseState.NOT_COMPARED:
                 return f"Not closed: {self._what_was_not_compared()}."
-            case CloseState.WAITING:
-                words = _listed([*self._what_waits(), *self._what_is_foreign()])
+            case CloseState.WAITING if self._what_is_left():
+                words = _listed(self._what_is_left())
                 return f"{words[0].upper()}{words[1:]}."
-            case CloseState.CLOSED if self.over:
-                return "Closed to the cent."
-            case _:
+            case CloseState.WAITING:
                 return f"In balance to the cent so far; the {'day is' if self.is_day else 'days are'} not over."
+            case CloseState.CLOSED:
+                return "Closed to the cent."
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -284,7 +284,7 @@ class CloseReport:
             found.append(f"Besides, {self._what_was_not_compared()}.")
         if explained := self.differences_of(DifferenceClass.TIMING, DifferenceClass.ROUNDING):
             found.append(f"{_counted(len(explained), 'difference')} of timing or rounding, explained below.")
-        if not self.over and self.state is not CloseState.CLOSED:
+        if not self.over and (self.state is not CloseState.WAITING or self._what_is_left()):
             found.append("The day is not over yet." if self.is_day else "Not all of its days are over yet.")
         if not self.settled:
             found.append("Work went on while the figures were read: look again when it has ended.")
@@ -324,9 +324,10 @@ class CloseReport:
             found[area_of(each.kind)] = found.get(area_of(each.kind), ZERO) + each.amount
         return {area: found[area] for area in AREAS if area in found}
 
-    def _what_is_foreign(self) -> list[str]:
+    def _what_is_left(self) -> list[str]:
         foreign = len(self.differences_of(DifferenceClass.FOREIGN))
-        return [f"{_counted(foreign, 'posting')} of others in Vantagepoint's ledger"] if foreign else []
+        named = [f"{_counted(foreign, 'posting')} of others in Vantagepoint's ledger"] if foreign else []
+        return self._what_waits() + named
 
 
 def kind_totals(result: TieOut) -> tuple[KindTotal, ...]:
