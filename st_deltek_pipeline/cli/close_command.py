@@ -15,7 +15,7 @@ from st_deltek_pipeline.cli.output import print_json, print_table, say, working
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.close_report import CloseReport, CloseState, LedgerComparison
+from st_deltek_pipeline.domain.close_report import CloseReport, CloseState
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.money import written
 from st_deltek_pipeline.pages.cells import Table
@@ -35,9 +35,10 @@ from st_deltek_pipeline.pages.close_tables import (
 )
 from st_deltek_pipeline.pages.rendering import plain
 from st_deltek_pipeline.services.clients import vantagepoint_client
-from st_deltek_pipeline.services.closing import changes_of_day, close_report, days_of_report
+from st_deltek_pipeline.services.closing import LedgerReading, changes_of_day, close_report, days_of_report
 from st_deltek_pipeline.services.three_way import reconcile
 from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.close_figures import journal_range
 from st_deltek_pipeline.store.closes import latest_closes
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.vault import open_vault
@@ -126,10 +127,12 @@ def _range(connection: ConnectionSettings, wanted: Wanted, now: datetime) -> tup
 
 def _read_ledger(
     settings: Settings, engine: Engine, connection: ConnectionSettings, days: Sequence[date], now: datetime
-) -> LedgerComparison:
+) -> LedgerReading:
     secrets = open_vault(engine, settings).get(connection.name, "vantagepoint")
     with vantagepoint_client(settings, connection, secrets) as client:
-        return LedgerComparison(reconcile(engine, client, connection, days[0], days[-1]), read_at=now)
+        journal = journal_range(engine, connection.name, days)
+        result = reconcile(engine, client, connection, days[0], days[-1])
+        return LedgerReading(result, read_at=now, journal=journal)
 
 
 def _page(engine: Engine, report: CloseReport, links: CloseLinks) -> str:

@@ -140,7 +140,7 @@ class LedgerComparison:
     Attributes:
         result: ServiceTitan, our journal and the ledger side by side; ``None`` when it was never read.
         read_at: When the ledger was read; the oldest reading where there are several.
-        missing_days: Business days that are not in it.
+        missing_days: Business days that are not in it, or about which something was recorded while it was made.
         problem: Why it is not there, in a sentence.
     """
 
@@ -174,7 +174,7 @@ class CloseReport:
         unaccounted: Documents without any outcome, as ``KIND:ID``.
         outside: What is not in the ledger, by kind, outcome and reason.
         waiting: The documents on hold, longest first.
-        settled: Whether nothing was recorded while the figures were read.
+        settled: Whether nothing was recorded about its days while the ledger and the figures were read.
     """
 
     connection: str
@@ -287,7 +287,7 @@ class CloseReport:
         if not self.over and (self.state is not CloseState.WAITING or self._what_is_left()):
             found.append("The day is not over yet." if self.is_day else "Not all of its days are over yet.")
         if not self.settled:
-            found.append("Work went on while the figures were read: look again when it has ended.")
+            found.append("Work went on while this was read: look again when it has ended.")
         return tuple(found)
 
     def _what_differs(self) -> list[str]:
@@ -303,7 +303,9 @@ class CloseReport:
     def _what_was_not_compared(self) -> str:
         days = len(self.ledger.missing_days)
         what = "Vantagepoint's ledger was not read"
-        if self.ledger.result is not None and days:
+        if self.ledger.result is not None and days == len(self.days):
+            what = "work went on while Vantagepoint's ledger was compared"
+        elif self.ledger.result is not None and days:
             what += f" for {days} of {_counted(len(self.days), 'day')}"
         return f"{what} ({self.ledger.problem.rstrip('.')})" if self.ledger.problem else what
 

@@ -89,14 +89,21 @@ def test_nothing_is_closed_on_a_document_without_an_outcome() -> None:
     "ledger",
     [
         LedgerComparison(),
-        LedgerComparison(problem="Vantagepoint does not answer."),
-        replace(compared(), missing_days=(DAY,)),
+        LedgerComparison(missing_days=(DAY,)),
     ],
 )
 def test_nothing_is_closed_while_the_ledger_was_not_read(ledger: LedgerComparison) -> None:
     report = a_report(ledger=ledger)
     assert report.state is CloseState.NOT_COMPARED
     assert report.verdict.startswith("Not closed: Vantagepoint's ledger was not read")
+
+
+def test_days_that_were_worked_on_while_they_were_compared_say_so() -> None:
+    ledger = replace(compared(), missing_days=(DAY,))
+    assert a_report(ledger=ledger).verdict == "Not closed: work went on while Vantagepoint's ledger was compared."
+    other = DAY.replace(day=28)
+    two = a_report(first=other, days=(other, DAY), ledger=ledger)
+    assert two.verdict == "Not closed: Vantagepoint's ledger was not read for 1 of 2 days."
 
 
 def test_what_others_posted_is_to_be_looked_at_and_timing_explains_itself() -> None:
