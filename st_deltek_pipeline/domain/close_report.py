@@ -174,6 +174,7 @@ class CloseReport:
         unaccounted: Documents without any outcome, as ``KIND:ID``.
         outside: What is not in the ledger, by kind, outcome and reason.
         waiting: The documents on hold, longest first.
+        unexplained: What the tie-out cannot explain by project or by document, which sums by kind may hide.
         settled: Whether nothing was recorded about its days while the ledger and the figures were read.
     """
 
@@ -193,6 +194,7 @@ class CloseReport:
     journal: JournalRange
     ledger: LedgerComparison = field(default_factory=LedgerComparison)
     settled: bool = True
+    unexplained: Decimal = ZERO
 
     @property
     def is_day(self) -> bool:
@@ -207,7 +209,7 @@ class CloseReport:
     @property
     def difference(self) -> Decimal:
         """What nobody can explain between ServiceTitan and what is posted, held or ignored; signs do not make it good."""
-        return total(abs(row.difference) for row in self.totals)
+        return max(total(abs(row.difference) for row in self.totals), self.unexplained)
 
     @property
     def by_kind(self) -> Mapping[Kind, Amounts]:

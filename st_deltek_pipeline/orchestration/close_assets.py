@@ -56,7 +56,7 @@ _CHECKS = (
     _Check(
         BALANCE_CHECK,
         "ServiceTitan = posted + held + ignored to the last cent, and every document has an outcome. If not, nothing should "
-        f"be closed on the day. {_RUN_AGAIN}",
+        f"be closed on the day; the tie-out's check totals_tie names the documents. {_RUN_AGAIN}",
     ),
     _Check(
         "nothing_missing",

@@ -219,6 +219,7 @@ def _read(
         files=files_of_days(engine, name, days),
         runs=runs_of_days(engine, name, days),
         journal=before,
+        unexplained=result.unexplained,
         ledger=LedgerComparison(ledger.result, ledger.read_at) if ledger else kept_comparison(engine, name, days),
     )
     begun = ledger.journal if ledger else before

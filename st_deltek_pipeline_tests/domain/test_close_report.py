@@ -79,6 +79,15 @@ def test_nothing_is_closed_on_a_cent_that_nobody_can_explain() -> None:
     assert report.verdict == "Not closed: ServiceTitan differs from what is posted, held and ignored by 0.02."
 
 
+def test_nothing_is_closed_on_documents_whose_differences_cancel_each_other_out() -> None:
+    report = a_report(unexplained=Decimal("0.02"))
+    assert (report.state, report.difference) == (CloseState.DIFFERENT, Decimal("0.02"))
+    assert report.verdict == "Not closed: ServiceTitan differs from what is posted, held and ignored by 0.02."
+    older = figures_of(a_report()).replace('"unexplained":0.00,', "")
+    assert "unexplained" not in older
+    assert report_of(older) == a_report()
+
+
 def test_nothing_is_closed_on_a_document_without_an_outcome() -> None:
     report = a_report(waiting(1, "5.00", 0), unaccounted=("invoice:9",))
     assert report.verdict == "Not closed: 1 document without an outcome."
