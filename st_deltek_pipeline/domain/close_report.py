@@ -24,12 +24,14 @@ BLOCKING = (DifferenceClass.MISSING, DifferenceClass.DOUBLE, DifferenceClass.ALT
 WARNING = (DifferenceClass.FOREIGN, DifferenceClass.TIMING)
 """Differences that somebody should have seen."""
 
+_SO_FAR = "In balance to the cent so far"
+
 
 class CloseState(StrEnum):
     """Whether the books of some days can be closed; stored."""
 
     CLOSED = "closed"
-    """The days are over, every cent stands where it should, and nothing waits."""
+    """The days are over, every cent stands where it should but for roundings within the tolerance, and nothing waits."""
     WAITING = "waiting"
     """Every cent is accounted for, and something waits: for a person, for ServiceTitan, or for the end of the days."""
     DIFFERENT = "different"
@@ -272,9 +274,10 @@ class CloseReport:
                 words = _listed(self._what_is_left())
                 return f"{words[0].upper()}{words[1:]}."
             case CloseState.WAITING:
-                return f"In balance to the cent so far; the {'day is' if self.is_day else 'days are'} not over."
+                so_far = f"In balance so far but for {but}" if (but := self._what_is_rounded()) else _SO_FAR
+                return f"{so_far}; the {'day is' if self.is_day else 'days are'} not over."
             case CloseState.CLOSED:
-                return "Closed to the cent."
+                return f"Closed but for {but}." if (but := self._what_is_rounded()) else "Closed to the cent."
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -310,6 +313,10 @@ class CloseReport:
         elif self.ledger.result is not None and days:
             what += f" for {days} of {_counted(len(self.days), 'day')}"
         return f"{what} ({self.ledger.problem.rstrip('.')})" if self.ledger.problem else what
+
+    def _what_is_rounded(self) -> str:
+        roundings = len(self.differences_of(DifferenceClass.ROUNDING))
+        return f"{_counted(roundings, 'rounding')} of no more than the tolerance" if roundings else ""
 
     def _what_waits(self) -> list[str]:
         documents = sum(each.documents for each in self.held_or_under_way)

@@ -96,6 +96,13 @@ _CHECKS = (
         (DifferenceClass.TIMING,),
         blocking=False,
     ),
+    _Check(
+        "nothing_rounded",
+        "No line stands in Vantagepoint's ledger with another amount, not even within reconciliation.tolerance. A warning: "
+        "with a tolerance the day is closed but for such roundings, and not to the cent.",
+        (DifferenceClass.ROUNDING,),
+        blocking=False,
+    ),
 )
 
 

@@ -118,9 +118,20 @@ def test_days_that_were_worked_on_while_they_were_compared_say_so() -> None:
 def test_what_others_posted_is_to_be_looked_at_and_timing_explains_itself() -> None:
     foreign = a_report(ledger=compared(difference(DifferenceClass.FOREIGN)))
     assert (foreign.state, foreign.verdict) == (CloseState.WAITING, "1 posting of others in Vantagepoint's ledger.")
-    timing = a_report(ledger=compared(difference(DifferenceClass.TIMING), difference(DifferenceClass.ROUNDING, 2)))
-    assert timing.state is CloseState.CLOSED
-    assert timing.remarks == ("2 differences of timing or rounding, explained below.",)
+    timing = a_report(ledger=compared(difference(DifferenceClass.TIMING)))
+    assert (timing.state, timing.verdict) == (CloseState.CLOSED, "Closed to the cent.")
+    assert timing.remarks == ("1 difference of timing or rounding, explained below.",)
+
+
+def test_a_day_with_roundings_is_never_closed_to_the_cent() -> None:
+    ledger = compared(difference(DifferenceClass.ROUNDING), difference(DifferenceClass.ROUNDING, 2))
+    report = a_report(ledger=ledger)
+    assert (report.state, report.verdict) == (
+        CloseState.CLOSED,
+        "Closed but for 2 roundings of no more than the tolerance.",
+    )
+    so_far = replace(report, over=False).verdict
+    assert so_far == "In balance so far but for 2 roundings of no more than the tolerance; the day is not over."
 
 
 _REPORTS = st.builds(
@@ -158,6 +169,9 @@ def test_only_a_report_without_any_doubt_is_called_closed(report: CloseReport) -
     )
     assert (report.state is CloseState.CLOSED) == (not doubt)
     assert report.verdict.startswith("Closed") == (not doubt)
+    assert (report.verdict == "Closed to the cent.") == (
+        not doubt and DifferenceClass.ROUNDING not in report.differences_by_class
+    )
 
 
 @settings(max_examples=60)

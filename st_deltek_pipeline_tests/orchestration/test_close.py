@@ -34,8 +34,8 @@ from st_deltek_pipeline_tests.sandbox_fixtures import running_sandbox
 FIRST, SECOND = date(2026, 10, 29), date(2026, 10, 30)
 EVER = (date(2026, 1, 1), date(2026, 12, 31))
 BLOCKING = ["books_agree", "nothing_missing", "nothing_double", "nothing_altered"]
-WARNING = ["nothing_waits", "nothing_foreign", "nothing_out_of_time"]
-COMPARING = ["nothing_missing", "nothing_double", "nothing_altered", "nothing_foreign", "nothing_out_of_time"]
+WARNING = ["nothing_waits", "nothing_foreign", "nothing_out_of_time", "nothing_rounded"]
+COMPARING = [*BLOCKING[1:], *WARNING[1:]]
 
 
 @pytest.fixture(scope="module")

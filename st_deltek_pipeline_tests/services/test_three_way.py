@@ -180,6 +180,11 @@ def test_every_way_a_posted_invoice_can_go_wrong_has_its_class(quiet: Bench) -> 
     )
     by_hand(quiet, "CONTROL", type="JE", number="ADJ1", account="121.00", against="401.00", amount="5.00")
 
+    strict = {each.document: each.difference_class for each in compared(quiet).differences}
+    assert strict[f"invoice:{rounded['id']}"] is DifferenceClass.ALTERED, (
+        "no cent is rounding unless a tolerance is set"
+    )
+    quiet.changed(reconciliation={"tolerance": Decimal("0.01")})
     result = compared(quiet)
 
     found = {each.document: each for each in result.differences}
