@@ -129,7 +129,7 @@ class _Reconciliation:
             more = self._ledger.read(dates, control, {})
             ledger.others.update(more.others)
             ledger.lines += more.lines
-        others = self._sorter.sort(day, ledger)
+        others = self._sorter.sort(day, ledger, sides)
         self._lines += ledger.lines
         for side in sides:
             found = self._comparison.add_document(

@@ -61,6 +61,23 @@ class DocumentSide:
         last = self.posted[-1]
         return reference_words(last.heading, last.batch, voucher=voucher)
 
+    def balances_on(self, batch: str) -> Mapping[Place, Decimal] | None:
+        """Say what a journal entry of ours balances on: a line that was sent, and is no line of a posting.
+
+        Args:
+            batch: Its transaction file.
+
+        Returns:
+            By place, with the ledger's sign; ``None`` when it is none that we sent.
+        """
+        sums: dict[Place, Decimal] | None = None
+        for line in self.posted:
+            if line.batch == batch and line.state is not FileState.ADOPTED:
+                place = Place(line.period, "", line.heading.liability)
+                sums = sums or {}
+                sums[place] = sums.get(place, ZERO) - line.heading.entry.ledger_sign * line.amount
+        return sums
+
 
 class DocumentReader:
     """Reads days of documents.
