@@ -21,9 +21,6 @@ from st_deltek_pipeline.domain.three_way import DifferenceClass, LedgerDifferenc
 BLOCKING = (DifferenceClass.MISSING, DifferenceClass.DOUBLE, DifferenceClass.ALTERED)
 """Differences with Vantagepoint's ledger on which nothing can be closed."""
 
-WARNING = (DifferenceClass.FOREIGN, DifferenceClass.TIMING)
-"""Differences that somebody should have seen."""
-
 _SO_FAR = "In balance to the cent so far"
 
 
@@ -143,13 +140,11 @@ class LedgerComparison:
         result: ServiceTitan, our journal and the ledger side by side; ``None`` when it was never read.
         read_at: When the ledger was read; the oldest reading where there are several.
         missing_days: Business days that are not in it, or about which something was recorded while it was made.
-        problem: Why it is not there, in a sentence.
     """
 
     result: ThreeWay | None = None
     read_at: datetime | None = None
     missing_days: tuple[date, ...] = ()
-    problem: str = ""
 
     @property
     def differences(self) -> tuple[LedgerDifference, ...]:
@@ -159,7 +154,7 @@ class LedgerComparison:
     @property
     def complete(self) -> bool:
         """Whether every day was compared."""
-        return self.result is not None and not self.missing_days and not self.problem
+        return self.result is not None and not self.missing_days
 
 
 @dataclass(frozen=True)
@@ -307,12 +302,11 @@ class CloseReport:
 
     def _what_was_not_compared(self) -> str:
         days = len(self.ledger.missing_days)
-        what = "Vantagepoint's ledger was not read"
-        if self.ledger.result is not None and days == len(self.days):
-            what = "work went on while Vantagepoint's ledger was compared"
-        elif self.ledger.result is not None and days:
-            what += f" for {days} of {_counted(len(self.days), 'day')}"
-        return f"{what} ({self.ledger.problem.rstrip('.')})" if self.ledger.problem else what
+        if self.ledger.result is None:
+            return "Vantagepoint's ledger was not read"
+        if days == len(self.days):
+            return "work went on while Vantagepoint's ledger was compared"
+        return f"Vantagepoint's ledger was not read for {days} of {_counted(len(self.days), 'day')}"
 
     def _what_is_rounded(self) -> str:
         roundings = len(self.differences_of(DifferenceClass.ROUNDING))

@@ -195,30 +195,6 @@ def balance_table(report: CloseReport) -> Table | None:
     )
 
 
-def account_table(report: CloseReport) -> Table | None:
-    """Lay out the accounts by ServiceTitan's journal entries, our journal and the ledger; nothing where they were not read."""
-    result = report.ledger.result
-    if result is None or not result.accounts:
-        return None
-    return Table(
-        "Accounts by month: ServiceTitan's journal entries, our journal and the ledger (debits are positive)",
-        columns("account", "month", ">ServiceTitan", ">our journal", ">Vantagepoint"),
-        [
-            Row(
-                (
-                    f"{each.account} {each.name}".strip(),
-                    f"{each.month:%Y-%m}",
-                    each.servicetitan,
-                    each.journal,
-                    each.ledger,
-                ),
-                tone=None if each.agrees else Tone.WARN,
-            )
-            for each in result.accounts
-        ],
-    )
-
-
 def age_table(report: CloseReport) -> Table:
     """Lay out how long documents have been waiting, and what they are for in each area."""
     areas = [area for area in AREAS if any(area_of(each.kind) is area for each in report.waiting)]

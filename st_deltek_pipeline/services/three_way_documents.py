@@ -92,26 +92,24 @@ class DocumentReader:
         self._settings = settings
         self._padded_to = settings.vantagepoint.pad_invoice_numbers_to
 
-    def of_day(self, day: date, dates: Sequence[date], kinds: Collection[Kind], *, undated: bool) -> list[DocumentSide]:
+    def of_day(self, day: date, dates: Sequence[date], kinds: Collection[Kind]) -> list[DocumentSide]:
         """Read the documents of a business day.
 
         Args:
             day: The day.
             dates: Its documents' dates.
             kinds: Kinds of document.
-            undated: Also those without a readable date.
         """
         found: list[DocumentSide] = []
         for kind in kinds:
-            figures = document_figures(self._engine, self._settings.name, kind, dates, undated=undated)
+            figures = document_figures(self._engine, self._settings.name, kind, dates, undated=False)
             posted, lines = self.lines(kind, [figure.document_id for figure in figures])
             sides = [
                 DocumentSide(
                     DocumentKey(self._settings.name, kind, figure.document_id),
                     figure.total,
-                    # What never had a readable date is set aside, and never reaches planning.
-                    figure.total if figure.outcome is None and figure.document_date is None else figure.outside,
-                    "held" if figure.outcome is None and figure.document_date is None else figure.outcome,
+                    figure.outside,
+                    figure.outcome,
                     figure.project,
                     waiting=False,
                     posted=posted.get(figure.document_id, ()),
