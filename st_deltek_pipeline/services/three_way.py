@@ -138,7 +138,7 @@ class _Reconciliation:
                     servicetitan=side.servicetitan,
                     outside=side.outside,
                     outcome=side.outcome,
-                    waiting=side.waiting,
+                    undecided=side.undecided,
                     home=side.home,
                     reference=side.reference(ledger.vouchers.get(side.key, "")),
                     journal=side.lines,

@@ -24,7 +24,7 @@ from st_deltek_pipeline.store.three_way import (
     deposits_posted,
     posted_lines,
     taken_over_lines,
-    waiting_documents,
+    undecided_documents,
 )
 from st_deltek_pipeline.store.tie_out import document_figures
 
@@ -36,7 +36,7 @@ class DocumentSide:
     Attributes:
         servicetitan: The payload's own total with the document's sign; of a bank deposit what the bank kept.
         outside, outcome, home: Of the recorded outcome.
-        waiting: As in ``DocumentLines``.
+        undecided: As in ``DocumentLines``.
         posted: Every line of its postings.
         lines: What should be found in the ledger.
     """
@@ -46,7 +46,7 @@ class DocumentSide:
     outside: Decimal
     outcome: str | None
     home: str
-    waiting: bool
+    undecided: bool
     posted: Sequence[PostedLine]
     lines: Sequence[JournalLine]
 
@@ -111,7 +111,7 @@ class DocumentReader:
                     figure.outside,
                     figure.outcome,
                     figure.project,
-                    waiting=False,
+                    undecided=False,
                     posted=posted.get(figure.document_id, ()),
                     lines=lines.get(figure.document_id, ()),
                 )
@@ -192,8 +192,8 @@ class DocumentReader:
     def _marked(self, kind: Kind, sides: Sequence[DocumentSide]) -> list[DocumentSide]:
         """Find out which of those that do not agree with ServiceTitan merely wait to be decided."""
         unlike = [side.key.document_id for side in sides if side.outcome is not None and _unexplained(side)]
-        waiting = waiting_documents(self._engine, self._settings.name, kind, unlike)
-        return [replace(side, waiting=True) if side.key.document_id in waiting else side for side in sides]
+        undecided = undecided_documents(self._engine, self._settings.name, kind, unlike)
+        return [replace(side, undecided=True) if side.key.document_id in undecided else side for side in sides]
 
     def _deposits(self, day: date) -> list[DocumentSide]:
         ids = deposits_posted(self._engine, self._settings.name, day)
@@ -213,7 +213,7 @@ class DocumentReader:
                     outcome.amount if outcome else ZERO,
                     outcome.outcome.value if outcome else None,
                     outcome.project if outcome else "",
-                    waiting=False,
+                    undecided=False,
                     posted=posted.get(deposit_id, ()),
                     lines=lines.get(deposit_id, ()),
                 )
