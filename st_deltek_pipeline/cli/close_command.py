@@ -15,6 +15,7 @@ from st_deltek_pipeline.cli.output import print_json, print_table, say, working
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
+from st_deltek_pipeline.domain.calendar import last_of_month
 from st_deltek_pipeline.domain.close_report import CloseReport, CloseState
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.money import written
@@ -115,8 +116,7 @@ def _range(connection: ConnectionSettings, wanted: Wanted, now: datetime) -> tup
     if wanted.day is not None:
         return wanted.day, wanted.day
     if wanted.month is not None:
-        first = wanted.month.replace(day=1)
-        return first, (first.replace(day=28) + 4 * _ONE_DAY).replace(day=1) - _ONE_DAY
+        return wanted.month.replace(day=1), last_of_month(wanted.month)
     if wanted.first is not None and wanted.last is not None:
         return wanted.first, wanted.last
     calendar = business_calendar(connection.calendar, now.year - 1, now.year)

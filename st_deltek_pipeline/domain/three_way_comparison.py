@@ -152,8 +152,12 @@ class DocumentLines:
     @property
     def unexplained(self) -> Decimal:
         """What ServiceTitan states beyond what stands by our journal and what is outside."""
-        standing = total(line.amount for line in self.journal if line.state is LineState.STANDING)
-        return self.servicetitan - self.outside - standing
+        return unexplained(self.servicetitan, self.outside, self.journal)
+
+
+def unexplained(servicetitan: Decimal, outside: Decimal, journal: Iterable[JournalLine]) -> Decimal:
+    """Say what ServiceTitan states of a document beyond what stands by our journal and what is outside."""
+    return servicetitan - outside - total(line.amount for line in journal if line.state is LineState.STANDING)
 
 
 _RowKey = tuple[date | None, Kind | None, Place]

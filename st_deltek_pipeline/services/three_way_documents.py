@@ -14,7 +14,13 @@ from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.domain.three_way import Place
-from st_deltek_pipeline.domain.three_way_comparison import JournalLine, LineState, Particulars, line_state
+from st_deltek_pipeline.domain.three_way_comparison import (
+    JournalLine,
+    LineState,
+    Particulars,
+    line_state,
+    unexplained,
+)
 from st_deltek_pipeline.domain.three_way_words import reference_words
 from st_deltek_pipeline.services.posting.deposits import bank_deposits
 from st_deltek_pipeline.services.three_way_ledger import compared_number
@@ -191,7 +197,11 @@ class DocumentReader:
 
     def _marked(self, kind: Kind, sides: Sequence[DocumentSide]) -> list[DocumentSide]:
         """Find out which of those that do not agree with ServiceTitan merely wait to be decided."""
-        unlike = [side.key.document_id for side in sides if side.outcome is not None and _unexplained(side)]
+        unlike = [
+            side.key.document_id
+            for side in sides
+            if side.outcome is not None and unexplained(side.servicetitan, side.outside, side.lines)
+        ]
         undecided = undecided_documents(self._engine, self._settings.name, kind, unlike)
         return [replace(side, undecided=True) if side.key.document_id in undecided else side for side in sides]
 
@@ -219,8 +229,3 @@ class DocumentReader:
                 )
             )
         return found
-
-
-def _unexplained(side: DocumentSide) -> Decimal:
-    standing = sum((line.amount for line in side.lines if line.state is LineState.STANDING), start=ZERO)
-    return side.servicetitan - side.outside - standing

@@ -105,6 +105,7 @@ def test_a_user_of_a_connection_that_there_is_not_is_refused() -> None:
         ["acme", "--day", "2026-10-31"],
         ["acme", "--day", "2026-09-30"],
         ["acme", "--month", "2099-01"],
+        ["acme", "--month", "9999-12"],
         ["no_such", "--day", "2026-10-26"],
         ["acme", "--day", "yesterday"],
     ],
