@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -10,6 +11,7 @@ from st_deltek_pipeline.domain.close_changes import KeptClose
 from st_deltek_pipeline.domain.close_report import CloseReport
 from st_deltek_pipeline.domain.money import ZERO, shown
 from st_deltek_pipeline.domain.three_way import DifferenceClass
+from st_deltek_pipeline.orchestration.alert_sensors import feeds_read_at
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import (
@@ -40,7 +42,8 @@ class _Check:
     """A check of the close.
 
     Attributes:
-        classes: The differences with the ledger that it finds; none for the checks of the totals and of what waits.
+        classes: The differences with the ledger that it finds; none for the checks of the totals, of what waits and of what
+            was read.
         blocking: Whether the day cannot be closed on it, so that its run fails.
     """
 
@@ -50,7 +53,7 @@ class _Check:
     blocking: bool = True
 
 
-BALANCE_CHECK, WAITING_CHECK = "books_agree", "nothing_waits"
+BALANCE_CHECK, WAITING_CHECK, READ_CHECK = "books_agree", "nothing_waits", "everything_read"
 _RUN_AGAIN = "Materialize the day again once that is done; nothing that stands is posted twice."
 _CHECKS = (
     _Check(
@@ -103,6 +106,12 @@ _CHECKS = (
         (DifferenceClass.ROUNDING,),
         blocking=False,
     ),
+    _Check(
+        READ_CHECK,
+        "Every feed of ServiceTitan that is read on a schedule was read to its end after the day was over. A warning: what "
+        "ServiceTitan has of the day may not be taken in yet. Run the day again once the feeds were read.",
+        blocking=False,
+    ),
 )
 
 
@@ -146,6 +155,7 @@ def daily_close(wiring: Wiring) -> dg.AssetsDefinition:
         with explained(context.retry_number):
             pipeline.refresh_statistics()
             now = datetime.now(UTC)
+            unread = _unread(feeds_read_at(context.instance, wiring), day, wiring.calendar.time_zone)
             journal = journal_range(pipeline.engine, wiring.name, [day])
             result = reconcile(pipeline.engine, pipeline.vantagepoint(wiring), wiring.connection, day, day)
             ledger = LedgerReading(result, read_at=now, journal=journal)
@@ -157,7 +167,7 @@ def daily_close(wiring: Wiring) -> dg.AssetsDefinition:
                 **_metadata(report, kept),
                 CLOSE_REPORT: close_report_link(pipeline.settings, wiring.name, day),
             },
-            check_results=[_result(check, report) for check in _CHECKS],
+            check_results=[_result(check, report, unread) for check in _CHECKS],
         )
 
     return asset
@@ -182,7 +192,14 @@ def _metadata(report: CloseReport, kept: KeptClose) -> Mapping[str, int | str | 
     }
 
 
-def _result(check: _Check, report: CloseReport) -> dg.AssetCheckResult:
+def _unread(read_at: Mapping[str, datetime], day: date, time_zone: str) -> Mapping[str, datetime]:
+    """Return the feeds that were last read before a day was over, in that time zone."""
+    zone = ZoneInfo(time_zone)
+    over = datetime.combine(day + timedelta(days=1), time(), zone)
+    return {name: instant.astimezone(zone) for name, instant in sorted(read_at.items()) if instant < over}
+
+
+def _result(check: _Check, report: CloseReport, unread: Mapping[str, datetime]) -> dg.AssetCheckResult:
     severity = dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
     found = report.differences_of(*check.classes)
     metadata: dict[str, dg.MetadataValue] = {}
@@ -195,6 +212,11 @@ def _result(check: _Check, report: CloseReport) -> dg.AssetCheckResult:
         words = f"{sum(each.documents for each in report.held_or_under_way):,} held or under way"
         metadata["held_by_reason"] = outside_table(report.held_or_under_way)
         metadata["documents"] = holds_listed_by(report.connection, report.first)
+    elif check.name == READ_CHECK:
+        passed = not unread
+        words = f"{len(unread):,} feeds last read before the day was over"
+        rows = [(name, f"{instant:%Y-%m-%d %H:%M %Z}") for name, instant in unread.items()]
+        metadata["feeds"] = markdown_table(("feed", "last read"), rows)
     else:
         # What was compared while work went on may differ for that alone, or agree for that alone.
         passed = not found and report.ledger.complete

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Generator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -34,8 +35,9 @@ from st_deltek_pipeline_tests.sandbox_fixtures import running_sandbox
 FIRST, SECOND = date(2026, 10, 29), date(2026, 10, 30)
 EVER = (date(2026, 1, 1), date(2026, 12, 31))
 BLOCKING = ["books_agree", "nothing_missing", "nothing_double", "nothing_altered"]
-WARNING = ["nothing_waits", "nothing_foreign", "nothing_out_of_time", "nothing_rounded"]
-COMPARING = [*BLOCKING[1:], *WARNING[1:]]
+COMPARING_TOO = ["nothing_foreign", "nothing_out_of_time", "nothing_rounded"]
+WARNING = ["nothing_waits", *COMPARING_TOO, "everything_read"]
+COMPARING = [*BLOCKING[1:], *COMPARING_TOO]
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +269,7 @@ class TestDays:
         checks = checks_of(acme, report.days[-1].run_id)
         assert checks["books_agree"]
         assert not any(checks[name] for name in COMPARING)
+        assert checks["everything_read"]
         kept = closes_of_day(acme.engine, CONNECTION, SECOND)[-1]
         assert (kept.state, kept.verdict) == (CloseState.NOT_COMPARED, words)
         # Nothing was recorded since that close, and it is none all the same.
@@ -277,6 +280,12 @@ class TestDays:
             patched.setattr(close_command, "reconcile", worked_on)
             assert run(["close", CONNECTION, "--day", f"{SECOND}"]) == 4
         assert words in capsys.readouterr().out
-        # Once nobody works on it any more it is compared.
-        assert again(acme, SECOND).not_closed == {}
+        # Once nobody works on it any more it is compared; a feed that was read too early is no reason not to close it.
+        early = datetime(2026, 10, 30, 23, 59, tzinfo=ZoneInfo("America/Denver"))
+        monkeypatch.setattr(close_assets, "feeds_read_at", lambda *_: {"jobs": early, "invoices": datetime.now(UTC)})
+        report = again(acme, SECOND)
+        assert report.not_closed == {}
+        checks = checks_of(acme, report.days[-1].run_id)
+        assert all(checks[name] for name in BLOCKING)
+        assert not checks["everything_read"]
         assert closes_of_day(acme.engine, CONNECTION, SECOND)[-1].state is CloseState.WAITING
