@@ -224,12 +224,12 @@ def _read(
     )
     begun = ledger.journal if ledger else before
     after = last_events(engine, name, days)
-    settled = max(after.values(), default=0) == before.last
+    last = max(after.values(), default=0)
     moved = [day for day in days if after.get(day, 0) > begun.head]
-    if not settled and not moved:
-        # A document has moved to another day, and nothing says from which of these.
+    if last != begun.last and not moved:
+        # A document has gone to another day with its events, and nothing says from which of these.
         moved = list(days)
-    return replace(report, ledger=_without(report.ledger, moved), settled=settled and not moved)
+    return replace(report, ledger=_without(report.ledger, moved), settled=last == before.last and not moved)
 
 
 def _without(ledger: LedgerComparison, moved: Collection[date]) -> LedgerComparison:
