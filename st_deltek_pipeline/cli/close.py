@@ -26,8 +26,8 @@ Examples:
 
 \b
 Exit codes:
-  0  closed to the cent
-  4  something is held, differs, or was not compared
+  0  closed
+  4  something is held, differs, or was not compared, or the days are not over
   5  Vantagepoint could not be read now: nothing is said about the day
 """
 

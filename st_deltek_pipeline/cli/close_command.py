@@ -15,7 +15,8 @@ from st_deltek_pipeline.cli.output import print_json, print_table, say, working
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.connections.settings import ConnectionSettings
-from st_deltek_pipeline.domain.close_report import CloseReport, CloseState, LedgerComparison
+from st_deltek_pipeline.domain.calendar import last_of_month
+from st_deltek_pipeline.domain.close_report import CloseReport, CloseState
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.money import written
 from st_deltek_pipeline.pages.cells import Table
@@ -35,9 +36,10 @@ from st_deltek_pipeline.pages.close_tables import (
 )
 from st_deltek_pipeline.pages.rendering import plain
 from st_deltek_pipeline.services.clients import vantagepoint_client
-from st_deltek_pipeline.services.closing import changes_of_day, close_report, days_of_report
+from st_deltek_pipeline.services.closing import LedgerReading, changes_of_day, close_report, days_of_report
 from st_deltek_pipeline.services.three_way import reconcile
 from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.store.close_figures import journal_range
 from st_deltek_pipeline.store.closes import latest_closes
 from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.vault import open_vault
@@ -81,7 +83,7 @@ def run(settings: Settings, wanted: Wanted, output: Output) -> ExitCode:
         output: Where it goes.
 
     Returns:
-        ``OK`` when the days are closed to the cent, ``HELD`` when something is left to do.
+        ``OK`` when the days are closed, ``HELD`` when something is left to do or the days are not over.
 
     Raises:
         ConfigurationError: There is no such connection or no such day, or a file cannot be written.
@@ -114,8 +116,7 @@ def _range(connection: ConnectionSettings, wanted: Wanted, now: datetime) -> tup
     if wanted.day is not None:
         return wanted.day, wanted.day
     if wanted.month is not None:
-        first = wanted.month.replace(day=1)
-        return first, (first.replace(day=28) + 4 * _ONE_DAY).replace(day=1) - _ONE_DAY
+        return wanted.month.replace(day=1), last_of_month(wanted.month)
     if wanted.first is not None and wanted.last is not None:
         return wanted.first, wanted.last
     calendar = business_calendar(connection.calendar, now.year - 1, now.year)
@@ -126,10 +127,12 @@ def _range(connection: ConnectionSettings, wanted: Wanted, now: datetime) -> tup
 
 def _read_ledger(
     settings: Settings, engine: Engine, connection: ConnectionSettings, days: Sequence[date], now: datetime
-) -> LedgerComparison:
+) -> LedgerReading:
     secrets = open_vault(engine, settings).get(connection.name, "vantagepoint")
     with vantagepoint_client(settings, connection, secrets) as client:
-        return LedgerComparison(reconcile(engine, client, connection, days[0], days[-1]), read_at=now)
+        journal = journal_range(engine, connection.name, days)
+        result = reconcile(engine, client, connection, days[0], days[-1])
+        return LedgerReading(result, read_at=now, journal=journal)
 
 
 def _page(engine: Engine, report: CloseReport, links: CloseLinks) -> str:

@@ -1,11 +1,8 @@
 """What ``st-deltek reconcile`` does and prints, to people, machines and spreadsheets. Money is exact text in JSON and CSV."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ from st_deltek_pipeline.domain.documents import Kind
 from st_deltek_pipeline.domain.errors import ConfigurationError
 from st_deltek_pipeline.domain.money import shown, written
 from st_deltek_pipeline.domain.three_way import LedgerDifference, Sides, ThreeWay
-from st_deltek_pipeline.pages.spreadsheet import neutral
+from st_deltek_pipeline.pages.spreadsheet import write_csv
 from st_deltek_pipeline.services.clients import servicetitan_client, vantagepoint_client
 from st_deltek_pipeline.services.three_way import reads_journal_entries, reconcile
 from st_deltek_pipeline.settings import Settings
@@ -42,7 +39,6 @@ _CSV = (
     "words",
     "advice",
 )
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 def reconcile_and_show(
@@ -161,20 +157,8 @@ def as_data(name: str, result: ThreeWay) -> dict[str, Any]:
     }
 
 
-def as_csv(result: ThreeWay) -> str:
-    """Return a reconciliation as CSV for a spreadsheet: its rows, then its differences place by place.
-
-    Args:
-        result: The reconciliation.
-    """
-    target = io.StringIO(newline="")
-    writer = csv.writer(target, lineterminator="\r\n")
-    writer.writerow(_CSV)
-    writer.writerows([_cell(each) for each in line] for line in _lines(result))
-    return _BYTE_ORDER_MARK + target.getvalue()
-
-
 def _lines(result: ThreeWay) -> Iterator[Sequence[object]]:
+    """Lay a reconciliation out for a spreadsheet: its rows, then its differences place by place."""
     for row in result.rows:
         where = (row.business_day or "", row.period or "", row.project, row.account, row.documents)
         kind = row.kind.value if row.kind else "others"
@@ -203,14 +187,9 @@ def _lines(result: ThreeWay) -> Iterator[Sequence[object]]:
             )
 
 
-def _cell(value: object) -> str:
-    # An amount stays a number, also a negative one; only texts could be taken for formulas.
-    return written(value) if isinstance(value, Decimal) else neutral(str(value))
-
-
 def _write(path: Path, result: ThreeWay) -> None:
     try:
-        path.write_text(as_csv(result), encoding="utf-8", newline="")
+        path.write_text(write_csv(_CSV, _lines(result)), encoding="utf-8", newline="")
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}."
         raise ConfigurationError(message, advice="Give --csv a file in a folder that may be written to.") from None

@@ -16,6 +16,7 @@ from st_deltek_pipeline.orchestration.day_runs import KindReport
 from st_deltek_pipeline.orchestration.syncing import SyncReport
 
 _AMOUNTS = ("servicetitan_total", "posted", "held", "ignored", "difference")
+_MOST_NAMED = 50
 
 
 def report_as_data(report: SyncReport) -> dict[str, Any]:
@@ -56,6 +57,7 @@ def report_as_data(report: SyncReport) -> dict[str, Any]:
         "held": [_outside(each) for each in result.waiting] if result else [],
         "ignored": [_outside(each) for each in result.ignored] if result else [],
         "unaccounted": list(result.unaccounted) if result else [],
+        "differing": {name: _text(difference) for name, difference in result.differing} if result else {},
         "not_closed": {str(day): str(error) for day, error in report.not_closed.items()},
     }
 
@@ -100,6 +102,11 @@ def show_findings(
     """
     for document in result.unaccounted if result else ():
         console.print(f"unaccounted for: {document}", style="bold red")
+    differing = result.differing if result else ()
+    for document, difference in differing[:_MOST_NAMED]:
+        console.print(f"differs by {shown(difference)}: {document}", style="bold red")
+    if len(differing) > _MOST_NAMED:
+        console.print(f"{len(differing) - _MOST_NAMED:,} more: --json has all.", style="bold red")
     parts = [f"{documents:,} {named(kind)} {shown(amount)}" for kind, (documents, amount) in posted.items()]
     console.print(f"Posted {'; '.join(parts)}." if parts else "Posted nothing new.")
     if result is not None and result.waiting:

@@ -13,7 +13,7 @@ class ReconciliationSettings(BaseModel):
     """What is compared, and what counts as posted by others.
 
     Attributes:
-        tolerance: The largest difference of a line that is called rounding.
+        tolerance: The largest difference of a line that is called rounding; without any, every cent is ``altered``.
         foreign: Where documents that others posted are looked for: on projects that this connection has posted to, on
             any project of its organizations, anywhere in the company, or nowhere.
         organizations: Its organizations, for ``foreign: organizations``; empty are those that it has posted to.
@@ -24,7 +24,7 @@ class ReconciliationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
-    tolerance: Decimal = Field(default=Decimal("0.01"), ge=0, le=1, decimal_places=2)
+    tolerance: Decimal = Field(default=Decimal("0.00"), ge=0, le=1, decimal_places=2)
     foreign: Literal["projects", "organizations", "company", "off"] = "projects"
     organizations: tuple[str, ...] = ()
     journal_entries: Literal["off", "summaries"] = "off"

@@ -5,6 +5,7 @@ The calendar itself is data (a frozen value); building one from a country's publ
 accounting period (``domain.periods``).
 """
 
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,6 +13,11 @@ from zoneinfo import ZoneInfo
 
 _ONE_DAY = timedelta(days=1)
 _LONGEST_CLOSURE = 60
+
+
+def last_of_month(day: date) -> date:
+    """Return the last day of a day's month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,7 @@ def _what_counts(report: CloseReport) -> tuple[object, ...]:
         report.state,
         report.totals,
         report.unaccounted,
+        report.unexplained,
         report.outside,
         tuple((each.document, each.reason, each.amount) for each in report.waiting),
         tuple((each.batch, each.state) for each in report.files),

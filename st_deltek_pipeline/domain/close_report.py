@@ -21,17 +21,16 @@ from st_deltek_pipeline.domain.three_way import DifferenceClass, LedgerDifferenc
 BLOCKING = (DifferenceClass.MISSING, DifferenceClass.DOUBLE, DifferenceClass.ALTERED)
 """Differences with Vantagepoint's ledger on which nothing can be closed."""
 
-WARNING = (DifferenceClass.FOREIGN, DifferenceClass.TIMING)
-"""Differences that somebody should have seen."""
+_SO_FAR = "In balance to the cent so far"
 
 
 class CloseState(StrEnum):
     """Whether the books of some days can be closed; stored."""
 
     CLOSED = "closed"
-    """Every cent stands where it should, and nothing waits."""
+    """The days are over, every cent stands where it should but for roundings within the tolerance, and nothing waits."""
     WAITING = "waiting"
-    """Every cent is accounted for, and something waits for a person or for ServiceTitan."""
+    """Every cent is accounted for, and something waits: for a person, for ServiceTitan, or for the end of the days."""
     DIFFERENT = "different"
     """A cent or a document is not where it should be."""
     NOT_COMPARED = "not_compared"
@@ -140,14 +139,12 @@ class LedgerComparison:
     Attributes:
         result: ServiceTitan, our journal and the ledger side by side; ``None`` when it was never read.
         read_at: When the ledger was read; the oldest reading where there are several.
-        missing_days: Business days that are not in it.
-        problem: Why it is not there, in a sentence.
+        missing_days: Business days that are not in it, or about which something was recorded while it was made.
     """
 
     result: ThreeWay | None = None
     read_at: datetime | None = None
     missing_days: tuple[date, ...] = ()
-    problem: str = ""
 
     @property
     def differences(self) -> tuple[LedgerDifference, ...]:
@@ -157,7 +154,7 @@ class LedgerComparison:
     @property
     def complete(self) -> bool:
         """Whether every day was compared."""
-        return self.result is not None and not self.missing_days and not self.problem
+        return self.result is not None and not self.missing_days
 
 
 @dataclass(frozen=True)
@@ -174,7 +171,8 @@ class CloseReport:
         unaccounted: Documents without any outcome, as ``KIND:ID``.
         outside: What is not in the ledger, by kind, outcome and reason.
         waiting: The documents on hold, longest first.
-        settled: Whether nothing was recorded while the figures were read.
+        unexplained: What the tie-out cannot explain by project or by document, which sums by kind may hide.
+        settled: Whether nothing was recorded about its days while the ledger and the figures were read.
     """
 
     connection: str
@@ -193,6 +191,7 @@ class CloseReport:
     journal: JournalRange
     ledger: LedgerComparison = field(default_factory=LedgerComparison)
     settled: bool = True
+    unexplained: Decimal = ZERO
 
     @property
     def is_day(self) -> bool:
@@ -207,7 +206,7 @@ class CloseReport:
     @property
     def difference(self) -> Decimal:
         """What nobody can explain between ServiceTitan and what is posted, held or ignored; signs do not make it good."""
-        return total(abs(row.difference) for row in self.totals)
+        return max(total(abs(row.difference) for row in self.totals), self.unexplained)
 
     @property
     def by_kind(self) -> Mapping[Kind, Amounts]:
@@ -254,7 +253,7 @@ class CloseReport:
             return CloseState.DIFFERENT
         if not self.ledger.complete:
             return CloseState.NOT_COMPARED
-        if self.held_or_under_way or self.differences_of(DifferenceClass.FOREIGN):
+        if not self.over or self._what_is_left():
             return CloseState.WAITING
         return CloseState.CLOSED
 
@@ -266,13 +265,14 @@ class CloseReport:
                 return f"Not closed: {_listed(self._what_differs())}."
             case CloseState.NOT_COMPARED:
                 return f"Not closed: {self._what_was_not_compared()}."
-            case CloseState.WAITING:
-                words = _listed([*self._what_waits(), *self._what_is_foreign()])
+            case CloseState.WAITING if self._what_is_left():
+                words = _listed(self._what_is_left())
                 return f"{words[0].upper()}{words[1:]}."
-            case CloseState.CLOSED if self.over:
-                return "Closed to the cent."
-            case _:
-                return f"In balance to the cent so far; the {'day is' if self.is_day else 'days are'} not over."
+            case CloseState.WAITING:
+                so_far = f"In balance so far but for {but}" if (but := self._what_is_rounded()) else _SO_FAR
+                return f"{so_far}; the {'day is' if self.is_day else 'days are'} not over."
+            case CloseState.CLOSED:
+                return f"Closed but for {but}." if (but := self._what_is_rounded()) else "Closed to the cent."
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -284,10 +284,10 @@ class CloseReport:
             found.append(f"Besides, {self._what_was_not_compared()}.")
         if explained := self.differences_of(DifferenceClass.TIMING, DifferenceClass.ROUNDING):
             found.append(f"{_counted(len(explained), 'difference')} of timing or rounding, explained below.")
-        if not self.over and self.state is not CloseState.CLOSED:
+        if not self.over and (self.state is not CloseState.WAITING or self._what_is_left()):
             found.append("The day is not over yet." if self.is_day else "Not all of its days are over yet.")
         if not self.settled:
-            found.append("Work went on while the figures were read: look again when it has ended.")
+            found.append("Work went on while this was read: look again when it has ended.")
         return tuple(found)
 
     def _what_differs(self) -> list[str]:
@@ -302,10 +302,15 @@ class CloseReport:
 
     def _what_was_not_compared(self) -> str:
         days = len(self.ledger.missing_days)
-        what = "Vantagepoint's ledger was not read"
-        if self.ledger.result is not None and days:
-            what += f" for {days} of {_counted(len(self.days), 'day')}"
-        return f"{what} ({self.ledger.problem.rstrip('.')})" if self.ledger.problem else what
+        if self.ledger.result is None:
+            return "Vantagepoint's ledger was not read"
+        if days == len(self.days):
+            return "work went on while Vantagepoint's ledger was compared"
+        return f"Vantagepoint's ledger was not read for {days} of {_counted(len(self.days), 'day')}"
+
+    def _what_is_rounded(self) -> str:
+        roundings = len(self.differences_of(DifferenceClass.ROUNDING))
+        return f"{_counted(roundings, 'rounding')} of no more than the tolerance" if roundings else ""
 
     def _what_waits(self) -> list[str]:
         documents = sum(each.documents for each in self.held_or_under_way)
@@ -324,9 +329,10 @@ class CloseReport:
             found[area_of(each.kind)] = found.get(area_of(each.kind), ZERO) + each.amount
         return {area: found[area] for area in AREAS if area in found}
 
-    def _what_is_foreign(self) -> list[str]:
+    def _what_is_left(self) -> list[str]:
         foreign = len(self.differences_of(DifferenceClass.FOREIGN))
-        return [f"{_counted(foreign, 'posting')} of others in Vantagepoint's ledger"] if foreign else []
+        named = [f"{_counted(foreign, 'posting')} of others in Vantagepoint's ledger"] if foreign else []
+        return self._what_waits() + named
 
 
 def kind_totals(result: TieOut) -> tuple[KindTotal, ...]:

@@ -124,7 +124,7 @@ class DocumentLines:
         servicetitan: The payload's own total with the document's sign.
         outside: What the recorded outcome says is not in the ledger.
         outcome: A value of ``OutcomeKind``, or ``None`` when nothing is known of it.
-        waiting: ServiceTitan has a newer version that nothing was decided about yet.
+        undecided: ServiceTitan has a newer version that nothing was decided about yet.
         home: The project it counts on where it stands nowhere; may be empty.
         reference: For accountants.
         ledger: Every row of the ledger under the keys of ``journal``.
@@ -137,7 +137,7 @@ class DocumentLines:
     servicetitan: Decimal
     outside: Decimal
     outcome: str | None
-    waiting: bool
+    undecided: bool
     home: str
     reference: str
     journal: Sequence[JournalLine] = ()
@@ -152,8 +152,12 @@ class DocumentLines:
     @property
     def unexplained(self) -> Decimal:
         """What ServiceTitan states beyond what stands by our journal and what is outside."""
-        standing = total(line.amount for line in self.journal if line.state is LineState.STANDING)
-        return self.servicetitan - self.outside - standing
+        return unexplained(self.servicetitan, self.outside, self.journal)
+
+
+def unexplained(servicetitan: Decimal, outside: Decimal, journal: Iterable[JournalLine]) -> Decimal:
+    """Say what ServiceTitan states of a document beyond what stands by our journal and what is outside."""
+    return servicetitan - outside - total(line.amount for line in journal if line.state is LineState.STANDING)
 
 
 _RowKey = tuple[date | None, Kind | None, Place]
@@ -361,13 +365,13 @@ def _compare_servicetitan(found: _Found, tolerance: Decimal) -> None:
     part = DifferencePart(Place(None, document.home, ""), document.unexplained, ZERO, ZERO)
     if document.outcome is None:
         difference_class = DifferenceClass.MISSING
-    elif document.waiting:
+    elif document.undecided:
         difference_class = DifferenceClass.TIMING
     elif abs(document.unexplained) <= tolerance:
         difference_class = DifferenceClass.ROUNDING
     else:
         difference_class = DifferenceClass.ALTERED
-    state = "no outcome" if document.outcome is None else "newer version" if document.waiting else document.outcome
+    state = "no outcome" if document.outcome is None else "newer version" if document.undecided else document.outcome
     found.add(difference_class, servicetitan_words, [part], state)
 
 

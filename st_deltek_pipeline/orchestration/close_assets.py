@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -10,6 +11,7 @@ from st_deltek_pipeline.domain.close_changes import KeptClose
 from st_deltek_pipeline.domain.close_report import CloseReport
 from st_deltek_pipeline.domain.money import ZERO, shown
 from st_deltek_pipeline.domain.three_way import DifferenceClass
+from st_deltek_pipeline.orchestration.alert_sensors import feeds_read_at
 from st_deltek_pipeline.orchestration.failures import explained
 from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import (
@@ -25,8 +27,9 @@ from st_deltek_pipeline.orchestration.presenting import (
 from st_deltek_pipeline.orchestration.resources import Pipeline
 from st_deltek_pipeline.orchestration.tie_out_assets import TIE_OUT_ASSET
 from st_deltek_pipeline.orchestration.wiring import Wiring, partition_day
-from st_deltek_pipeline.services.closing import close_day
+from st_deltek_pipeline.services.closing import LedgerReading, close_day
 from st_deltek_pipeline.services.three_way import reconcile
+from st_deltek_pipeline.store.close_figures import journal_range
 
 CLOSE_ASSET = "daily_close"
 STATE, VERDICT = "state", "verdict"
@@ -39,7 +42,8 @@ class _Check:
     """A check of the close.
 
     Attributes:
-        classes: The differences with the ledger that it finds; none for the checks of the totals and of what waits.
+        classes: The differences with the ledger that it finds; none for the checks of the totals, of what waits and of what
+            was read.
         blocking: Whether the day cannot be closed on it, so that its run fails.
     """
 
@@ -49,13 +53,13 @@ class _Check:
     blocking: bool = True
 
 
-BALANCE_CHECK, WAITING_CHECK = "books_agree", "nothing_waits"
+BALANCE_CHECK, WAITING_CHECK, READ_CHECK = "books_agree", "nothing_waits", "everything_read"
 _RUN_AGAIN = "Materialize the day again once that is done; nothing that stands is posted twice."
 _CHECKS = (
     _Check(
         BALANCE_CHECK,
         "ServiceTitan = posted + held + ignored to the last cent, and every document has an outcome. If not, nothing should "
-        f"be closed on the day. {_RUN_AGAIN}",
+        f"be closed on the day; the tie-out's check totals_tie names the documents. {_RUN_AGAIN}",
     ),
     _Check(
         "nothing_missing",
@@ -93,6 +97,19 @@ _CHECKS = (
         "Every document stands in the period of its date, and none is under way. A warning that explains itself: nothing is "
         "wrong with such a document, but a report by period shows it elsewhere.",
         (DifferenceClass.TIMING,),
+        blocking=False,
+    ),
+    _Check(
+        "nothing_rounded",
+        "No line stands in Vantagepoint's ledger with another amount, not even within reconciliation.tolerance. A warning: "
+        "with a tolerance the day is closed but for such roundings, and not to the cent.",
+        (DifferenceClass.ROUNDING,),
+        blocking=False,
+    ),
+    _Check(
+        READ_CHECK,
+        "Every feed of ServiceTitan that is read on a schedule was read to its end after the day was over. A warning: what "
+        "ServiceTitan has of the day may not be taken in yet. Run the day again once the feeds were read.",
         blocking=False,
     ),
 )
@@ -138,7 +155,10 @@ def daily_close(wiring: Wiring) -> dg.AssetsDefinition:
         with explained(context.retry_number):
             pipeline.refresh_statistics()
             now = datetime.now(UTC)
-            ledger = reconcile(pipeline.engine, pipeline.vantagepoint(wiring), wiring.connection, day, day)
+            unread = _unread(feeds_read_at(context.instance, wiring), day, wiring.calendar.time_zone)
+            journal = journal_range(pipeline.engine, wiring.name, [day])
+            result = reconcile(pipeline.engine, pipeline.vantagepoint(wiring), wiring.connection, day, day)
+            ledger = LedgerReading(result, read_at=now, journal=journal)
             report, kept = close_day(
                 pipeline.engine, wiring.connection, day, ledger, now=now, run_id=context.run.run_id
             )
@@ -147,7 +167,7 @@ def daily_close(wiring: Wiring) -> dg.AssetsDefinition:
                 **_metadata(report, kept),
                 CLOSE_REPORT: close_report_link(pipeline.settings, wiring.name, day),
             },
-            check_results=[_result(check, report) for check in _CHECKS],
+            check_results=[_result(check, report, unread) for check in _CHECKS],
         )
 
     return asset
@@ -172,7 +192,14 @@ def _metadata(report: CloseReport, kept: KeptClose) -> Mapping[str, int | str | 
     }
 
 
-def _result(check: _Check, report: CloseReport) -> dg.AssetCheckResult:
+def _unread(read_at: Mapping[str, datetime], day: date, time_zone: str) -> Mapping[str, datetime]:
+    """Return the feeds that were last read before a day was over, in that time zone."""
+    zone = ZoneInfo(time_zone)
+    over = datetime.combine(day + timedelta(days=1), time(), zone)
+    return {name: instant.astimezone(zone) for name, instant in sorted(read_at.items()) if instant < over}
+
+
+def _result(check: _Check, report: CloseReport, unread: Mapping[str, datetime]) -> dg.AssetCheckResult:
     severity = dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
     found = report.differences_of(*check.classes)
     metadata: dict[str, dg.MetadataValue] = {}
@@ -185,9 +212,16 @@ def _result(check: _Check, report: CloseReport) -> dg.AssetCheckResult:
         words = f"{sum(each.documents for each in report.held_or_under_way):,} held or under way"
         metadata["held_by_reason"] = outside_table(report.held_or_under_way)
         metadata["documents"] = holds_listed_by(report.connection, report.first)
+    elif check.name == READ_CHECK:
+        passed = not unread
+        words = f"{len(unread):,} feeds last read before the day was over"
+        rows = [(name, f"{instant:%Y-%m-%d %H:%M %Z}") for name, instant in unread.items()]
+        metadata["feeds"] = markdown_table(("feed", "last read"), rows)
     else:
-        passed = not found
+        # What was compared while work went on may differ for that alone, or agree for that alone.
+        passed = not found and report.ledger.complete
         words = f"{len(found):,} {' or '.join(each.value for each in check.classes)}"
+        words += "" if report.ledger.complete else "; work went on while the ledger was compared: run the day again"
         metadata["documents"] = _differences(report, check.classes)
     return dg.AssetCheckResult(
         check_name=check.name, passed=passed, severity=severity, description=words, metadata=metadata

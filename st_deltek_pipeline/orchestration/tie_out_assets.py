@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from st_deltek_pipeline.domain.money import shown, total
+from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.domain.reconciliation import Amounts, TieOut
 from st_deltek_pipeline.orchestration.document_kinds import posted_asset
 from st_deltek_pipeline.orchestration.failures import explained
@@ -30,7 +30,7 @@ TOTALS_CHECK = "totals_tie"
 ACCOUNTED_CHECK = "nothing_unaccounted"
 HELD_CHECK = "nothing_held"
 
-_SHOWN_UNACCOUNTED = 50
+_SHOWN = 50
 
 
 def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
@@ -57,8 +57,9 @@ def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
                 TOTALS_CHECK,
                 asset=key,
                 description=(
-                    "ServiceTitan's total is posted, held or ignored to the last cent. If not, materialize the day again; "
-                    "if it still differs, the table by project says where, and nothing should be closed on it."
+                    "ServiceTitan's total is posted, held or ignored to the last cent, in sum and of each document. If not, "
+                    "materialize the day again; if it still differs, the tables say which documents and where, and nothing "
+                    "should be closed on it."
                 ),
                 partitions_def=wiring.partitions,
             ),
@@ -93,12 +94,13 @@ def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
             # Before the figures: what is recorded meanwhile is not covered by them for certain.
             rests_on = about_day(pipeline.engine, wiring.name, day)
             result = tie_out(pipeline.engine, wiring.connection, day, day)
-        difference = total(abs(row.difference) for row in result.rows)
+        difference = result.unexplained
         table = _table(("kind",), [((kind.value,), amounts) for kind, amounts in result.by_kind.items()])
         by_project = _table(("kind", "project"), [((row.kind.value, row.project or "-"), row) for row in result.rows])
         held = outside_table(result.waiting)
         waiting = sum(each.documents for each in result.waiting)
-        unaccounted = markdown_table(("document",), [(name,) for name in result.unaccounted[:_SHOWN_UNACCOUNTED]])
+        unaccounted = markdown_table(("document",), [(name,) for name in result.unaccounted[:_SHOWN]])
+        differing = markdown_table(("document", "difference"), result.differing[:_SHOWN])
         return dg.MaterializeResult(
             metadata={
                 ROW_COUNT: result.documents,
@@ -116,8 +118,8 @@ def daily_tie_out(wiring: Wiring) -> dg.AssetsDefinition:
                     check_name=TOTALS_CHECK,
                     passed=result.balanced,
                     severity=dg.AssetCheckSeverity.ERROR,
-                    description=f"difference {shown(difference)}",
-                    metadata={"difference": money(difference), "by_project": by_project},
+                    description=f"difference {shown(difference)}, {len(result.differing):,} documents differ",
+                    metadata={"difference": money(difference), "documents": differing, "by_project": by_project},
                 ),
                 dg.AssetCheckResult(
                     check_name=ACCOUNTED_CHECK,

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from st_deltek_pipeline.domain.close_report import BLOCKING, CloseReport
+from st_deltek_pipeline.domain.close_report import CloseReport
 from st_deltek_pipeline.domain.documents import POSTING_ORDER
 from st_deltek_pipeline.domain.hold_ages import HoldAge, count_by_age
 from st_deltek_pipeline.domain.money import shown
 from st_deltek_pipeline.domain.reconciliation import AREAS, Amounts
+from st_deltek_pipeline.domain.three_way import EXPLAINED
 from st_deltek_pipeline.pages.charts import Chart, Group, Series, bar_chart, column_chart
 from st_deltek_pipeline.pages.close_tables import kind_named
 from st_deltek_pipeline.pages.rendering import counted
@@ -69,9 +70,9 @@ def _by_age(report: CloseReport) -> Chart:
 
 
 def _by_class(report: CloseReport) -> Chart:
-    series = [Series("needs a person", "difference"), Series("to look at", "other")]
+    series = [Series("needs a person", "difference"), Series("explains itself", "other")]
     groups = [
-        Group(each.value, {series[each not in BLOCKING].name: Decimal(count)}, counted(count))
+        Group(each.value, {series[each in EXPLAINED].name: Decimal(count)}, counted(count))
         for each, count in report.differences_by_class.items()
     ]
     return bar_chart("Differences with Vantagepoint's ledger, by class", series, groups, say=_count)

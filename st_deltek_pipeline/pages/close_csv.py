@@ -71,6 +71,14 @@ def _lines(report: CloseReport) -> Iterator[dict[str, object]]:
             "words": each.words,
             "advice": each.advice,
         }
+    for open_amount in report.ledger.result.balances if report.ledger.result else ():
+        yield {
+            "line": "open amount",
+            "document": f"{open_amount.project} {open_amount.invoice}",
+            "journal": open_amount.expected,
+            "ledger": open_amount.shown,
+            "difference": open_amount.difference,
+        }
     for each in report.waiting:
         yield {
             "line": "held",

@@ -13,7 +13,6 @@ from st_deltek_pipeline.pages.close_charts import close_charts
 from st_deltek_pipeline.pages.close_links import CloseLinks
 from st_deltek_pipeline.pages.close_tables import (
     TONES,
-    account_table,
     age_table,
     balance_table,
     cards,
@@ -90,7 +89,6 @@ def close_page(
         ledger=ledger_table(report),
         differences=difference_table(report),
         balances=balance_table(report),
-        accounts=account_table(report),
         ages=age_table(report),
         reasons=reason_table(report),
         waiting=waiting_table(report),

@@ -17,7 +17,7 @@ from st_deltek_pipeline.pages.close_links import CloseLinks
 from st_deltek_pipeline.pages.rendering import counted, day_shown, in_words
 
 MOST_ROWS = 500
-"""The most rows of a table of documents; what is beyond is counted, and the CSV has it."""
+"""The most rows of a table; what is beyond is counted, and its note says where it is."""
 
 _SHOWN_AT_ONCE = 30
 _NAMES = 12
@@ -195,30 +195,6 @@ def balance_table(report: CloseReport) -> Table | None:
     )
 
 
-def account_table(report: CloseReport) -> Table | None:
-    """Lay out the accounts by ServiceTitan's journal entries, our journal and the ledger; nothing where they were not read."""
-    result = report.ledger.result
-    if result is None or not result.accounts:
-        return None
-    return Table(
-        "Accounts by month: ServiceTitan's journal entries, our journal and the ledger (debits are positive)",
-        columns("account", "month", ">ServiceTitan", ">our journal", ">Vantagepoint"),
-        [
-            Row(
-                (
-                    f"{each.account} {each.name}".strip(),
-                    f"{each.month:%Y-%m}",
-                    each.servicetitan,
-                    each.journal,
-                    each.ledger,
-                ),
-                tone=None if each.agrees else Tone.WARN,
-            )
-            for each in result.accounts
-        ],
-    )
-
-
 def age_table(report: CloseReport) -> Table:
     """Lay out how long documents have been waiting, and what they are for in each area."""
     areas = [area for area in AREAS if any(area_of(each.kind) is area for each in report.waiting)]
@@ -311,7 +287,7 @@ def run_table(report: CloseReport, links: CloseLinks, zone: ZoneInfo) -> Table:
             for each in report.runs[:MOST_ROWS]
         ],
         empty="none recorded anything.",
-        note=_more(len(report.runs)),
+        note=_more(len(report.runs), "st-deltek close --json"),
         open=len(report.runs) <= _SHOWN_AT_ONCE,
     )
 
@@ -374,5 +350,5 @@ def _names(each: OutsideSum) -> str:
     return f"{names} and {counted(more)} more" if more > 0 else names
 
 
-def _more(rows: int) -> str:
-    return f"{counted(rows - MOST_ROWS)} more are in the CSV." if rows > MOST_ROWS else ""
+def _more(rows: int, where: str = "the CSV") -> str:
+    return f"{counted(rows - MOST_ROWS)} more are in {where}." if rows > MOST_ROWS else ""

@@ -6,7 +6,6 @@ no address is asked for anything, in a saved file as well as from our own server
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -128,11 +127,6 @@ def month_shown(day: date) -> str:
 def in_words(name: object) -> str:
     """Write a stored code for people: ``no_rule`` is ``no rule``."""
     return str(name).replace("_", " ")
-
-
-def labelled(values: Mapping[str, Cell]) -> list[tuple[str, Markup]]:
-    """Write labels with their values, for a list of facts."""
-    return [(label, cell(value)) for label, value in values.items()]
 
 
 # Written out, since the names of strftime follow the server's language.

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from st_deltek_pipeline.domain.errors import ConfigurationError
+from st_deltek_pipeline.domain.money import written
 
 # What Excel, LibreOffice and Google Sheets take for the beginning of a formula, also after apostrophes of ours.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
@@ -41,17 +42,19 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
     Args:
         columns: Headings.
-        rows: Cells. Texts are made neutral; numbers stay numbers, also negative ones.
+        rows: Cells. Texts are made neutral; numbers stay numbers, also negative ones, and amounts have their cents.
     """
-    written = io.StringIO(newline="")
-    writer = csv.writer(written, lineterminator="\r\n")
+    target = io.StringIO(newline="")
+    writer = csv.writer(target, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows([_cell(cell) for cell in row] for row in rows)
-    return _BYTE_ORDER_MARK + written.getvalue()
+    return _BYTE_ORDER_MARK + target.getvalue()
 
 
 def _cell(value: object) -> str:
-    return str(value) if isinstance(value, int | Decimal) else neutral(str(value))
+    if isinstance(value, Decimal):
+        return written(value)
+    return str(value) if isinstance(value, int) else neutral(str(value))
 
 
 def read_csv(content: bytes, required: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:

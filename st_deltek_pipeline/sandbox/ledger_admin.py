@@ -15,7 +15,7 @@ from st_deltek_pipeline.sandbox.vantagepoint.errors import RuleError
 
 _BASE = f"{ADMIN_PREFIX}/vantagepoint/ledger"
 
-Trouble = Literal["delete", "double", "alter", "post_by_hand"]
+Trouble = Literal["delete", "double", "alter", "add", "post_by_hand"]
 ReadObject = Callable[[Request], Awaitable[Mapping[str, Any]]]
 Answer = Callable[[object], Response]
 
@@ -35,5 +35,11 @@ def ledger_routes(twin: VantagepointTwin, read_object: ReadObject, answer: Answe
         except RuleError as refusal:
             raise ApiError(400, refusal.message) from None
 
-    ways: dict[str, Trouble] = {"delete": "delete", "double": "double", "alter": "alter", "by-hand": "post_by_hand"}
+    ways: dict[str, Trouble] = {
+        "delete": "delete",
+        "double": "double",
+        "alter": "alter",
+        "add": "add",
+        "by-hand": "post_by_hand",
+    }
     return [Route(f"{_BASE}/{path}", partial(trouble, kind), methods=["POST"]) for path, kind in ways.items()]

@@ -5,7 +5,7 @@ day was last closed. Whoever looks at a page must not be the reason for a call.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import Engine
@@ -15,6 +15,7 @@ from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.close_changes import CloseChanges, KeptClose, changes_since, same_figures, the_close
 from st_deltek_pipeline.domain.close_report import (
     CloseReport,
+    JournalRange,
     LedgerComparison,
     kind_totals,
     waiting_documents,
@@ -43,6 +44,22 @@ from st_deltek_pipeline.store.holds import held_documents
 _MOST_EVENTS = 500
 # A run that works on the same days the whole time must not keep a reader for ever.
 _MOST_READINGS = 3
+
+
+@dataclass(frozen=True)
+class LedgerReading:
+    """The comparison of some business days with Vantagepoint's ledger, made just now.
+
+    Attributes:
+        result: What was found.
+        read_at: Aware instant.
+        journal: The days' part of the journal as it was before anything was compared: what was recorded about a day later
+            may be in one side and not in the other.
+    """
+
+    result: ThreeWay
+    read_at: datetime
+    journal: JournalRange
 
 
 def days_of_report(settings: ConnectionSettings, first: date, last: date, *, now: datetime) -> list[date]:
@@ -74,7 +91,7 @@ def close_report(
     days: Sequence[date],
     *,
     now: datetime,
-    ledger: LedgerComparison | None = None,
+    ledger: LedgerReading | None = None,
 ) -> CloseReport:
     """Make the report of some business days.
 
@@ -83,7 +100,8 @@ def close_report(
         settings: The connection.
         days: Business days, oldest first, at least one.
         now: Aware instant.
-        ledger: The comparison with Vantagepoint's ledger; the kept one when not given (``kept_comparison``).
+        ledger: The comparison with Vantagepoint's ledger; the kept one when not given (``kept_comparison``). Days about
+            which something was recorded since it was begun count as not compared.
     """
     report = _read(engine, settings, days, now, ledger)
     for _ in range(_MOST_READINGS - 1):
@@ -96,7 +114,8 @@ def close_report(
 def kept_comparison(engine: Engine, connection: str, days: Sequence[date]) -> LedgerComparison:
     """Put the comparisons together that were kept when each of some business days was last closed.
 
-    A day about which something was recorded afterwards counts as not compared.
+    A day about which something was recorded afterwards counts as not compared, and so does one that was not compared when
+    it was closed.
 
     Args:
         engine: The database.
@@ -109,7 +128,7 @@ def kept_comparison(engine: Engine, connection: str, days: Sequence[date]) -> Le
     found = [
         (close.made_at, report.ledger.result)
         for close, report in zip(wanted, close_reports(engine, connection, wanted), strict=True)
-        if report.ledger.result is not None
+        if report.ledger.result is not None and report.ledger.complete
     ]
     compared = {result.first for _, result in found}
     missing = tuple(day for day in days if day not in compared)
@@ -123,7 +142,7 @@ def kept_comparison(engine: Engine, connection: str, days: Sequence[date]) -> Le
 
 
 def close_day(
-    engine: Engine, settings: ConnectionSettings, day: date, ledger: ThreeWay, *, now: datetime, run_id: str
+    engine: Engine, settings: ConnectionSettings, day: date, ledger: LedgerReading, *, now: datetime, run_id: str
 ) -> tuple[CloseReport, KeptClose]:
     """Make the report of a business day, and keep it unless the last one that was kept says the same.
 
@@ -131,14 +150,14 @@ def close_day(
         engine: The database.
         settings: The connection.
         day: The business day.
-        ledger: The comparison with Vantagepoint's ledger, read just now.
+        ledger: The comparison with Vantagepoint's ledger.
         now: Aware instant.
         run_id: Who closes it.
 
     Returns:
         The report, and the close that says so.
     """
-    report = close_report(engine, settings, [day], now=now, ledger=LedgerComparison(ledger, read_at=now))
+    report = close_report(engine, settings, [day], now=now, ledger=ledger)
     kept = closes_of_day(engine, settings.name, day)
     if (
         kept
@@ -175,7 +194,7 @@ def _read(
     settings: ConnectionSettings,
     days: Sequence[date],
     now: datetime,
-    ledger: LedgerComparison | None,
+    ledger: LedgerReading | None,
 ) -> CloseReport:
     name = settings.name
     calendar = business_calendar(settings.calendar, days[0].year, days[-1].year)
@@ -200,9 +219,21 @@ def _read(
         files=files_of_days(engine, name, days),
         runs=runs_of_days(engine, name, days),
         journal=before,
-        ledger=kept_comparison(engine, name, days) if ledger is None else ledger,
+        unexplained=result.unexplained,
+        ledger=LedgerComparison(ledger.result, ledger.read_at) if ledger else kept_comparison(engine, name, days),
     )
-    return replace(report, settled=journal_range(engine, name, days).last == before.last)
+    begun = ledger.journal if ledger else before
+    after = last_events(engine, name, days)
+    last = max(after.values(), default=0)
+    moved = [day for day in days if after.get(day, 0) > begun.head]
+    if last != begun.last and not moved:
+        # A document has gone to another day with its events, and nothing says from which of these.
+        moved = list(days)
+    return replace(report, ledger=_without(report.ledger, moved), settled=last == before.last and not moved)
+
+
+def _without(ledger: LedgerComparison, moved: Collection[date]) -> LedgerComparison:
+    return replace(ledger, missing_days=tuple(sorted({*ledger.missing_days, *moved})))
 
 
 def _held_ids(result: TieOut) -> list[int]:

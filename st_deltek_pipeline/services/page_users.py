@@ -56,6 +56,11 @@ def new_password() -> str:
     return secrets.token_urlsafe(_PASSWORD_BYTES)
 
 
+def could_be_a_name(name: str) -> bool:
+    """Say whether a user can be called so: nothing that cannot be seen, no blanks around it, and not too long."""
+    return bool(name) and name == name.strip() and name.isprintable() and len(name) <= LONGEST_NAME
+
+
 def add_user(engine: Engine, name: str, password: str, connections: Sequence[str] = (), *, cost: int = _COST) -> bool:
     """Let somebody in, or give them another password and other connections.
 
@@ -72,7 +77,7 @@ def add_user(engine: Engine, name: str, password: str, connections: Sequence[str
     Raises:
         ConfigurationError: The name or the password cannot be one; the password is never repeated.
     """
-    if not name or name != name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+    if not could_be_a_name(name):
         message = "That cannot be a user's name."
         raise ConfigurationError(message, advice=f"Use up to {LONGEST_NAME} letters, without blanks around them.")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
@@ -91,13 +96,13 @@ def log_in(engine: Engine, name: str, password: str) -> str | None:
 
     Args:
         engine: The database.
-        name: As typed.
+        name: As typed; ``could_be_a_name``.
         password: Likewise.
 
     Returns:
         The session's token, which is stored nowhere; ``None`` when name and password do not go together.
     """
-    user = find_user(engine, name[:LONGEST_NAME]) or _NOBODY
+    user = find_user(engine, name) or _NOBODY
     given = _hashed(password[:LONGEST_PASSWORD], user.salt, user.cost)
     if not hmac.compare_digest(given, user.password_hash) or user is _NOBODY:
         return None

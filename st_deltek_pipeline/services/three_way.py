@@ -44,7 +44,6 @@ def reconcile(
     last: date,
     *,
     kinds: Collection[Kind] | None = None,
-    undated: bool = False,
     servicetitan: ServiceTitanClient | None = None,
     progress: Progress | None = None,
 ) -> ThreeWay:
@@ -57,7 +56,6 @@ def reconcile(
         first: First day of the range, included; its business days are compared.
         last: Last day, included.
         kinds: Kinds of document; all that the connection moves by default.
-        undated: Also count records whose date is not readable, which belong to no day.
         servicetitan: Where the summaries of its journal entries are to be read (``reads_journal_entries``).
         progress: Is told of each day.
 
@@ -77,7 +75,7 @@ def reconcile(
         if progress is not None:
             progress(day, number, len(days))
         if dates:
-            run.take(day, dates, undated=undated and number == len(days))
+            run.take(day, dates)
     result = run.result(first, last)
     if servicetitan is None or not reads_journal_entries(settings):
         return result
@@ -117,9 +115,9 @@ class _Reconciliation:
         self.posted = AccountSums()
         self.shown = AccountSums()
 
-    def take(self, day: date, dates: Sequence[date], *, undated: bool) -> None:
+    def take(self, day: date, dates: Sequence[date]) -> None:
         """Compare one business day."""
-        sides = self._documents.of_day(day, dates, self._kinds, undated=undated)
+        sides = self._documents.of_day(day, dates, self._kinds)
         journal = {side.key: side.lines for side in sides if side.lines}
         entries = dict.fromkeys(self._entries(sides))
         ledger = self._ledger.read(dates, entries, journal)
@@ -129,7 +127,7 @@ class _Reconciliation:
             more = self._ledger.read(dates, control, {})
             ledger.others.update(more.others)
             ledger.lines += more.lines
-        others = self._sorter.sort(day, ledger)
+        others = self._sorter.sort(day, ledger, sides)
         self._lines += ledger.lines
         for side in sides:
             found = self._comparison.add_document(
@@ -140,7 +138,7 @@ class _Reconciliation:
                     servicetitan=side.servicetitan,
                     outside=side.outside,
                     outcome=side.outcome,
-                    waiting=side.waiting,
+                    undecided=side.undecided,
                     home=side.home,
                     reference=side.reference(ledger.vouchers.get(side.key, "")),
                     journal=side.lines,

@@ -14,7 +14,13 @@ from st_deltek_pipeline.domain.entry_types import EntryType
 from st_deltek_pipeline.domain.journal import FileState
 from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.domain.three_way import Place
-from st_deltek_pipeline.domain.three_way_comparison import JournalLine, LineState, Particulars, line_state
+from st_deltek_pipeline.domain.three_way_comparison import (
+    JournalLine,
+    LineState,
+    Particulars,
+    line_state,
+    unexplained,
+)
 from st_deltek_pipeline.domain.three_way_words import reference_words
 from st_deltek_pipeline.services.posting.deposits import bank_deposits
 from st_deltek_pipeline.services.three_way_ledger import compared_number
@@ -24,7 +30,7 @@ from st_deltek_pipeline.store.three_way import (
     deposits_posted,
     posted_lines,
     taken_over_lines,
-    waiting_documents,
+    undecided_documents,
 )
 from st_deltek_pipeline.store.tie_out import document_figures
 
@@ -36,7 +42,7 @@ class DocumentSide:
     Attributes:
         servicetitan: The payload's own total with the document's sign; of a bank deposit what the bank kept.
         outside, outcome, home: Of the recorded outcome.
-        waiting: As in ``DocumentLines``.
+        undecided: As in ``DocumentLines``.
         posted: Every line of its postings.
         lines: What should be found in the ledger.
     """
@@ -46,7 +52,7 @@ class DocumentSide:
     outside: Decimal
     outcome: str | None
     home: str
-    waiting: bool
+    undecided: bool
     posted: Sequence[PostedLine]
     lines: Sequence[JournalLine]
 
@@ -60,6 +66,23 @@ class DocumentSide:
             return f"ServiceTitan's {self.key.kind.value.replace('_', ' ')} {self.key.document_id}"
         last = self.posted[-1]
         return reference_words(last.heading, last.batch, voucher=voucher)
+
+    def balances_on(self, batch: str) -> Mapping[Place, Decimal] | None:
+        """Say what a journal entry of ours balances on: a line that was sent, and is no line of a posting.
+
+        Args:
+            batch: Its transaction file.
+
+        Returns:
+            By place, with the ledger's sign; ``None`` when it is none that we sent.
+        """
+        sums: dict[Place, Decimal] | None = None
+        for line in self.posted:
+            if line.batch == batch and line.state is not FileState.ADOPTED:
+                place = Place(line.period, "", line.heading.liability)
+                sums = sums or {}
+                sums[place] = sums.get(place, ZERO) - line.heading.entry.ledger_sign * line.amount
+        return sums
 
 
 class DocumentReader:
@@ -75,28 +98,26 @@ class DocumentReader:
         self._settings = settings
         self._padded_to = settings.vantagepoint.pad_invoice_numbers_to
 
-    def of_day(self, day: date, dates: Sequence[date], kinds: Collection[Kind], *, undated: bool) -> list[DocumentSide]:
+    def of_day(self, day: date, dates: Sequence[date], kinds: Collection[Kind]) -> list[DocumentSide]:
         """Read the documents of a business day.
 
         Args:
             day: The day.
             dates: Its documents' dates.
             kinds: Kinds of document.
-            undated: Also those without a readable date.
         """
         found: list[DocumentSide] = []
         for kind in kinds:
-            figures = document_figures(self._engine, self._settings.name, kind, dates, undated=undated)
+            figures = document_figures(self._engine, self._settings.name, kind, dates, undated=False)
             posted, lines = self.lines(kind, [figure.document_id for figure in figures])
             sides = [
                 DocumentSide(
                     DocumentKey(self._settings.name, kind, figure.document_id),
                     figure.total,
-                    # What never had a readable date is set aside, and never reaches planning.
-                    figure.total if figure.outcome is None and figure.document_date is None else figure.outside,
-                    "held" if figure.outcome is None and figure.document_date is None else figure.outcome,
+                    figure.outside,
+                    figure.outcome,
                     figure.project,
-                    waiting=False,
+                    undecided=False,
                     posted=posted.get(figure.document_id, ()),
                     lines=lines.get(figure.document_id, ()),
                 )
@@ -176,9 +197,13 @@ class DocumentReader:
 
     def _marked(self, kind: Kind, sides: Sequence[DocumentSide]) -> list[DocumentSide]:
         """Find out which of those that do not agree with ServiceTitan merely wait to be decided."""
-        unlike = [side.key.document_id for side in sides if side.outcome is not None and _unexplained(side)]
-        waiting = waiting_documents(self._engine, self._settings.name, kind, unlike)
-        return [replace(side, waiting=True) if side.key.document_id in waiting else side for side in sides]
+        unlike = [
+            side.key.document_id
+            for side in sides
+            if side.outcome is not None and unexplained(side.servicetitan, side.outside, side.lines)
+        ]
+        undecided = undecided_documents(self._engine, self._settings.name, kind, unlike)
+        return [replace(side, undecided=True) if side.key.document_id in undecided else side for side in sides]
 
     def _deposits(self, day: date) -> list[DocumentSide]:
         ids = deposits_posted(self._engine, self._settings.name, day)
@@ -198,14 +223,9 @@ class DocumentReader:
                     outcome.amount if outcome else ZERO,
                     outcome.outcome.value if outcome else None,
                     outcome.project if outcome else "",
-                    waiting=False,
+                    undecided=False,
                     posted=posted.get(deposit_id, ()),
                     lines=lines.get(deposit_id, ()),
                 )
             )
         return found
-
-
-def _unexplained(side: DocumentSide) -> Decimal:
-    standing = sum((line.amount for line in side.lines if line.state is LineState.STANDING), start=ZERO)
-    return side.servicetitan - side.outside - standing

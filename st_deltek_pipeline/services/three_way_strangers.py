@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.documents import DocumentKey
 from st_deltek_pipeline.domain.entry_types import EntryType
+from st_deltek_pipeline.domain.money import ZERO
 from st_deltek_pipeline.domain.posting_keys import NaturalKey, natural_key
 from st_deltek_pipeline.domain.receivables import ReceivableKey
 from st_deltek_pipeline.domain.three_way import Place
@@ -21,7 +22,7 @@ from st_deltek_pipeline.domain.three_way_comparison import LedgerLine, Particula
 from st_deltek_pipeline.domain.three_way_strangers import Stranger, system_side
 from st_deltek_pipeline.domain.three_way_words import reference_words
 from st_deltek_pipeline.services.posting.context import posting_target
-from st_deltek_pipeline.services.three_way_documents import DocumentReader
+from st_deltek_pipeline.services.three_way_documents import DocumentReader, DocumentSide
 from st_deltek_pipeline.services.three_way_ledger import DayLedger, Group, OtherRows
 from st_deltek_pipeline.store.reference import load_reference
 from st_deltek_pipeline.store.three_way import known_lines, owners_of, posted_projects
@@ -90,20 +91,22 @@ class Sorter:
                     account for account, count in own.items() if 2 * count >= groups[entry]
                 )
 
-    def sort(self, day: date, ledger: DayLedger) -> OthersOfDay:
+    def sort(self, day: date, ledger: DayLedger, sides: Sequence[DocumentSide]) -> OthersOfDay:
         """Tell a day's other rows apart.
 
         Args:
             day: The business day.
             ledger: What was read of it, and learnt from.
+            sides: Our documents of the day.
         """
+        documents = {side.key: side for side in sides}
         added: dict[DocumentKey, list[LedgerLine]] = {}
         unowned: dict[Group, OtherRows] = {}
         for group, rows in ledger.others.items():
             document = ledger.owners.get(group)
             if document is None:
                 unowned[group] = rows
-            elif more := self._lines_of(group, rows):
+            elif more := self._lines_of(documents[document], group, rows):
                 added.setdefault(document, []).extend(more)
         strangers, invoices = self._strangers(day, unowned)
         return OthersOfDay(added, strangers, invoices)
@@ -111,15 +114,20 @@ class Sorter:
     def _known_side(self, entry: EntryType) -> frozenset[str]:
         return frozenset(self._own_side.get(entry, ()))
 
-    def _lines_of(self, group: Group, rows: OtherRows) -> list[LedgerLine]:
+    def _lines_of(self, side: DocumentSide, group: Group, rows: OtherRows) -> list[LedgerLine]:
+        """Return what was added to a document of ours: all that is neither sent nor posted by Vantagepoint itself."""
         batch, key = group
-        own_side = self._known_side(key.entry)
-        if not own_side:
-            return []
+        if key.entry is EntryType.JOURNAL_ENTRIES:
+            added = _beside(side.balances_on(batch), rows)
+        else:
+            known = self._known_side(key.entry)
+            own_side = known | system_side(key.entry, rows.by_account, known)
+            # Without any, nothing tells what nets to nothing from Vantagepoint's own side.
+            added = {place: amount for place, amount in rows.sums.items() if own_side and place.account not in own_side}
         return [
             LedgerLine("", batch, place, key.entry.ledger_sign * amount, Particulars())
-            for place, amount in rows.sums.items()
-            if amount and place.account not in own_side
+            for place, amount in added.items()
+            if amount
         ]
 
     def _strangers(self, day: date, unowned: Mapping[Group, OtherRows]) -> tuple[list[Stranger], set[ReceivableKey]]:
@@ -192,3 +200,13 @@ class Sorter:
         named = set(self.settings.reconciliation.organizations)
         projects = load_reference(self.engine, self.settings.name).projects
         return named or {project.organization for key, project in projects.items() if key[0] in self._projects} - {""}
+
+
+def _beside(balance: Mapping[Place, Decimal] | None, rows: OtherRows) -> dict[Place, Decimal]:
+    """Return a journal entry's rows without what it was sent to balance on; it lists both sides itself.
+
+    Of one that others entered and we took over, nothing says what it balances on.
+    """
+    if balance is None:
+        return {}
+    return {place: amount - balance.get(place, ZERO) for place, amount in rows.sums.items()}

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from st_deltek_pipeline.connections.calendars import business_calendar
 from st_deltek_pipeline.connections.files import find_connection, load_connections
 from st_deltek_pipeline.connections.settings import CONNECTION_NAME_PATTERN, ConnectionSettings
+from st_deltek_pipeline.domain.calendar import last_of_month
 from st_deltek_pipeline.domain.close_changes import KeptClose
 from st_deltek_pipeline.domain.close_report import CloseReport
 from st_deltek_pipeline.domain.errors import ConfigurationError
@@ -220,17 +221,13 @@ def _span(which: str) -> tuple[date, date]:
             day = date.fromisoformat(match["day"])
             return day, day
         first = date.fromisoformat(f"{match['month']}-01")
-        return first, _month_after(first) - _ONE_DAY
-    except (ValueError, OverflowError):
+        return first, last_of_month(first)
+    except ValueError:
         raise NotFoundError from None
 
 
 def _month_before(first: date) -> date:
     return (first - _ONE_DAY).replace(day=1)
-
-
-def _month_after(first: date) -> date:
-    return (first.replace(day=28) + 4 * _ONE_DAY).replace(day=1)
 
 
 def _year_ahead() -> int:

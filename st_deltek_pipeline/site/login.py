@@ -9,8 +9,17 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import Response
 
+from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.pages.rendering import render
-from st_deltek_pipeline.services.page_users import SESSION_LASTS, PageUser, form_token, log_in, log_out, user_of
+from st_deltek_pipeline.services.page_users import (
+    SESSION_LASTS,
+    PageUser,
+    could_be_a_name,
+    form_token,
+    log_in,
+    log_out,
+    user_of,
+)
 from st_deltek_pipeline.site import answers
 from st_deltek_pipeline.site.throttle import Throttle
 from st_deltek_pipeline.site.workers import Workers
@@ -89,13 +98,20 @@ class Login:
         if not cookie or not hmac.compare_digest(sent.encode(), cookie.encode()):
             return self._form(to, "The form was too old. Please try once more.", answers.FORBIDDEN)
         name, password = form.get("name", "").strip(), form.get("password", "")
+        if not could_be_a_name(name):
+            # There is no such user. Neither the throttle's memory nor the database is for whatever somebody sends.
+            return self._form(to, _WRONG, answers.FORBIDDEN)
         address = self._address(request)
         wait = self._throttle.attempt(name, address)
         if wait > 0:
             answer = self._form(to, f"Too many attempts. Try again in {_span(wait)}.", answers.TOO_MANY)
             answer.headers["retry-after"] = str(int(wait) + 1)
             return answer
-        token = await self._workers.run(lambda: log_in(self._engine, name, password))
+        try:
+            token = await self._workers.run(lambda: log_in(self._engine, name, password))
+        except TransientError:
+            self._throttle.given_back(name, address)
+            raise
         if token is None:
             return self._form(to, _WRONG, answers.FORBIDDEN)
         self._throttle.succeeded(name, address)

@@ -23,6 +23,8 @@ _IPV6_NETWORK = 64
 class _Failures:
     count: int
     last: float
+    before: float
+    """When the one before the last was, so that the last can be given back."""
 
 
 class Throttle:
@@ -55,7 +57,7 @@ class Throttle:
                 return wait
             for key, _ in keys:
                 known = self._known(key, now)
-                self._failures[key] = _Failures((known.count if known else 0) + 1, now)
+                self._failures[key] = _Failures((known.count if known else 0) + 1, now, known.last if known else now)
                 self._failures.move_to_end(key)
             while len(self._failures) > _MOST_KEYS:
                 self._failures.popitem(last=False)
@@ -69,6 +71,16 @@ class Throttle:
             known = self._failures.get(by_address)
             if known is not None:
                 known.count = max(known.count - 1, 0)
+
+    def given_back(self, name: str, address: str) -> None:
+        """Nobody has looked at the password, so this attempt was none."""
+        with self._lock:
+            for key, _ in self._keys(name, address):
+                known = self._failures.get(key)
+                if known is not None and known.count > 1:
+                    self._failures[key] = _Failures(known.count - 1, known.before, known.before)
+                elif known is not None:
+                    del self._failures[key]
 
     def _wait(self, key: tuple[str, str], free: int, now: float) -> float:
         known = self._known(key, now)

@@ -149,7 +149,7 @@ def taken_over_lines(engine: Engine, connection: str, kind: Kind, ids: Sequence[
         return [TakenOverLine(*row) for row in rows]
 
 
-def waiting_documents(engine: Engine, connection: str, kind: Kind, ids: Sequence[int]) -> set[int]:
+def undecided_documents(engine: Engine, connection: str, kind: Kind, ids: Sequence[int]) -> set[int]:
     """Return which of some documents have a version that nothing was decided about yet.
 
     Args:

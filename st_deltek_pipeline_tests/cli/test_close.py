@@ -8,11 +8,13 @@ from collections.abc import Generator
 import pytest
 from sqlalchemy import Engine
 
+from st_deltek_pipeline.cli import close_command
 from st_deltek_pipeline.cli.main import run
 from st_deltek_pipeline.services import page_users
 from st_deltek_pipeline.services.page_users import log_in
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.page_users import find_user
+from st_deltek_pipeline_tests.pages.close_reports import DAY, a_report
 from st_deltek_pipeline_tests.webhooks.conftest import write_connection
 
 PASSWORD = "correct horse battery"
@@ -103,6 +105,7 @@ def test_a_user_of_a_connection_that_there_is_not_is_refused() -> None:
         ["acme", "--day", "2026-10-31"],
         ["acme", "--day", "2026-09-30"],
         ["acme", "--month", "2099-01"],
+        ["acme", "--month", "9999-12"],
         ["no_such", "--day", "2026-10-26"],
         ["acme", "--day", "yesterday"],
     ],
@@ -122,6 +125,16 @@ def test_a_day_that_was_never_run_is_not_called_closed_and_options_may_come_firs
     # Without a day it is the last business day that is over.
     assert run(["close", "acme", "--kept", "--json"]) == 4
     assert len(json.loads(capsys.readouterr().out)["days"]) == 1
+
+
+@pytest.mark.usefixtures("installation")
+@pytest.mark.parametrize(("over", "code", "state"), [(True, 0, "closed"), (False, 4, "waiting")])
+def test_only_a_day_that_is_over_ends_with_0(
+    *, over: bool, code: int, state: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(close_command, "close_report", lambda *_, **__: a_report(over=over))
+    assert run(["close", "acme", "--day", f"{DAY}", "--kept", "--json"]) == code
+    assert json.loads(capsys.readouterr().out)["state"] == state
 
 
 @pytest.mark.usefixtures("installation")

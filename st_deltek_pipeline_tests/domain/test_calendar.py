@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_deltek_pipeline.domain.calendar import BusinessCalendar
+from st_deltek_pipeline.domain.calendar import BusinessCalendar, last_of_month
 
 CALENDAR = BusinessCalendar(
     time_zone="America/Denver",
@@ -89,3 +89,16 @@ def test_every_date_belongs_to_exactly_one_business_day(day: date) -> None:
     assert day in CALENDAR.document_dates(home)
     others = CALENDAR.business_days(home + timedelta(days=1), home + timedelta(days=14))
     assert all(day not in CALENDAR.document_dates(other) for other in others)
+
+
+@pytest.mark.parametrize(
+    ("day", "last"),
+    [
+        (date(2026, 2, 1), date(2026, 2, 28)),
+        (date(2028, 2, 29), date(2028, 2, 29)),
+        (date(2026, 10, 15), date(2026, 10, 31)),
+        (date(9999, 12, 1), date(9999, 12, 31)),
+    ],
+)
+def test_a_month_ends_with_its_last_day(day: date, last: date) -> None:
+    assert last_of_month(day) == last

@@ -44,8 +44,11 @@ def test_a_day_with_nothing_left_is_closed_to_the_cent() -> None:
 
 def test_a_day_that_is_not_over_is_never_called_closed() -> None:
     report = a_report(over=False)
-    assert "so far" in report.verdict
-    assert "Closed" not in report.verdict
+    assert (report.state, report.remarks) == (CloseState.WAITING, ())
+    assert report.verdict == "In balance to the cent so far; the day is not over."
+    held = a_report(waiting(1, "5.00", 0), over=False)
+    assert (held.state, held.verdict) == (CloseState.WAITING, "1 document waits, 5.00.")
+    assert held.remarks == ("The day is not over yet.",)
 
 
 def test_what_waits_is_counted_and_areas_are_not_added_up() -> None:
@@ -76,6 +79,15 @@ def test_nothing_is_closed_on_a_cent_that_nobody_can_explain() -> None:
     assert report.verdict == "Not closed: ServiceTitan differs from what is posted, held and ignored by 0.02."
 
 
+def test_nothing_is_closed_on_documents_whose_differences_cancel_each_other_out() -> None:
+    report = a_report(unexplained=Decimal("0.02"))
+    assert (report.state, report.difference) == (CloseState.DIFFERENT, Decimal("0.02"))
+    assert report.verdict == "Not closed: ServiceTitan differs from what is posted, held and ignored by 0.02."
+    older = figures_of(a_report()).replace('"unexplained":0.00,', "")
+    assert "unexplained" not in older
+    assert report_of(older) == a_report()
+
+
 def test_nothing_is_closed_on_a_document_without_an_outcome() -> None:
     report = a_report(waiting(1, "5.00", 0), unaccounted=("invoice:9",))
     assert report.verdict == "Not closed: 1 document without an outcome."
@@ -86,8 +98,7 @@ def test_nothing_is_closed_on_a_document_without_an_outcome() -> None:
     "ledger",
     [
         LedgerComparison(),
-        LedgerComparison(problem="Vantagepoint does not answer."),
-        replace(compared(), missing_days=(DAY,)),
+        LedgerComparison(missing_days=(DAY,)),
     ],
 )
 def test_nothing_is_closed_while_the_ledger_was_not_read(ledger: LedgerComparison) -> None:
@@ -96,12 +107,31 @@ def test_nothing_is_closed_while_the_ledger_was_not_read(ledger: LedgerCompariso
     assert report.verdict.startswith("Not closed: Vantagepoint's ledger was not read")
 
 
+def test_days_that_were_worked_on_while_they_were_compared_say_so() -> None:
+    ledger = replace(compared(), missing_days=(DAY,))
+    assert a_report(ledger=ledger).verdict == "Not closed: work went on while Vantagepoint's ledger was compared."
+    other = DAY.replace(day=28)
+    two = a_report(first=other, days=(other, DAY), ledger=ledger)
+    assert two.verdict == "Not closed: Vantagepoint's ledger was not read for 1 of 2 days."
+
+
 def test_what_others_posted_is_to_be_looked_at_and_timing_explains_itself() -> None:
     foreign = a_report(ledger=compared(difference(DifferenceClass.FOREIGN)))
     assert (foreign.state, foreign.verdict) == (CloseState.WAITING, "1 posting of others in Vantagepoint's ledger.")
-    timing = a_report(ledger=compared(difference(DifferenceClass.TIMING), difference(DifferenceClass.ROUNDING, 2)))
-    assert timing.state is CloseState.CLOSED
-    assert timing.remarks == ("2 differences of timing or rounding, explained below.",)
+    timing = a_report(ledger=compared(difference(DifferenceClass.TIMING)))
+    assert (timing.state, timing.verdict) == (CloseState.CLOSED, "Closed to the cent.")
+    assert timing.remarks == ("1 difference of timing or rounding, explained below.",)
+
+
+def test_a_day_with_roundings_is_never_closed_to_the_cent() -> None:
+    ledger = compared(difference(DifferenceClass.ROUNDING), difference(DifferenceClass.ROUNDING, 2))
+    report = a_report(ledger=ledger)
+    assert (report.state, report.verdict) == (
+        CloseState.CLOSED,
+        "Closed but for 2 roundings of no more than the tolerance.",
+    )
+    so_far = replace(report, over=False).verdict
+    assert so_far == "In balance so far but for 2 roundings of no more than the tolerance; the day is not over."
 
 
 _REPORTS = st.builds(
@@ -134,10 +164,14 @@ def test_only_a_report_without_any_doubt_is_called_closed(report: CloseReport) -
         or report.unaccounted
         or report.outside
         or not report.ledger.complete
+        or not report.over
         or set(report.differences_by_class) & {*BLOCKING, DifferenceClass.FOREIGN}
     )
     assert (report.state is CloseState.CLOSED) == (not doubt)
-    assert report.verdict.startswith("Closed") == (not doubt and report.over)
+    assert report.verdict.startswith("Closed") == (not doubt)
+    assert (report.verdict == "Closed to the cent.") == (
+        not doubt and DifferenceClass.ROUNDING not in report.differences_by_class
+    )
 
 
 @settings(max_examples=60)

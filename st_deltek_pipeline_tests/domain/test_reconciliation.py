@@ -53,6 +53,7 @@ def test_a_cent_less_in_the_ledger_is_found() -> None:
     result = compare([replace(POSTED, posted={"HVAC": Decimal("99.99")})])
     assert not result.balanced
     assert result.rows[0].difference == Decimal("0.01")
+    assert (result.differing, result.unexplained) == ((("invoice:1", Decimal("0.01")),), Decimal("0.01"))
 
 
 def test_an_amount_on_the_wrong_project_is_found() -> None:
@@ -64,6 +65,21 @@ def test_an_amount_on_the_wrong_project_is_found() -> None:
 def test_a_document_posted_twice_is_found() -> None:
     """T43: the day's tie-out notices one that was posted twice."""
     assert not compare([replace(POSTED, posted={"HVAC": 2 * HUNDRED})]).balanced
+
+
+def test_two_documents_that_cancel_each_other_out_are_both_named() -> None:
+    cent = Decimal("0.01")
+    more = replace(POSTED, posted={"HVAC": HUNDRED + cent})
+    less = replace(POSTED, document_id=3, posted={"HVAC": HUNDRED - cent})
+    result = compare([more, POSTED, HELD, less])
+    assert [row.difference for row in result.rows] == [Decimal("0.00")] * 2
+    assert result.differing == (("invoice:1", -cent), ("invoice:3", cent))
+    assert (result.balanced, result.unexplained) == (False, 2 * cent)
+
+
+def test_what_stands_on_another_project_is_unexplained_although_the_document_ties() -> None:
+    result = compare([replace(POSTED, posted={"PLUMB": HUNDRED})])
+    assert (result.differing, result.unexplained) == ((), 2 * HUNDRED)
 
 
 def test_a_changed_total_that_was_not_posted_yet_is_found() -> None:

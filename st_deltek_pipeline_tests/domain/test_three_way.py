@@ -54,7 +54,7 @@ def _document(number: int = 1, *amounts: str, kind: Kind = Kind.INVOICE) -> Docu
         servicetitan=sum((line.amount for line in lines), start=ZERO),
         outside=ZERO,
         outcome="posted",
-        waiting=False,
+        undecided=False,
         home="HVAC",
         reference=f"AR invoice {number}",
         journal=lines,
@@ -197,7 +197,7 @@ def test_lines_that_somebody_added_to_our_file_are_altered() -> None:
     ("change", "expected"),
     [
         ({"outcome": None}, DifferenceClass.MISSING),
-        ({"waiting": True}, DifferenceClass.TIMING),
+        ({"undecided": True}, DifferenceClass.TIMING),
         ({}, DifferenceClass.ALTERED),
     ],
 )

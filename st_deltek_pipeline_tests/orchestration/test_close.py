@@ -2,25 +2,29 @@
 
 import json
 from collections.abc import Generator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 from sqlalchemy import Engine, text
 
+from st_deltek_pipeline.cli import close_command
 from st_deltek_pipeline.cli.main import run
 from st_deltek_pipeline.cli.sync_report import exit_code_of_report
 from st_deltek_pipeline.domain.close_report import CloseState
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
 from st_deltek_pipeline.domain.errors import BrokenError, CredentialsError, PipelineError, TransientError
 from st_deltek_pipeline.domain.journal import Event, EventType
+from st_deltek_pipeline.domain.three_way import ThreeWay
 from st_deltek_pipeline.orchestration import close_assets, failures
 from st_deltek_pipeline.orchestration.instance import open_instance
 from st_deltek_pipeline.orchestration.replaying import ReplayRequest, replay
 from st_deltek_pipeline.orchestration.syncing import SyncReport, SyncRequest, synchronise
+from st_deltek_pipeline.services.three_way import reconcile
 from st_deltek_pipeline.settings import load_settings
 from st_deltek_pipeline.store.closes import close_report_of, closes_of_day, latest_closes
 from st_deltek_pipeline.store.journal_transaction import JournalTransaction
@@ -31,7 +35,9 @@ from st_deltek_pipeline_tests.sandbox_fixtures import running_sandbox
 FIRST, SECOND = date(2026, 10, 29), date(2026, 10, 30)
 EVER = (date(2026, 1, 1), date(2026, 12, 31))
 BLOCKING = ["books_agree", "nothing_missing", "nothing_double", "nothing_altered"]
-WARNING = ["nothing_waits", "nothing_foreign", "nothing_out_of_time"]
+COMPARING_TOO = ["nothing_foreign", "nothing_out_of_time", "nothing_rounded"]
+WARNING = ["nothing_waits", *COMPARING_TOO, "everything_read"]
+COMPARING = [*BLOCKING[1:], *COMPARING_TOO]
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +87,17 @@ def a_posted_invoice(acme: Installation, day: date) -> str:
         row for row in acme.sandbox.ledger() if row["TransType"] == "IN" and row["TransDate"][:10] == day.isoformat()
     ]
     return str(rows[0]["Invoice"])
+
+
+def record_something(acme: Installation, day: date) -> None:
+    """Record something about a document of a day."""
+    with acme.engine.begin() as db:
+        number = db.execute(
+            text("SELECT document_id FROM journal.outcomes WHERE kind = 'invoice' AND business_day = :day LIMIT 1"),
+            {"day": day},
+        ).scalar_one()
+        event = Event(EventType.DOCUMENT_RELEASED, {}, document=DocumentKey(CONNECTION, Kind.INVOICE, number))
+        JournalTransaction(db, CONNECTION, "test").append([event])
 
 
 class TestDays:
@@ -231,14 +248,44 @@ class TestDays:
     def test_what_was_kept_is_old_once_something_was_recorded_about_the_day(
         self, acme: Installation, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        with acme.engine.connect() as db:
-            number = db.execute(
-                text("SELECT document_id FROM journal.outcomes WHERE kind = 'invoice' AND business_day = :day LIMIT 1"),
-                {"day": SECOND},
-            ).scalar_one()
-        with acme.engine.begin() as db:
-            event = Event(EventType.DOCUMENT_RELEASED, {}, document=DocumentKey(CONNECTION, Kind.INVOICE, number))
-            JournalTransaction(db, CONNECTION, "test").append([event])
+        record_something(acme, SECOND)
         capsys.readouterr()
         assert run(["close", CONNECTION, "--day", f"{SECOND}", "--kept"]) == 4
         assert "Not closed: Vantagepoint's ledger was not read." in capsys.readouterr().out
+
+    def test_a_day_that_was_worked_on_while_the_ledger_was_read_is_not_called_compared(
+        self, acme: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def worked_on(*sides: Any, **more: Any) -> ThreeWay:
+            found = reconcile(*sides, **more)
+            record_something(acme, SECOND)
+            return found
+
+        words = "Not closed: work went on while Vantagepoint's ledger was compared."
+        with monkeypatch.context() as patched:
+            patched.setattr(close_assets, "reconcile", worked_on)
+            report = again(acme, SECOND)
+        assert words in str(report.not_closed[SECOND])
+        checks = checks_of(acme, report.days[-1].run_id)
+        assert checks["books_agree"]
+        assert not any(checks[name] for name in COMPARING)
+        assert checks["everything_read"]
+        kept = closes_of_day(acme.engine, CONNECTION, SECOND)[-1]
+        assert (kept.state, kept.verdict) == (CloseState.NOT_COMPARED, words)
+        # Nothing was recorded since that close, and it is none all the same.
+        capsys.readouterr()
+        assert run(["close", CONNECTION, "--day", f"{SECOND}", "--kept", "--json"]) == 4
+        assert json.loads(capsys.readouterr().out)["ledger"]["missing_days"] == [f"{SECOND}"]
+        with monkeypatch.context() as patched:
+            patched.setattr(close_command, "reconcile", worked_on)
+            assert run(["close", CONNECTION, "--day", f"{SECOND}"]) == 4
+        assert words in capsys.readouterr().out
+        # Once nobody works on it any more it is compared; a feed that was read too early is no reason not to close it.
+        early = datetime(2026, 10, 30, 23, 59, tzinfo=ZoneInfo("America/Denver"))
+        monkeypatch.setattr(close_assets, "feeds_read_at", lambda *_: {"jobs": early, "invoices": datetime.now(UTC)})
+        report = again(acme, SECOND)
+        assert report.not_closed == {}
+        checks = checks_of(acme, report.days[-1].run_id)
+        assert all(checks[name] for name in BLOCKING)
+        assert not checks["everything_read"]
+        assert closes_of_day(acme.engine, CONNECTION, SECOND)[-1].state is CloseState.WAITING

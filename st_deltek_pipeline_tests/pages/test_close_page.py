@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -18,14 +19,15 @@ from hypothesis import strategies as st
 from st_deltek_pipeline.domain.close_changes import DocumentEvent, KeptClose, changes_since
 from st_deltek_pipeline.domain.close_report import CloseReport, CloseState
 from st_deltek_pipeline.domain.documents import Kind
-from st_deltek_pipeline.domain.three_way import DifferenceClass
+from st_deltek_pipeline.domain.three_way import EXPLAINED, BalanceDifference, DifferenceClass
 from st_deltek_pipeline.pages.cells import Code, Link, Mark, Row, Table, Tone, columns
 from st_deltek_pipeline.pages.charts import Group, Series, bar_chart, column_chart
+from st_deltek_pipeline.pages.close_charts import close_charts
 from st_deltek_pipeline.pages.close_csv import close_csv
 from st_deltek_pipeline.pages.close_links import CloseLinks
 from st_deltek_pipeline.pages.close_page import close_page
 from st_deltek_pipeline.pages.close_selections import saved_selections, selections
-from st_deltek_pipeline.pages.close_tables import MOST_ROWS, waiting_table
+from st_deltek_pipeline.pages.close_tables import MOST_ROWS, balance_table, run_table, waiting_table
 from st_deltek_pipeline.pages.rendering import cell, content_security_policy, plain
 from st_deltek_pipeline_tests.pages.close_reports import (
     DAY,
@@ -209,6 +211,31 @@ def test_the_csv_has_every_figure_and_no_spreadsheet_runs_anything_in_it() -> No
     assert by_line["difference"][0]["difference"] == "-100.00"
     assert by_line["without outcome"][0]["document"] == "bill:4"
     assert by_line["file"][0]["document"] == "ab" * 16
+
+
+def test_open_amounts_that_are_cut_are_in_the_csv_and_runs_that_are_cut_are_said_to_be_elsewhere() -> None:
+    ledger = compared()
+    assert ledger.result is not None
+    balances = tuple(
+        BalanceDifference("CHS2026", f"{number:07}", Decimal("60.00"), Decimal("40.00"))
+        for number in range(MOST_ROWS + 2)
+    )
+    runs = a_report().runs * (MOST_ROWS + 3)
+    report = a_report(ledger=replace(ledger, result=replace(ledger.result, balances=balances)), runs=runs)
+    table = balance_table(report)
+    assert table is not None
+    assert table.note == "2 more are in the CSV."
+    assert close_csv(report).count("\r\nopen amount,") == MOST_ROWS + 2
+    assert run_table(report, LINKS, ZoneInfo("UTC")).note == "3 more are in st-deltek close --json."
+
+
+@pytest.mark.parametrize(
+    ("difference_class", "said"),
+    [(each, "explains itself" if each in EXPLAINED else "needs a person") for each in DifferenceClass],
+)
+def test_the_chart_of_differences_says_who_needs_a_person(difference_class: DifferenceClass, said: str) -> None:
+    chart = close_charts(a_report(ledger=compared(difference(difference_class))))[-1]
+    assert f"{difference_class.value}: {said} 1" in chart.svg
 
 
 def test_a_table_without_rows_says_so() -> None:

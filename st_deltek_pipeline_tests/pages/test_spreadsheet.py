@@ -2,6 +2,7 @@
 
 import csv
 import io
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,11 @@ def test_whatever_is_written_is_read_back_and_no_cell_begins_like_a_formula(rows
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
     found = [(row["a"], row["b"]) for _, row in read_csv(written.encode(), ("a", "b"))]
     assert found == [row for row in rows if any(cell.strip() for cell in map(neutral, row))]
+
+
+def test_numbers_stay_numbers_and_amounts_have_their_cents() -> None:
+    row = (3, Decimal(-4), Decimal("1234567.5"), Decimal("0.125"), "-4")
+    assert write_csv(("a", "b", "c", "d", "e"), [row]).splitlines()[1] == "3,-4.00,1234567.50,0.125,'-4"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

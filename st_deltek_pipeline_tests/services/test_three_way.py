@@ -181,6 +181,11 @@ def test_every_way_a_posted_invoice_can_go_wrong_has_its_class(quiet: Bench) -> 
     )
     by_hand(quiet, "CONTROL", type="JE", number="ADJ1", account="121.00", against="401.00", amount="5.00")
 
+    strict = {each.document: each.difference_class for each in compared(quiet).differences}
+    assert strict[f"invoice:{rounded['id']}"] is DifferenceClass.ALTERED, (
+        "no cent is rounding unless a tolerance is set"
+    )
+    quiet.changed(reconciliation={"tolerance": Decimal("0.01")})
     result = compared(quiet)
 
     found = {each.document: each for each in result.differences}
@@ -252,11 +257,57 @@ def test_receipts_by_deposit_with_fees_and_bills_as_journal_entries_are_in_order
     assert (fees.documents, fees.ledger) == (1, Decimal("-2.50"))
 
 
+@pytest.mark.parametrize("bills_as", ["voucher", "journal_entry"])
+def test_a_line_that_was_added_to_the_only_bill_of_a_day_is_named(quiet: Bench, bills_as: str) -> None:
+    quiet.changed(posting={"bills_as": bills_as})
+    day = _bill_day(quiet)
+    bill = _leave_one(quiet, Kind.BILL)
+    quiet.run(day, Kind.BILL)
+    assert named(compared(quiet, day, day, Kind.BILL)) == []
+    of_type = {"TransType": "AP" if bills_as == "voucher" else "JE", "AutoEntry": "N"}
+    trouble(quiet, "add", where=of_type, change={"Account": "761.00", "Amount": "0.07"})
+    found = the_only(compared(quiet, day, day, Kind.BILL))
+    assert (found.difference_class, found.document) == (DifferenceClass.ALTERED, f"bill:{bill}")
+    assert (found.account, found.amount) == ("761.00", Decimal("0.07"))
+
+
+def test_a_line_that_was_added_to_the_only_receipt_of_a_day_is_named(quiet: Bench) -> None:
+    invoice = quiet.add(MONEY_DAY, PART_A="100.00")
+    payment = quiet.pay((invoice, "100.00"))
+    _leave_one(quiet, Kind.PAYMENT, payment["id"])
+    quiet.run(MONEY_DAY, Kind.INVOICE)
+    quiet.run(MONEY_DAY, Kind.PAYMENT)
+    assert named(compared(quiet, MONEY_DAY, MONEY_DAY, Kind.PAYMENT)) == []
+    trouble(quiet, "add", where={"TransType": "CR", "AutoEntry": "N"}, change={"Account": "761.00", "Amount": "-0.07"})
+    found = the_only(compared(quiet, MONEY_DAY, MONEY_DAY, Kind.PAYMENT))
+    assert (found.difference_class, found.document) == (DifferenceClass.ALTERED, f"payment:{payment['id']}")
+    assert (found.account, found.amount) == ("761.00", Decimal("0.07"))
+
+
+def _leave_one(acme: Bench, kind: Kind, document_id: int | None = None) -> int:
+    """Leave one document of a kind on its day: the wanted one, or one of the day with the most bills."""
+    if document_id is None:
+        document_id = acme.rows(
+            "SELECT min(record_id) AS id FROM raw.latest WHERE kind = :kind AND active AND document_date = :day",
+            kind=kind.value,
+            day=_busiest(acme),
+        )[0].id
+    with acme.engine.begin() as db:
+        wanted = {"kind": kind.value, "id": document_id}
+        db.execute(text("DELETE FROM raw.latest WHERE kind = :kind AND record_id <> :id"), wanted)
+    return document_id
+
+
 def _bill_day(acme: Bench) -> date:
+    return acme.calendar.business_day(_busiest(acme))
+
+
+def _busiest(acme: Bench) -> date:
+    """The date with the most bills."""
     (day,) = acme.rows(
         "SELECT document_date FROM raw.latest WHERE kind = 'bill' AND active GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
     )
-    return acme.calendar.business_day(day.document_date)
+    return day.document_date
 
 
 def _with_fee_rule(acme: Bench) -> None:

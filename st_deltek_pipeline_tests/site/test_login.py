@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
+from st_deltek_pipeline.domain.errors import TransientError
 from st_deltek_pipeline.services.page_users import add_user, log_in, user_of
 from st_deltek_pipeline.settings import Settings
+from st_deltek_pipeline.site import login
 from st_deltek_pipeline.store.page_users import StoredUser, find_user, open_session, remove_user
 from st_deltek_pipeline_tests.site.conftest import DAY, MONTH, PASSWORD, QUICK, Site
 from st_deltek_pipeline_tests.webhooks.conftest import running_receiver
@@ -166,6 +168,29 @@ def test_guessing_is_slowed_down_without_keeping_others_out(site: Site) -> None:
     # The right one is not looked at either while one has to wait.
     assert visitor.log_in("jane").status_code == 429
     assert site.visitor().log_in("bob").status_code == 303
+
+
+@pytest.mark.parametrize("name", ["ja\x00ne", "x" * 65, "\u202ejane", "\ud7ff\x07", ""])
+def test_a_name_that_nobody_can_have_is_wrong_before_anything_is_counted_or_asked(site: Site, name: str) -> None:
+    add_user(site.engine, "jane", PASSWORD, cost=QUICK)
+    visitor = site.visitor()
+    answers = [visitor.log_in(name) for _ in range(7)]
+    assert [answer.status_code for answer in answers] == [403] * 7
+    assert all("Name and password do not go together." in answer.text for answer in answers)
+
+
+def test_an_attempt_that_nobody_had_time_for_is_none(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_user(site.engine, "jane", PASSWORD, cost=QUICK)
+
+    def busy(*_: object) -> None:
+        message = "Too many pages are being made at once."
+        raise TransientError(message)
+
+    visitor = site.visitor()
+    with monkeypatch.context() as patched:
+        patched.setattr(login, "log_in", busy)
+        assert [visitor.log_in().status_code for _ in range(7)] == [503] * 7
+    assert visitor.log_in().status_code == 303
 
 
 def test_only_a_known_proxy_is_believed_about_where_a_request_comes_from(settings: Settings, engine: Engine) -> None:

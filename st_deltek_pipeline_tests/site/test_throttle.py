@@ -64,6 +64,23 @@ def test_the_right_password_forgets_the_wrong_ones() -> None:
         throttle.succeeded("jane", "10.0.0.1")
 
 
+def test_an_attempt_that_nobody_looked_at_is_none() -> None:
+    clock = Clock()
+    throttle = Throttle(clock)
+    for _ in range(100):
+        assert throttle.attempt("jane", "10.0.0.1") == 0.0
+        throttle.given_back("jane", "10.0.0.1")
+    assert not throttle._failures
+    while not throttle.attempt("jane", "10.0.0.1"):
+        pass
+    clock.now += 2.0
+    assert throttle.attempt("jane", "10.0.0.1") == 0.0
+    throttle.given_back("jane", "10.0.0.1")
+    # It neither counts nor makes anybody wait longer, and what was wrong before stays wrong.
+    assert throttle.attempt("jane", "10.0.0.1") == 0.0
+    assert throttle.attempt("jane", "10.0.0.1") == 4.0
+
+
 def test_an_hour_later_it_is_forgotten_and_memory_is_bounded() -> None:
     clock = Clock()
     throttle = Throttle(clock)

@@ -133,7 +133,7 @@ class VantagepointTwin:
             self.state.set_switches(values)
 
     def trouble(
-        self, kind: Literal["delete", "double", "alter", "post_by_hand"], wanted: Mapping[str, Any]
+        self, kind: Literal["delete", "double", "alter", "add", "post_by_hand"], wanted: Mapping[str, Any]
     ) -> list[Row]:
         """Let something go wrong with the posted ledger (``ledger_troubles``), and return the rows concerned.
 
@@ -151,6 +151,7 @@ class VantagepointTwin:
                 "delete": troubles.delete,
                 "double": troubles.double,
                 "alter": troubles.alter,
+                "add": troubles.add,
                 "post_by_hand": troubles.post_by_hand,
             }
             return ways[kind](wanted)

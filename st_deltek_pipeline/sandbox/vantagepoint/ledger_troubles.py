@@ -1,4 +1,4 @@
-"""What goes wrong with a posted ledger behind everybody's back: rows deleted, doubled, altered, or posted by hand.
+"""What goes wrong with a posted ledger behind everybody's back: rows deleted, doubled, altered, added, or posted by hand.
 
 No API call can do this, and no well-kept Vantagepoint shows it. It is here so that a reconciliation has something to find.
 """
@@ -72,15 +72,7 @@ class LedgerTroubles:
         Raises:
             ValueError: No row is like that, or a field is not one that can be changed.
         """
-        change = wanted.get("change")
-        if not isinstance(change, dict) or not change or not change.keys() <= set(_CHANGED):
-            message = f"change must name fields and new values; those that can be changed are {', '.join(_CHANGED)}."
-            raise ValueError(message)
-        values = dict(cast("Row", change))
-        if "Amount" in values:
-            values |= dict.fromkeys(_MONEY, _amount(values["Amount"]))
-        if "Period" in values:
-            values["Period"] = int(values["Period"])
+        values = _values(wanted)
 
         def changed(rows: Rows, meant: Rows) -> Rows:
             return [
@@ -89,6 +81,18 @@ class LedgerTroubles:
             ]
 
         return self._change(wanted, changed)
+
+    def add(self, wanted: Mapping[str, Any]) -> Rows:
+        """Let one more line stand in a document, under a key of its own, and return the rows it is like.
+
+        Args:
+            wanted: ``where``, as for ``delete``; the line is like the first of these rows. ``change``: what is other in it.
+
+        Raises:
+            ValueError: No row is like that, or a field is not one that can be changed.
+        """
+        values = _values(wanted)
+        return self._change(wanted, lambda rows, meant: [*rows, {**meant[0], **values, "PKey": f"{meant[0]['PKey']}+"}])
 
     def post_by_hand(self, wanted: Mapping[str, Any]) -> Rows:
         """Let an accountant enter a document in Transaction Entry and post it, and return its rows in the ledger.
@@ -149,6 +153,20 @@ def _is_like(row: Row, conditions: Row) -> bool:
         if fold(str(row[name])).lstrip("0") != fold(str(value)).lstrip("0"):
             return False
     return True
+
+
+def _values(wanted: Mapping[str, Any]) -> Row:
+    """Read the new values of fields."""
+    change = wanted.get("change")
+    if not isinstance(change, dict) or not change or not change.keys() <= set(_CHANGED):
+        message = f"change must name fields and new values; those that can be changed are {', '.join(_CHANGED)}."
+        raise ValueError(message)
+    values = dict(cast("Row", change))
+    if "Amount" in values:
+        values |= dict.fromkeys(_MONEY, _amount(values["Amount"]))
+    if "Period" in values:
+        values["Period"] = int(values["Period"])
+    return values
 
 
 def _amount(value: object) -> Decimal:
