@@ -106,14 +106,15 @@ _PARTNERS: Sequence[str] = (
     WHERE event.connection = :connection AND event.event_type = 'file_planned' AND NOT EXISTS (
         SELECT FROM journal.bodies AS body WHERE body.body_hash = CAST(event.body AS json) ->> 'body_hash')
     """,
-    # A part that was split off before its event named the body has one only once it was sent.
+    # Of a part that was split off before that event named the body, only the event of sending it does.
     """
     SELECT 'file ' || batch AS what, 'its frozen body is not the one that event ' || said.sequence || ' froze' AS words
     FROM journal.transaction_files AS file
     JOIN (
         SELECT DISTINCT ON (batch) batch, sequence, CAST(body AS json) ->> 'body_hash' AS body_hash FROM journal.events
         WHERE connection = :connection AND batch IS NOT NULL
-          AND event_type IN ('file_planned', 'file_split', 'file_sending')
+          AND (event_type IN ('file_planned', 'file_split')
+               OR event_type = 'file_sending' AND CAST(body AS json) ->> 'body_hash' IS NOT NULL)
         ORDER BY batch, sequence DESC
     ) AS said USING (batch)
     WHERE file.connection = :connection AND said.body_hash <> file.body_hash
