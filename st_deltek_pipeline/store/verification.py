@@ -169,7 +169,7 @@ class Counts:
 
     Attributes:
         payloads: Payload versions, frozen bodies and closes.
-        once: Lines and natural keys of postings that were not given up.
+        once: Lines of postings that were not given up, and postings among these that have a natural key.
         standing: Postings that stand.
         cursors: Cursors that can be compared, and records whose latest version is named.
     """
@@ -205,8 +205,7 @@ def counts(db: Connection, connection: str, lists: Mapping[str, str]) -> Counts:
                    posted.keys, posted.standing
             FROM (
                 SELECT count(*) FILTER (WHERE file.state = ANY(:standing)) AS standing,
-                       count(DISTINCT (posting.entry, posting.key_scope, posting.key_number))
-                           FILTER (WHERE posting.key_number <> '') AS keys
+                       count(*) FILTER (WHERE posting.key_number <> '') AS keys
                 FROM journal.postings AS posting JOIN journal.transaction_files AS file USING (connection, batch)
                 WHERE posting.connection = :connection AND file.state = ANY(:taken)
             ) AS posted

@@ -172,6 +172,35 @@ def test_a_schema_change_gives_the_rights_on_what_it_makes(
     owner.dispose()
 
 
+def test_an_owner_of_the_database_who_may_create_roles_sets_everything_up(empty_database_url: str) -> None:
+    admin = engine_for(empty_database_url)
+    database = str(admin.url.database)
+    name, app = f"{database}-owner", f"{database}-app"
+    with admin.begin() as db:
+        db.execute(text(f'CREATE ROLE "{name}" LOGIN CREATEROLE'))
+        db.execute(text(f'ALTER DATABASE "{database}" OWNER TO "{name}"'))
+    owner, program = (
+        engine_for(admin.url.set(username=each).render_as_string(hide_password=False)) for each in (name, app)
+    )
+    try:
+        migrate(owner)
+        for _ in range(2):
+            with owner.begin() as db:
+                apply_roles(db)
+                apply_login(db, Role.APP, app, "", database)
+        do(program, _EVENT, n=1)
+        refused(program, "DELETE FROM journal.events")
+    finally:
+        owner.dispose()
+        program.dispose()
+        with admin.begin() as db:
+            names = ", ".join(f'"{each}"' for each in (app, *(role.of(database) for role in Role), name))
+            db.execute(text(f"REASSIGN OWNED BY {names} TO CURRENT_USER"))
+            db.execute(text(f"DROP OWNED BY {names}"))
+            db.execute(text(f"DROP ROLE {names}"))
+        admin.dispose()
+
+
 def test_every_schema_of_a_migrated_database_is_known(engine: Engine) -> None:
     with engine.connect() as db:
         found = db.scalars(
