@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).parents[1]
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-uv.lock")
+LOCKS = tuple(sorted(path.name for path in PROJECT.glob("requirements*.lock")))
 _REQUIREMENT = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^ ;]+)(?: ; [^\\]+)?")
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
@@ -41,8 +41,9 @@ def test_every_line_of_a_lock_is_a_version_with_hashes_and_names_no_registry(nam
 
 
 def test_what_changing_the_project_needs_runs_on_the_very_packages_that_it_runs_on() -> None:
-    running, changing = locked("requirements.lock"), locked("requirements-dev.lock")
+    running, changing, mutating = (locked(f"requirements{name}.lock") for name in ("", "-dev", "-mutants"))
     assert {name: changing.get(name) for name in running} == running
+    assert {name: mutating.get(name) for name in changing} == changing
 
 
 def test_packages_are_installed_by_hash_only() -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from st_deltek_pipeline.cli.output import print_json, print_table, say
-from st_deltek_pipeline.cli.staged_report import header_of, lines_of
+from st_deltek_pipeline.cli.staged_report import coded_lines_of, header_of, lines_of, outcome_of
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.audit_trail import AuditTrail
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
@@ -89,25 +89,12 @@ def _write_page(trail: AuditTrail, page: Path, dagster_url: str, zone: ZoneInfo)
 
 
 def _data(trail: AuditTrail) -> dict[str, Any]:
-    outcome, held = trail.outcome, trail.held
     return {
         "connection": trail.document.connection,
         "document": str(trail.document),
         "staged": header_of(trail.staged) if trail.staged else None,
         "lines": lines_of(trail.staged) if trail.staged else [],
-        "outcome": {
-            "outcome": outcome.outcome,
-            "reason": outcome.reason,
-            "message": outcome.message,
-            "words": outcome.words,
-            "amount": outcome.amount,
-            "revision": outcome.revision,
-            "business_day": outcome.business_day,
-            "held_since": held.since if held else None,
-            "advice": held.advice if held else "",
-        }
-        if outcome
-        else None,
+        "outcome": outcome_of(trail.outcome, trail.held) if trail.outcome else None,
         "versions": [
             {
                 **{name: value for name, value in asdict(each).items() if name != "payload"},
@@ -116,15 +103,7 @@ def _data(trail: AuditTrail) -> dict[str, Any]:
             for each in trail.versions
         ],
         "webhooks": [asdict(each) for each in trail.deliveries],
-        "coded_lines": [
-            {
-                **asdict(line.key),
-                "organization": line.organization,
-                "amount": line.amount,
-                "decided_by": dict(line.decided_by),
-            }
-            for line in trail.coded
-        ],
+        "coded_lines": coded_lines_of(trail.coded),
         "postings": [asdict(each) for each in trail.parts],
         "exchanges": [asdict(each) for each in trail.exchanges],
         "ledger": [asdict(each) for each in trail.ledger],

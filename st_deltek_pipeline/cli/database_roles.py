@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-import psycopg2.errors
+from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from st_deltek_pipeline.domain.errors import (
     ConfigurationError,
@@ -95,8 +94,10 @@ def _opened(url: str, *, of_dagster: bool = False) -> Generator[Connection]:
     except OperationalError as error:
         message = f"The database {engine.url.database} cannot be used: {' '.join(str(error.orig).split())}"
         raise TransientError(message, advice="Check that the server runs and lets this login in.") from None
-    except psycopg2.errors.InsufficientPrivilege as error:
-        message = f"{engine.url.username} may not set up the roles: {' '.join(str(error).split())}."
+    except ProgrammingError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        message = f"{engine.url.username} may not set up the roles: {' '.join(str(error.orig).split())}."
         advice = "Use a login that may create roles and owns the tables, or give the printed SQL to who has one."
         raise PermissionMissingError(message, advice=advice) from None
     finally:

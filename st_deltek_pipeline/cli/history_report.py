@@ -7,7 +7,7 @@ from typing import Any
 
 from st_deltek_pipeline.cli.holds_report import age_text, moment_text
 from st_deltek_pipeline.cli.output import print_json, print_table, say
-from st_deltek_pipeline.cli.staged_report import header_of, lines_of
+from st_deltek_pipeline.cli.staged_report import coded_lines_of, header_of, lines_of, outcome_of
 from st_deltek_pipeline.connections.files import find_connection
 from st_deltek_pipeline.domain.coded_amounts import LineKey
 from st_deltek_pipeline.domain.documents import DocumentKey, Kind
@@ -44,34 +44,13 @@ def show_document(settings: Settings, name: str, document: tuple[Kind, int], *, 
 
 
 def _as_data(history: DocumentHistory) -> dict[str, Any]:
-    outcome, held, ignored, reversal = history.outcome, history.held, history.ignored, history.reversal
+    ignored, reversal = history.ignored, history.reversal
     return {
         "document": str(history.document),
         "staged": header_of(history.staged) if history.staged else None,
         "lines": lines_of(history.staged) if history.staged else [],
-        "coded_lines": [
-            {
-                **asdict(line.key),
-                "organization": line.organization,
-                "amount": line.amount,
-                "decided_by": line.decided_by,
-            }
-            for line in (history.alignment.lines if history.alignment else ())
-        ],
-        "outcome": {
-            "outcome": outcome.outcome,
-            "reason": outcome.reason,
-            "message": outcome.message,
-            "words": outcome.words,
-            "amount": outcome.amount,
-            "revision": outcome.revision,
-            "business_day": outcome.business_day,
-            "since": held.since if held else None,
-            "age_seconds": int(held.age.total_seconds()) if held else None,
-            "advice": held.advice if held else "",
-        }
-        if outcome
-        else None,
+        "coded_lines": coded_lines_of(history.alignment.lines if history.alignment else ()),
+        "outcome": outcome_of(history.outcome, history.held) if history.outcome else None,
         "ignored": {"revision": ignored.held.revision, "reason": ignored.reason, "by": ignored.by} if ignored else None,
         "reversed": {"revision": reversal.revision, "reason": reversal.reason, "by": reversal.by} if reversal else None,
         "standing": [

@@ -1,11 +1,15 @@
-"""A staged document of any kind as plain data: its header, and its lines or what it is applied to."""
+"""A document of any kind as plain data: its header, its lines or what it is applied to, how it is coded, where it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 from st_deltek_pipeline.domain.bills import ApCredit, Bill
+from st_deltek_pipeline.domain.coded_amounts import CodedAmount
 from st_deltek_pipeline.domain.credit_memos import CreditMemo
 from st_deltek_pipeline.domain.documents import Document
+from st_deltek_pipeline.domain.hold_queue import HeldDocument
 from st_deltek_pipeline.domain.invoices import Invoice, InvoiceLine
+from st_deltek_pipeline.domain.outcomes import DocumentOutcome
 from st_deltek_pipeline.domain.payments import Payment
 
 Data = dict[str, object]
@@ -85,6 +89,40 @@ def lines_of(document: Document) -> list[Data]:
             return [_applied(f"bill:{split.bill_id}", split.amount) for split in document.splits]
         case _:
             return []
+
+
+def outcome_of(outcome: DocumentOutcome, held: HeldDocument | None) -> Data:
+    """Return where a document stands, and since when it is held and what would end that.
+
+    Args:
+        outcome: Where it stands.
+        held: The same as a hold; ``None`` when it is not held.
+    """
+    return {
+        "outcome": outcome.outcome,
+        "reason": outcome.reason,
+        "message": outcome.message,
+        "words": outcome.words,
+        "amount": outcome.amount,
+        "revision": outcome.revision,
+        "business_day": outcome.business_day,
+        "since": held.since if held else None,
+        "age_seconds": int(held.age.total_seconds()) if held else None,
+        "advice": held.advice if held else "",
+    }
+
+
+def coded_lines_of(lines: Iterable[CodedAmount]) -> list[Data]:
+    """Return how a document is coded, and which rules decided it."""
+    return [
+        {
+            **asdict(line.key),
+            "organization": line.organization,
+            "amount": line.amount,
+            "decided_by": dict(line.decided_by),
+        }
+        for line in lines
+    ]
 
 
 def _sold(lines: Sequence[InvoiceLine]) -> list[Data]:

@@ -16,6 +16,7 @@ Examples:
 Exit codes:
   0  everything holds
   1  something does not; each violation is named with what to do
+  2  there is no such connection, or --ledger was asked for one whose file is missing or wrong
 """
 
 

@@ -23,13 +23,24 @@ from st_deltek_pipeline.store.database import ready_database
 from st_deltek_pipeline.store.vault import open_vault
 
 _ALL = "all"
+_NO_FILE = (
+    "Vantagepoint's ledger was not read for {name}: it has no connection file, or one that is wrong. "
+    "See: st-deltek connection list"
+)
 
 
 @dataclass(frozen=True)
 class _Verified:
+    """What came of one connection.
+
+    Attributes:
+        not_checked: Why something that was asked for was not checked; empty when all of it was.
+    """
+
     connection: str
     events: int
     findings: Findings
+    not_checked: str = ""
 
 
 def show(settings: Settings, name: str, *, ledger: bool, as_json: bool) -> ExitCode:
@@ -40,6 +51,9 @@ def show(settings: Settings, name: str, *, ledger: bool, as_json: bool) -> ExitC
         name: A connection, or ``all``: those with a file and those that have a journal only.
         ledger: Read Vantagepoint's ledger back as well.
         as_json: Answer in JSON.
+
+    Returns:
+        OK only when everything that was asked for was checked and holds.
 
     Raises:
         ConfigurationError: There is no such connection, or its file is wrong.
@@ -65,7 +79,9 @@ def show(settings: Settings, name: str, *, ledger: bool, as_json: bool) -> ExitC
             _print(each)
         if not found:
             click.echo("There is no connection and no journal.")
-    return ExitCode.OK if holds else ExitCode.BROKEN
+    if not holds:
+        return ExitCode.BROKEN
+    return ExitCode.CONFIGURATION if any(each.not_checked for each in found) else ExitCode.OK
 
 
 def _verified(
@@ -79,7 +95,7 @@ def _verified(
             secrets = open_vault(engine, settings).get(name, "vantagepoint")
             with vantagepoint_client(settings, connection, secrets) as client:
                 verify_ledger(engine, connection, client, findings)
-    return _Verified(name, events, findings)
+    return _Verified(name, events, findings, _NO_FILE.format(name=name) if ledger and connection is None else "")
 
 
 @contextmanager
@@ -111,6 +127,7 @@ def _data(found: _Verified) -> dict[str, Any]:
         "connection": found.connection,
         "holds": found.findings.holds,
         "events": found.events,
+        "not_checked": found.not_checked,
         "checks": [
             {
                 "invariant": check.invariant.value,
@@ -141,7 +158,9 @@ def _print(found: _Verified) -> None:
     )
     broken = [check for check in found.findings.checks if check.violations]
     if not broken:
-        click.echo(f"Everything holds for {found.connection}.")
+        click.echo(f"Everything {'that was checked ' if found.not_checked else ''}holds for {found.connection}.")
+    if found.not_checked:
+        click.echo(found.not_checked)
     for check in broken:
         print_table(
             ("subject", "what is wrong", "what to do"),

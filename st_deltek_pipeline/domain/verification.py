@@ -25,7 +25,7 @@ class Invariant(StrEnum):
 
 MEANINGS = {
     Invariant.HASH_CHAIN: "every event is as it was recorded",
-    Invariant.PAYLOADS: "every payload version and every frozen body is as it was stored",
+    Invariant.PAYLOADS: "every payload version, every frozen body and every close is as it was stored",
     Invariant.ONE_OUTCOME: "every document has one outcome, and it fits what is under way",
     Invariant.FILES_BALANCE: "every transaction file balances, and its postings are what its frozen body says",
     Invariant.DOCUMENT_TOTALS: "what is posted and what is outside the ledger make the document's total, to the cent",

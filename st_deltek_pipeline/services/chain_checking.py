@@ -32,7 +32,7 @@ def check_some(engine: Engine, connection: str, *, events: int = EVENTS_PER_LOOK
     Returns:
         The first break, or ``None``.
     """
-    with chain_checks.one_view(engine) as db:
+    with chain_checks.chain_view(engine) as db:
         head = chain_checks.head(db, connection)
         before = chain_checks.checked_up_to(db, connection)
         newest = _part(db, connection, before.newest, head, events)
@@ -61,7 +61,7 @@ def check_all(
     Returns:
         How many events are in order from the first one on, and the first break.
     """
-    with chain_checks.one_view(engine) as db:
+    with chain_checks.chain_view(engine) as db:
         head = chain_checks.head(db, connection)
         known = chain_checks.checked_up_to(db, connection).newest
         at = BEFORE_THE_FIRST

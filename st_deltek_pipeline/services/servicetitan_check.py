@@ -104,7 +104,7 @@ def check_servicetitan(
         if not missing:
             findings.append(Finding(Level.OK, "ServiceTitan scopes", f"All {len(feeds)} feeds and lists can be read."))
         granted = client.granted_scopes()
-        findings += [*missing, *_check_writing(connection, granted), *_check_reading(granted)]
+        findings += [*missing, *_check_writing(connection, granted), *_check_reading(connection, granted)]
         unread = {finding.subject for finding in missing}
         return findings, _lists(connection, client, unread)
 
@@ -156,13 +156,16 @@ def _check_writing(connection: ConnectionSettings, granted: frozenset[str] | Non
     return [Finding(Level.OK, subject, f"The app {said}.")]
 
 
-def _check_reading(granted: frozenset[str] | None) -> list[Finding]:
-    """Point out what the app may read and no connection of this program ever does."""
-    known = {read_scope(feed.resource) for feed in FEEDS_BY_NAME.values()}
-    more = sorted(scope for scope in (granted or frozenset()) - known if scope.endswith(":r"))
+def _check_reading(connection: ConnectionSettings, granted: frozenset[str] | None) -> list[Finding]:
+    """Point out what the app may read and this connection never does."""
+    resources = [feed.resource for feed in feeds_of(connection)]
+    if reads_journal_entries(connection):
+        resources.append(JOURNAL_ENTRIES)
+    needed = {read_scope(resource) for resource in resources}
+    more = sorted(scope for scope in (granted or frozenset()) - needed if scope.endswith(":r"))
     if not more:
         return []
-    message = f"The app may read more than this program ever does: {', '.join(more)}."
+    message = f"The app may read more than this connection ever does: {', '.join(more)}."
     advice = "Take these scopes away from the app, unless another program uses it."
     return [Finding(Level.WARNING, "ServiceTitan scopes", message, advice)]
 

@@ -5,10 +5,11 @@ What the role lacks is found by ``connection_check``. That it may process closed
 """
 
 from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 from st_deltek_pipeline.domain.entry_types import EntryType
-from st_deltek_pipeline.domain.errors import PipelineError
+from st_deltek_pipeline.domain.errors import PermissionMissingError, PipelineError, RefusedError
 from st_deltek_pipeline.services.findings import Finding, Level
 from st_deltek_pipeline.vantagepoint.client import VantagepointClient
 
@@ -28,11 +29,16 @@ def check_rights(client: VantagepointClient, entered: Iterable[EntryType]) -> It
         entered: The types of transaction that the connection enters.
 
     Yields:
-        Warnings; nothing where the role may no more than it has to, or where Vantagepoint does not tell.
+        Warnings; nothing where the role may no more than it has to, or where the tenant has no such list.
     """
     needed = {entry.ledger_type for entry in entered}
     more: dict[str, str] = {}
-    for row in _first_page(client, _LANDING):
+    landing, employees = _first_page(client, _LANDING), _first_page(client, _EMPLOYEES, "Employee")
+    for unknown in (landing, employees):
+        if isinstance(unknown, PipelineError):
+            message = f"Whether the role may more than it has to could not be looked at: {unknown.message}"
+            yield Finding(Level.WARNING, _SUBJECT, message, unknown.advice)
+    for row in [] if isinstance(landing, PipelineError) else landing:
         code = str(row.get("TransType") or "").strip().upper()
         if code and code not in needed and "Y" in {_flag(row, "EntryAccess"), _flag(row, "PostAccess")}:
             more[code] = str(row.get("TransTypeDesc") or code).strip()
@@ -40,17 +46,22 @@ def check_rights(client: VantagepointClient, entered: Iterable[EntryType]) -> It
         named = ", ".join(f"{words} ({code})" for code, words in sorted(more.items()))
         message = f"The role may enter or post transactions that this connection never does: {named}."
         yield Finding(Level.WARNING, _SUBJECT, message, _ADVICE)
-    if _first_page(client, _EMPLOYEES, "Employee"):
+    if employees and not isinstance(employees, PipelineError):
         message = "The role sees employees, which this program never reads."
         yield Finding(Level.WARNING, _SUBJECT, message, _ADVICE)
 
 
-def _first_page(client: VantagepointClient, path: str, *fields: str) -> list[dict[str, Any]]:
+def _first_page(client: VantagepointClient, path: str, *fields: str) -> list[dict[str, Any]] | PipelineError:
+    """Read what the role sees of a list; why not, where that says nothing about the role."""
     try:
         return next(client.rows(path, fields=fields), list[dict[str, Any]]())
-    except PipelineError:
-        # Not allowed, as it should be; or a tenant without this list. Posting needs neither.
+    except PermissionMissingError:
+        # As it should be.
         return []
+    except RefusedError as error:
+        return [] if error.status == HTTPStatus.NOT_FOUND else error
+    except PipelineError as error:
+        return error
 
 
 def _flag(row: dict[str, Any], name: str) -> str:

@@ -31,7 +31,7 @@ from st_deltek_pipeline.domain.verified_sources import (
     why_not_there,
 )
 from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME, Reading
-from st_deltek_pipeline.store import chain_checks, verification, verification_documents
+from st_deltek_pipeline.store import chain_checks, verification, verification_documents, verification_partners
 from st_deltek_pipeline.store.reference import load_periods
 
 MOST_NAMED = 100
@@ -50,7 +50,7 @@ class Checked:
     """What came of one invariant.
 
     Attributes:
-        looked_at: How many events, files, documents or rows were judged; of what is only looked for, what was found.
+        looked_at: How many events, files, documents or rows were looked through.
         violations: How many do not hold; of these the first are named.
     """
 
@@ -95,6 +95,7 @@ class Findings:
         judge: Callable[[_T], Iterable[Violation]],
         *,
         of: int | None = None,
+        among: int | None = None,
     ) -> None:
         """Judge everything that is read; a violation counts for the invariant it names.
 
@@ -103,15 +104,18 @@ class Findings:
             read: Rows in a stream.
             judge: Says what does not hold of one.
             of: How many there are, where that is known.
+            among: Where only what is wrong is read: how many rows were looked through for it. 0 when another reading of
+                the same invariant has counted them.
         """
         check = self.of(invariant)
         self._progress(invariant, check.looked_at, of)
         for row in read:
-            check.looked_at += 1
+            check.looked_at += among is None
             for violation in judge(row):
                 self.of(violation.invariant).add([violation])
-            if check.looked_at % _TELL_EVERY == 0:
+            if among is None and check.looked_at % _TELL_EVERY == 0:
                 self._progress(invariant, check.looked_at, of)
+        check.looked_at += among or 0
         self._progress(invariant, check.looked_at, of)
 
 
@@ -154,22 +158,36 @@ def verify_view(
     """
     head = chain_checks.head(db, name)
     _chain(db, name, head, findings)
-    findings.judge(Invariant.PAYLOADS, verification.altered(db, name), lambda found: [payload_violation(found)])
+    lists = {feed.name: feed.kind.value for feed in FEEDS_BY_NAME.values() if feed.reading is Reading.MODIFIED}
+    counts = verification.counts(db, name, lists)
+    findings.judge(
+        Invariant.PAYLOADS,
+        verification.altered(db, name),
+        lambda found: [payload_violation(found)],
+        among=counts.payloads,
+    )
     findings.judge(Invariant.FILES_BALANCE, verification.files(db, name), file_violations)
     for invariant in (Invariant.ONE_OUTCOME, Invariant.POSTED_ONCE):
         findings.of(invariant)
     findings.judge(Invariant.DOCUMENT_TOTALS, verification_documents.documents(db, name), document_violations)
     findings.of(Invariant.ONE_OUTCOME).looked_at = findings.of(Invariant.DOCUMENT_TOTALS).looked_at
-    _once(db, name, findings, vendors_may_repeat=vendors_may_repeat)
-    _periods(db, name, periods, findings)
-    lists = {feed.name: feed.kind.value for feed in FEEDS_BY_NAME.values() if feed.reading is Reading.MODIFIED}
-    findings.judge(Invariant.CURSORS, verification.ahead(db, name, lists), lambda found: [cursor_violation(found)])
+    _once(db, name, findings, vendors_may_repeat=vendors_may_repeat, among=counts.once)
+    _periods(db, name, periods, findings, among=counts.standing)
+    findings.judge(
+        Invariant.CURSORS,
+        verification.ahead(db, name, lists),
+        lambda found: [cursor_violation(found)],
+        among=counts.cursors,
+    )
     findings.judge(Invariant.EVENTS_AND_ROWS, verification.lives(db, name), life_violations)
-    findings.judge(Invariant.EVENTS_AND_ROWS, verification_documents.posted_events(db, name), posted_event_violations)
+    findings.judge(
+        Invariant.EVENTS_AND_ROWS, verification_documents.posted_events(db, name), posted_event_violations, among=0
+    )
     findings.judge(
         Invariant.EVENTS_AND_ROWS,
-        verification.without_partner(db, name),
+        verification_partners.without_partner(db, name),
         lambda found: [partner_violation(found)],
+        among=0,
     )
     return head.sequence
 
@@ -202,20 +220,22 @@ def _broken(found: ChainBreak) -> Violation:
     return Violation(Invariant.HASH_CHAIN, f"event {found.sequence}", found.words, RESTORE)
 
 
-def _once(db: Connection, name: str, findings: Findings, *, vendors_may_repeat: bool) -> None:
+def _once(db: Connection, name: str, findings: Findings, *, vendors_may_repeat: bool, among: int) -> None:
     findings.judge(
         Invariant.POSTED_ONCE,
         verification_documents.shared_keys(db, name),
         lambda found: key_violations(found, vendors_may_repeat=vendors_may_repeat),
+        among=among,
     )
     findings.judge(
         Invariant.POSTED_ONCE,
         verification_documents.doubles(db, name),
         lambda found: [Violation(Invariant.POSTED_ONCE, found.what, found.words, look_at(found.what))],
+        among=0,
     )
 
 
-def _periods(db: Connection, name: str, periods: Mapping[int, FiscalPeriod], findings: Findings) -> None:
+def _periods(db: Connection, name: str, periods: Mapping[int, FiscalPeriod], findings: Findings, *, among: int) -> None:
     uses = verification_documents.period_uses(db, name)
     # Read whole before the documents are: there is one row for a date and a period.
     findings.judge(
@@ -226,15 +246,18 @@ def _periods(db: Connection, name: str, periods: Mapping[int, FiscalPeriod], fin
             if (words := why_not_there(use, periods))
             else []
         ),
+        among=among,
     )
     findings.judge(
         Invariant.OPEN_PERIODS,
         verification_documents.moved_without_event(db, name),
         lambda found: [period_violation(found.what, found.words)],
+        among=0,
     )
     closed = [period.period for period in periods.values() if period.closed]
     findings.judge(
         Invariant.OPEN_PERIODS,
         verification_documents.posted_when_closed(db, name, closed),
         lambda found: [closed_period_violation(found)],
+        among=0,
     )

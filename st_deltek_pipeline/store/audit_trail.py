@@ -6,7 +6,6 @@ Every look-up is by an index, however large the journal is.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -264,20 +263,6 @@ def firm_decisions(db: Connection, connection: str, party_kind: PartyKind, party
         )
         for row in rows
     ]
-
-
-def aligned_by(db: Connection, document: DocumentKey) -> tuple[datetime, str] | None:
-    """Return when, and by which run, the document was aligned last."""
-    row = db.execute(
-        text(
-            """
-            SELECT aligned_at, run_id FROM mapping.alignments
-            WHERE connection = :connection AND kind = :kind AND document_id = :id
-            """
-        ),
-        _parameters(document),
-    ).one_or_none()
-    return None if row is None else (row.aligned_at, row.run_id)
 
 
 def _parameters(document: DocumentKey) -> dict[str, object]:

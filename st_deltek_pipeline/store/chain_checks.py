@@ -23,7 +23,7 @@ class CheckedUpTo:
 
 
 @contextmanager
-def one_view(engine: Engine) -> Generator[Connection]:
+def chain_view(engine: Engine) -> Generator[Connection]:
     """Open a connection that sees events and head of the chain as they were at one moment."""
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as db:
         yield db

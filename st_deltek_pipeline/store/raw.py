@@ -78,6 +78,9 @@ class DocumentTotal:
     raw_seq: int
 
 
+NOT_STORABLE = "not storable as JSON"
+"""How the reason begins of a row that is a record, and that the database refuses."""
+
 _RECORD_COLUMNS = (
     "seq",
     "connection",
@@ -298,7 +301,7 @@ def _copy_what_fits(db: Connection, rows: Sequence[tuple[Any, ...]]) -> list[Unr
     except (driver_errors.DataError, ValueError) as error:
         if len(rows) == 1:
             reason = str(error).partition("\n")[0]
-            return [UnreadableRow(rows[0][4], rows[0][5], f"not storable as JSON: {reason}")]
+            return [UnreadableRow(rows[0][4], rows[0][5], f"{NOT_STORABLE}: {reason}")]
         half = len(rows) // 2
         return [*_copy_what_fits(db, rows[:half]), *_copy_what_fits(db, rows[half:])]
     return []

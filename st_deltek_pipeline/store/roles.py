@@ -28,6 +28,10 @@ _VAULT = "vault"
 _VERSION = "migrations"
 # Dagster's tables; ours are all in schemas of their own.
 _DAGSTERS = "public"
+OUR_SCHEMAS = (
+    "alerts", "inbox", "journal", "live", "mapping", _VERSION, "raw", "reference", "staged", _VAULT,
+)  # fmt: skip
+"""What a migrated database has. A schema of somebody else in the same database is none of our business."""
 _ANALYSE_SINCE = 170_000
 # PostgreSQL's limit for names.
 _LONGEST_NAME = 63
@@ -83,7 +87,8 @@ class Catalogue:
 
     Attributes:
         roles: Those of ours that exist on the server.
-        schemas: Ours, and ``public``, with their owners.
+        schemas: Those of ours that there are, and ``public``, with their owners.
+        things: What is in them, members of extensions left out.
         missing: Rights on the database itself that are not there yet, by right and role.
         member: Whether who is logged in may already act as the owner of the schemas.
     """
@@ -125,8 +130,9 @@ def role_statements(found: Catalogue, application: str) -> list[str]:
     users = ", ".join(names[role] for role in (Role.APP, Role.READONLY, Role.UI))
     for schema, _ in found.schemas:
         tables = [thing for thing in found.things if thing.schema == schema and thing.kind != "FUNCTION"]
+        if tables:
+            statements.append(f"REVOKE ALL ON {_named(tables)} FROM {users}")
         statements += [
-            f"REVOKE ALL ON ALL TABLES IN SCHEMA {_name(schema)} FROM {users}",
             f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {_name(schema)} FROM {users}",
             f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {_name(schema)} FROM PUBLIC, {users}"
             if schema != _DAGSTERS
@@ -136,7 +142,7 @@ def role_statements(found: Catalogue, application: str) -> list[str]:
     return statements
 
 
-def _grants(schema: str, tables: Iterable[Thing], names: dict[Role, str], *, analysed: bool) -> Iterable[str]:
+def _grants(schema: str, tables: Sequence[Thing], names: dict[Role, str], *, analysed: bool) -> Iterable[str]:
     app, reader, ui = names[Role.APP], names[Role.READONLY], names[Role.UI]
     quoted = _name(schema)
     everybody = {
@@ -146,12 +152,14 @@ def _grants(schema: str, tables: Iterable[Thing], names: dict[Role, str], *, ana
     }.get(schema, f"{app}, {reader}")
     yield f"GRANT USAGE ON SCHEMA {quoted} TO {everybody}"
     if schema == _DAGSTERS:
-        yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {quoted} TO {everybody}"
+        if tables:
+            yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_named(tables)} TO {everybody}"
         yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {quoted} TO {everybody}"
         return
     if schema != _VERSION:
         yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {quoted} TO {app}"
-    yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {quoted} TO {everybody}"
+    if tables:
+        yield f"GRANT SELECT ON {_named(tables)} TO {everybody}"
     for table in tables:
         rights = _rights(table)
         if rights:
@@ -193,10 +201,11 @@ def read_catalogue(connection: Connection, application: str | None = None) -> Ca
     member = migration in roles and bool(
         connection.scalar(text("SELECT pg_has_role(current_user, :name, 'member')"), {"name": migration})
     )
-    schemas = [(str(each.nspname), str(each.owner)) for each in connection.execute(text(_SCHEMAS))]
+    ours = [*OUR_SCHEMAS, _DAGSTERS]
+    schemas = [(str(each.nspname), str(each.owner)) for each in connection.execute(text(_SCHEMAS), {"ours": ours})]
     things = [
         Thing(each.kind, each.nspname, each.name, each.owner, bool(each.append_only))
-        for each in connection.execute(text(_THINGS), {"refuses": _REFUSES})
+        for each in connection.execute(text(_THINGS), {"refuses": _REFUSES, "ours": ours, "public": _DAGSTERS})
     ]
     is_superuser = bool(connection.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")))
     return Catalogue(database, version, roles, schemas, things, missing, member or is_superuser)
@@ -272,10 +281,12 @@ def apply_login(connection: Connection, role: Role, name: str, password: str, ap
 
 
 def _run(connection: Connection, statement: str) -> None:
-    # By the driver itself, which leaves alone what looks like a parameter in a name.
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor:
-        cursor.execute(statement)
+    # What looks like a parameter in a name is none.
+    connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def _named(tables: Iterable[Thing]) -> str:
+    return ", ".join(table.name for table in tables)
 
 
 def _name(name: str) -> str:
@@ -283,8 +294,7 @@ def _name(name: str) -> str:
 
 
 _SCHEMAS = """
-SELECT nspname, pg_get_userbyid(nspowner) AS owner FROM pg_namespace
-WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' ORDER BY nspname
+SELECT nspname, pg_get_userbyid(nspowner) AS owner FROM pg_namespace WHERE nspname = ANY(:ours) ORDER BY nspname
 """
 _THINGS = """
 SELECT CASE things.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind,
@@ -292,11 +302,14 @@ SELECT CASE things.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW
        EXISTS (SELECT 1 FROM pg_trigger AS fired JOIN pg_proc AS does ON does.oid = fired.tgfoid
                WHERE fired.tgrelid = things.oid AND does.proname = :refuses AND fired.tgtype & 16 <> 0) AS append_only
 FROM pg_class AS things JOIN pg_namespace AS spaces ON spaces.oid = things.relnamespace
-WHERE things.relkind IN ('r', 'p', 'v', 'm') AND spaces.nspname NOT LIKE 'pg\\_%'
-  AND spaces.nspname <> 'information_schema'
+WHERE things.relkind IN ('r', 'p', 'v', 'm') AND spaces.nspname = ANY(:ours) AND NOT EXISTS (
+    SELECT FROM pg_depend AS member
+    WHERE member.classid = CAST('pg_class' AS regclass) AND member.objid = things.oid AND member.deptype = 'e')
 UNION ALL
-SELECT 'FUNCTION', spaces.nspname, does.oid::regprocedure::text, pg_get_userbyid(does.proowner), false
+SELECT 'FUNCTION', spaces.nspname, CAST(CAST(does.oid AS regprocedure) AS text), pg_get_userbyid(does.proowner), false
 FROM pg_proc AS does JOIN pg_namespace AS spaces ON spaces.oid = does.pronamespace
-WHERE does.prokind = 'f' AND spaces.nspname NOT LIKE 'pg\\_%' AND spaces.nspname NOT IN ('information_schema', 'public')
+WHERE does.prokind = 'f' AND spaces.nspname = ANY(:ours) AND spaces.nspname <> :public AND NOT EXISTS (
+    SELECT FROM pg_depend AS member
+    WHERE member.classid = CAST('pg_proc' AS regclass) AND member.objid = does.oid AND member.deptype = 'e')
 ORDER BY 2, 3
 """

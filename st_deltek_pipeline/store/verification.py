@@ -1,11 +1,12 @@
 """Reads what the invariants are judged by, in streams: one view of the database, memory that does not grow with its rows.
 
-Events, payloads and transaction files; documents and their amounts are in ``verification_documents``. Nothing here judges or
-writes.
+Events, payloads and transaction files; documents and their amounts are in ``verification_documents``, what has to stand
+beside an event in ``verification_partners``. Nothing here judges or writes.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -16,7 +17,9 @@ from sqlalchemy.engine import Row
 from st_deltek_pipeline.domain.chain_check import RecordedLink
 from st_deltek_pipeline.domain.file_lives import FILE_EVENTS, SPLIT_UP, FileEvent
 from st_deltek_pipeline.domain.verified_files import FileFacts, FileLife
-from st_deltek_pipeline.domain.verified_sources import Ahead, Altered, WithoutPartner
+from st_deltek_pipeline.domain.verified_sources import Ahead, Altered
+from st_deltek_pipeline.store.file_states import STANDING, TAKEN
+from st_deltek_pipeline.store.raw import NOT_STORABLE
 
 _ROWS_AT_ONCE = 2000
 # A transaction file has hundreds of documents, and its body has all their lines.
@@ -74,7 +77,7 @@ def links(db: Connection, connection: str) -> Iterator[RecordedLink]:
 
 
 def altered(db: Connection, connection: str) -> Iterator[Altered]:
-    """Find payload versions and frozen bodies whose hash is not the one stored with them."""
+    """Find payload versions, frozen bodies and closes whose hash is not the one stored with them."""
     rows = stream(
         db,
         """
@@ -85,6 +88,9 @@ def altered(db: Connection, connection: str) -> Iterator[Altered]:
         SELECT 'frozen body of file ' || file.batch
         FROM journal.transaction_files AS file JOIN journal.bodies AS body USING (body_hash)
         WHERE file.connection = :connection AND body_hash <> encode(sha256(convert_to(body, 'UTF8')), 'hex')
+        UNION ALL
+        SELECT 'close ' || number || ' of ' || business_day FROM journal.closes
+        WHERE connection = :connection AND figures_hash <> encode(sha256(convert_to(figures, 'UTF8')), 'hex')
         """,
         {"connection": connection},
     )
@@ -157,64 +163,57 @@ def lives(db: Connection, connection: str) -> Iterator[FileLife]:
         yield FileLife(batch, of_file[0].state, events)
 
 
-def without_partner(db: Connection, connection: str) -> Iterator[WithoutPartner]:
-    """Find rows about people's decisions and about telling ServiceTitan without an event, and events without such a row."""
-    for statement in _PARTNERS:
-        for row in stream(db, statement, {"connection": connection}):
-            yield WithoutPartner(row.what, row.words)
+@dataclass(frozen=True)
+class Counts:
+    """How much there is of what is only read where it is wrong.
 
-
-def _without_event(table: str, event_type: str, words: str, condition: str = "") -> str:
-    return f"""
-        SELECT decided.kind || ':' || decided.document_id AS what, '{words}' AS words FROM {table} AS decided
-        WHERE decided.connection = :connection {condition} AND NOT EXISTS (
-            SELECT FROM journal.events AS event
-            WHERE event.connection = decided.connection AND event.kind = decided.kind
-              AND event.document_id = decided.document_id AND event.event_type = '{event_type}'
-              AND event.revision = decided.revision)
-    """  # noqa: S608 (constants)
-
-
-_PARTNERS: Sequence[str] = (
-    _without_event("journal.ignored_documents", "document_ignored", "a person ignored it, and no event says so"),
-    _without_event("journal.reversed_documents", "document_reversed", "a person reversed it, and no event says so"),
-    _without_event("journal.allowances", "document_allowed", "a person allowed it, and no event says so"),
-    _without_event(
-        "journal.write_backs",
-        "document_exported",
-        "ServiceTitan was told of it, and no event says so",
-        "AND decided.state = 'exported'",
-    ),
+    Attributes:
+        payloads: Payload versions, frozen bodies and closes.
+        once: Lines of postings that were not given up, and postings among these that have a natural key.
+        standing: Postings that stand.
+        cursors: Cursors that can be compared, and records whose latest version is named.
     """
-    SELECT event.kind || ':' || event.document_id AS what,
-           'event ' || event.sequence || ' says that ServiceTitan was told of it, and no row does' AS words
-    FROM journal.events AS event
-    WHERE event.connection = :connection AND event.event_type = 'document_exported' AND NOT EXISTS (
-        SELECT FROM journal.write_backs AS told
-        WHERE told.connection = event.connection AND told.kind = event.kind AND told.document_id = event.document_id
-          AND told.revision = event.revision)
-    """,
+
+    payloads: int
+    once: int
+    standing: int
+    cursors: int
+
+
+def counts(db: Connection, connection: str, lists: Mapping[str, str]) -> Counts:
+    """Count what is looked through.
+
+    Args:
+        db: The open view.
+        connection: The connection's name.
+        lists: As for ``ahead``.
     """
-    SELECT 'file ' || event.batch AS what, 'the body that event ' || event.sequence || ' froze is not there' AS words
-    FROM journal.events AS event
-    WHERE event.connection = :connection AND event.event_type = 'file_planned' AND NOT EXISTS (
-        SELECT FROM journal.bodies AS body WHERE body.body_hash = CAST(event.body AS json) ->> 'body_hash')
-    """,
-    """
-    SELECT coalesce('close ' || kept.number || ' of ' || kept.business_day, 'event ' || told.sequence) AS what,
-           CASE WHEN told.sequence IS NULL THEN 'no event says so' ELSE 'it says that a day was closed, and no close of it is kept'
-           END AS words
-    FROM (
-        SELECT sequence, CAST(body AS json) ->> 'business_day' AS day, CAST(body AS json) ->> 'figures_hash' AS figures
-        FROM journal.events WHERE connection = :connection AND event_type = 'day_closed'
-    ) AS told
-    FULL JOIN (
-        SELECT number, business_day, CAST(business_day AS text) AS day, figures_hash AS figures FROM journal.closes
-        WHERE connection = :connection
-    ) AS kept USING (day, figures)
-    WHERE told.sequence IS NULL OR kept.number IS NULL
-    """,
-)
+    row = db.execute(
+        text(
+            """
+            SELECT (SELECT count(*) FROM raw.records WHERE connection = :connection)
+                   + (SELECT count(*) FROM journal.transaction_files WHERE connection = :connection)
+                   + (SELECT count(*) FROM journal.closes WHERE connection = :connection) AS payloads,
+                   (SELECT count(*) FROM journal.posting_lines AS line
+                    JOIN journal.postings AS posting USING (connection, kind, document_id, posting_no)
+                    JOIN journal.transaction_files AS file
+                      ON file.connection = posting.connection AND file.batch = posting.batch
+                    WHERE line.connection = :connection AND file.state = ANY(:taken)) AS lines,
+                   (SELECT count(*) FROM raw.latest WHERE connection = :connection)
+                   + (SELECT count(*) FROM raw.cursors
+                      WHERE connection = :connection AND feed = ANY(:feeds) AND continue_from IS NOT NULL) AS cursors,
+                   posted.keys, posted.standing
+            FROM (
+                SELECT count(*) FILTER (WHERE file.state = ANY(:standing)) AS standing,
+                       count(*) FILTER (WHERE posting.key_number <> '') AS keys
+                FROM journal.postings AS posting JOIN journal.transaction_files AS file USING (connection, batch)
+                WHERE posting.connection = :connection AND file.state = ANY(:taken)
+            ) AS posted
+            """
+        ),
+        {"connection": connection, "feeds": list(lists), "standing": STANDING, "taken": TAKEN},
+    ).one()
+    return Counts(row.payloads, row.lines + row.keys, row.standing, row.cursors)
 
 
 def ahead(db: Connection, connection: str, lists: Mapping[str, str]) -> Iterator[Ahead]:
@@ -225,7 +224,13 @@ def ahead(db: Connection, connection: str, lists: Mapping[str, str]) -> Iterator
         connection: The connection's name.
         lists: Kind of record by feed, of the feeds whose cursor is the newest modification seen.
     """
-    parameters = {"connection": connection, "feeds": list(lists), "kinds": list(lists.values())}
+    parameters = {
+        "connection": connection,
+        "feeds": list(lists),
+        "kinds": list(lists.values()),
+        # Such a row has moved the cursor and is no record; a row that cannot be read moves nothing.
+        "not_storable": NOT_STORABLE,
+    }
     for statement in _AHEAD:
         for row in stream(db, statement, parameters):
             yield Ahead(row.what, str(row.says), str(row.stored))
@@ -275,6 +280,7 @@ _AHEAD: Sequence[str] = (
       AND (stored.newest IS NULL OR CAST(cursor.continue_from AS timestamptz) > stored.newest)
       AND NOT EXISTS (
         SELECT FROM raw.unreadable AS unreadable
-        WHERE unreadable.connection = cursor.connection AND unreadable.kind = list.kind)
+        WHERE unreadable.connection = cursor.connection AND unreadable.kind = list.kind
+          AND starts_with(unreadable.reason, :not_storable))
     """,
 )

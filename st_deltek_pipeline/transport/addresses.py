@@ -11,8 +11,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# Azure's own service for virtual machines has an address like any other (168.63.129.16).
-_METADATA = frozenset({ip_address("168.63.129.16"), ip_address("169.254.169.254"), ip_address("fd00:ec2::254")})
+# Azure's own service for virtual machines has an address like any other (168.63.129.16). Alibaba's is among shared
+# addresses, Amazon's and Google's in IPv6 among local ones, which a connection may name as its own.
+_METADATA = frozenset(
+    map(ip_address, ("100.100.100.200", "168.63.129.16", "169.254.169.254", "fd00:ec2::254", "fd20:ce::254"))
+)
 # Special (RFC 6890), which not every version of Python knows. Some clouds keep services in the first.
 _SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24")))
 # Translators (RFC 6052) and tunnels (RFC 3056, 4380) lead to the IPv4 address inside.

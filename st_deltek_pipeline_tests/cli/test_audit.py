@@ -104,6 +104,24 @@ class TestVerify:
         checks = {check["invariant"]: check for check in found["connections"][0]["checks"]}
         assert (code, checks["ledger"]["violations"]) == (0, 0)
         assert checks["ledger"]["looked_at"] > 5
+        assert found["connections"][0]["not_checked"] == ""
+
+    def test_a_ledger_that_cannot_be_read_for_want_of_a_file_is_no_success(
+        self,
+        acme: Bench,
+        answer: Answer,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        assert acme.rows("SELECT FROM journal.events LIMIT 1")
+        monkeypatch.setenv("ST_DELTEK_CONNECTIONS_DIR", str(tmp_path))
+        assert answer("verify")[0] == 0
+        code, found = answer("verify", "--ledger")
+        assert (code, found["holds"]) == (2, True)
+        assert "was not read for acme" in found["connections"][0]["not_checked"]
+        assert run(["verify", "--ledger"]) == 2
+        assert "Everything that was checked holds for acme." in capfd.readouterr().out
 
     @pytest.mark.usefixtures("acme")
     def test_a_connection_that_does_not_exist_is_said_so(self, answer: Answer) -> None:

@@ -5,6 +5,7 @@ against Kubernetes' own schemas. The keys are those of the chart's values.yaml.
 """
 
 import copy
+import re
 import shlex
 from typing import Any
 
@@ -193,11 +194,50 @@ def test_a_file_with_a_secret_that_a_variable_names_is_mounted_from_the_secret(w
             for item in volume["secret"]["items"]
         }
         named = {each["value"] for each in container["env"] if each["name"].endswith("_FILE")}
+        named |= set(re.findall(r"=(/run/secrets/\S+)", " ".join(container["command"])))
         assert named == files
         assert {mounts[each["name"]] for each in _pod(workload)["volumes"] if "configMap" in each} <= {
             f"{WORKDIR}/connections",
             f"{_CHART_FOLDER}/dagster.yaml",
         }
+
+
+def test_only_the_migration_has_the_owners_login_and_the_ui_has_its_own() -> None:
+    items = {
+        pod.id: {
+            item["key"]
+            for volume in _pod(pod.values[0])["volumes"]
+            for item in volume.get("secret", {}).get("items", ())
+        }
+        for pod in _pods()
+        if _ours(pod.values[0])
+    }
+    urls = {name: found - {"master_key"} for name, found in items.items()}
+    assert urls.pop("st-deltek-migrate") == {"owner_database_url", "database_url", "ui_database_url"}
+    assert urls.pop("dagsterwebserver") == {"ui_database_url"}
+    assert urls == {"dagsterdaemon": {"database_url"}, "st-deltek-receiver": {"database_url"}}
+    assert {name for name, found in items.items() if "master_key" in found} == set(urls)
+    (migrate,) = _ours(documents(DEPLOY / "kubernetes/migrate.yaml")[0])
+    owner = {"name": "ST_DELTEK_DATABASE_URL_FILE", "value": "/run/secrets/st-deltek/owner_database_url"}
+    assert migrate["env"] == [owner]
+    steps = " ".join(" ".join(migrate["command"]).split())
+    folder = "/run/secrets/st-deltek"
+    assert steps.endswith(f"--apply --login app={folder}/database_url --login ui={folder}/ui_database_url")
+
+
+def test_the_secret_that_the_steps_create_has_every_key_that_a_pod_takes() -> None:
+    (line,) = (
+        line for line in (PROJECT / "docs/deploy.md").read_text().splitlines() if "create secret generic" in line
+    )
+    created = set(re.findall(r"--from-(?:file|literal)=(\w+(?:-\w+)*)", line))
+    taken = {
+        item["key"]
+        for pod in _pods()
+        for volume in _pod(pod.values[0])["volumes"]
+        if volume.get("secret", {}).get("secretName") == "st-deltek"
+        for item in volume["secret"]["items"]
+    }
+    assert created == taken | {"postgresql-password"}
 
 
 def test_dagsters_settings_are_those_of_the_image_and_not_the_charts() -> None:

@@ -45,6 +45,10 @@ class _Several(dict[str, object]):
         super().__setitem__(key, [*before, *value] if isinstance(before, list) and isinstance(value, list) else value)
 
 
+def _loaded(unit: _Unit) -> set[str]:
+    return {value.split(":", 1)[0] for value in unit.values_of("LoadCredential")}
+
+
 def _commands(path: Path) -> list[list[str]]:
     return [call for line in _Unit(path).values_of("ExecStart") for call in program_calls(line.split())]
 
@@ -77,9 +81,23 @@ def test_a_unit_runs_without_rights_and_its_secrets_come_as_credentials(path: Pa
     assert (service["ProtectSystem"], service["ProtectHome"], service["PrivateTmp"]) == ("strict", "yes", "yes")
     named = dict(value.split("=", 1) for value in unit.values_of("Environment"))
     assert set(named) <= KNOWN_VARIABLES
-    loaded = {value.split(":", 1)[0] for value in unit.values_of("LoadCredential")}
-    assert {value.removeprefix("%d/") for value in named.values()} == loaded
+    loaded = _loaded(unit)
+    used = {*named.values(), *re.findall(r"=(%d/\S+)", " ".join(unit.values_of("ExecStart")))}
+    assert {value.removeprefix("%d/") for value in used} == loaded
     assert ("master_key" in loaded) == (path.stem not in {"st-deltek-webserver", "st-deltek-migrate"})
+
+
+def test_only_the_migration_has_the_owners_login_and_the_ui_has_its_own() -> None:
+    urls = {path.stem.removeprefix("st-deltek-"): _loaded(_Unit(path)) - {"master_key"} for path in _SERVICES}
+    assert urls.pop("migrate") == {"owner_database_url", "database_url", "ui_database_url"}
+    assert urls.pop("webserver") == {"ui_database_url"}
+    assert {*map(frozenset, urls.values())} == {frozenset({"database_url"})}
+    migrate = _Unit(_FOLDER / "st-deltek-migrate.service")
+    assert migrate.values_of("Environment") == ["ST_DELTEK_DATABASE_URL_FILE=%d/owner_database_url"]
+    # The others find schemas and rights ready.
+    assert migrate["Service"]["Type"] == "oneshot"
+    logins = "--login app=%d/database_url --login ui=%d/ui_database_url"
+    assert migrate.values_of("ExecStart")[-1].endswith(f"st-deltek database roles --apply {logins}")
 
 
 def test_the_shared_environment_names_what_the_program_knows_and_no_secret() -> None:

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from st_deltek_pipeline.connections.settings import ConnectionSettings
 from st_deltek_pipeline.domain.firm_links import LinkState, PartyKey, PartyKind
+from st_deltek_pipeline.sandbox.fault_rules import FaultRule
 from st_deltek_pipeline.sandbox.server import RunningSandbox, Sandbox, SandboxSettings
-from st_deltek_pipeline.sandbox.servicetitan.switches import DEFAULT_SCOPES
 from st_deltek_pipeline.services.connection_check import check_connection
-from st_deltek_pipeline.services.feeds import FEEDS_BY_NAME
+from st_deltek_pipeline.services.feeds import feeds_of
 from st_deltek_pipeline.services.findings import Cause, Finding, Level
 from st_deltek_pipeline.servicetitan.scopes import read_scope
 from st_deltek_pipeline.settings import Settings
@@ -21,9 +21,6 @@ from st_deltek_pipeline.store.firm_mappings import FirmMapping, write_mappings
 from st_deltek_pipeline.store.vault import open_vault
 
 _NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
-# What the tenant grants by default is more than is read.
-_READ = {read_scope(feed.resource) for feed in FEEDS_BY_NAME.values()}
-_READING = [scope for scope in DEFAULT_SCOPES if scope in _READ]
 
 
 @pytest.fixture
@@ -70,8 +67,10 @@ def _bench(settings: Settings, engine: Engine, running: RunningSandbox) -> Bench
 
 
 def grant(bench: Bench, *more: str) -> None:
-    """Let the app read everything, and write only what is named."""
-    bench.sandbox.sandbox.servicetitan.set_switches({"scopes": [*_READING, *more]})
+    """Let the app read what the connection has to, and otherwise only do what is named."""
+    feeds = feeds_of(ConnectionSettings.model_validate(bench.document))
+    scopes = sorted({scope for feed in feeds if (scope := read_scope(feed.resource)) is not None})
+    bench.sandbox.sandbox.servicetitan.set_switches({"scopes": [*scopes, *more]})
 
 
 def test_a_connection_that_fits_has_no_problem_and_no_warning(bench: Bench) -> None:
@@ -104,11 +103,22 @@ def test_an_app_that_may_write_without_need_is_pointed_out(bench: Bench) -> None
     assert finding.message.endswith("tn.acc.invoices:w, tn.inv.receipts:w.")
 
 
-def test_an_app_that_may_read_what_nothing_here_reads_is_pointed_out(bench: Bench) -> None:
-    grant(bench, "tn.crm.bookings:r")
+@pytest.mark.parametrize("scope", ["tn.crm.bookings:r", "tn.acc.apbills:r", "tn.acc.journalentries:r"])
+def test_an_app_that_may_read_what_the_connection_never_reads_is_pointed_out(bench: Bench, scope: str) -> None:
+    grant(bench, scope)
     [finding] = [finding for finding in bench.check() if finding.level is not Level.OK]
     assert (finding.level, finding.subject) == (Level.WARNING, "ServiceTitan scopes")
-    assert finding.message.endswith("ever does: tn.crm.bookings:r.")
+    assert finding.message.endswith(f"ever does: {scope}.")
+
+
+def test_the_other_view_of_bills_and_journal_entries_are_read_where_they_are_set(bench: Bench) -> None:
+    bench.document["posting"] = {**bench.document["posting"], "bills_source": "ap_bills"}
+    bench.document["reconciliation"] = {"journal_entries": "summaries"}
+    grant(bench, "tn.acc.journalentries:r")
+    assert {finding.level for finding in bench.check()} == {Level.OK}
+    grant(bench, "tn.acc.journalentries:r", "tn.acc.inventorybills:r")
+    [finding] = [finding for finding in bench.check() if finding.level is not Level.OK]
+    assert finding.message.endswith("ever does: tn.acc.inventorybills:r.")
 
 
 def test_a_role_that_may_more_than_it_needs_is_pointed_out(bench: Bench) -> None:
@@ -121,6 +131,19 @@ def test_a_role_that_may_more_than_it_needs_is_pointed_out(bench: Bench) -> None
         "The role may enter or post transactions that this connection never does: EX (EX), TS (TS).",
         "The role sees employees, which this program never reads.",
     ]
+
+
+def test_rights_that_could_not_be_looked_at_are_said_so(bench: Bench) -> None:
+    grant(bench)
+    faults = bench.sandbox.sandbox.hooks.faults
+    faults.add(FaultRule(path="employee", effect="answer", status=404, body='{"Message": "No such list."}'))
+    assert {finding.level for finding in bench.check()} == {Level.OK}
+    faults.clear()
+    faults.add(FaultRule(path="allLanding", effect="answer", status=400, body='{"Message": "Not today."}'))
+    [finding] = [finding for finding in bench.check() if finding.level is not Level.OK]
+    assert (finding.level, finding.subject) == (Level.WARNING, "Vantagepoint role")
+    assert "could not be looked at" in finding.message
+    assert "Not today." in finding.message
 
 
 def test_writing_back_needs_the_scopes_of_the_kinds_that_are_moved_and_no_others(bench: Bench) -> None:
@@ -139,7 +162,7 @@ def test_writing_back_needs_the_scopes_of_the_kinds_that_are_moved_and_no_others
 
 def test_only_what_the_moved_kinds_need_is_asked_for(bench: Bench) -> None:
     bench.document["posting"] = {**bench.document["posting"], "documents": ["invoice"]}
-    bench.sandbox.sandbox.servicetitan.set_switches({"scopes": [scope for scope in _READING if ".inv." not in scope]})
+    grant(bench)
     assert {finding.level for finding in bench.check()} == {Level.OK}
 
 

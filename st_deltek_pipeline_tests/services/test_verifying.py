@@ -43,13 +43,26 @@ def test_everything_holds_of_a_connection_that_has_posted_corrected_reversed_and
     )
     assert looked_at[Invariant.FILES_BALANCE] == looked_at[Invariant.EVENTS_AND_ROWS] == files.n
     assert looked_at[Invariant.LEDGER] == files.posted > 5
+    assert min(looked_at.values()) > 0, looked_at
+    (stored,) = acme.rows("SELECT count(*) AS n FROM raw.records")
+    assert looked_at[Invariant.PAYLOADS] == stored.n + files.n
+    (standing,) = acme.rows(
+        """
+        SELECT count(*) AS n FROM journal.postings JOIN journal.transaction_files AS file USING (connection, batch)
+        WHERE file.state IN ('posted', 'adopted')
+        """
+    )
+    assert looked_at[Invariant.OPEN_PERIODS] == standing.n
+    (lines,) = acme.rows("SELECT count(*) AS n FROM journal.posting_lines")
+    assert looked_at[Invariant.POSTED_ONCE] > lines.n
 
 
 @dataclass(frozen=True)
 class Case:
     """Something that only somebody with all rights can do to the database, and what has to be said of it.
 
-    ``{posted}`` is the id of a posted invoice, ``{batch}`` its file, ``{ignored}`` an ignored one, ``{events}`` the last event.
+    ``{posted}`` is the id of a posted invoice, ``{batch}`` its file, ``{ignored}`` an ignored one, ``{reversed}`` a reversed
+    one, ``{events}`` the last event.
     """
 
     planted: Sequence[str]
@@ -204,6 +217,17 @@ CASES = {
         "cursors",
         "feed bank_deposits",
     ),
+    "a cursor is ahead, and a row was set aside that moves none": Case(
+        [
+            "UPDATE raw.cursors SET continue_from = '2030-01-01T00:00:00.000000Z' WHERE feed = 'bank_deposits'",
+            """
+            INSERT INTO raw.unreadable (connection, kind, payload_hash, payload, reason, run_id)
+            VALUES ('acme', 'bank_deposit', 'p', '{{}}', 'no id', 'run')
+            """,
+        ],
+        "cursors",
+        "feed bank_deposits",
+    ),
     "a state without its event": Case(
         ["UPDATE journal.transaction_files SET state = 'held' {file}"], "events_and_rows", "file {batch}"
     ),
@@ -223,6 +247,64 @@ CASES = {
         ["UPDATE journal.events SET event_type = 'document_held' WHERE document_id = {ignored}"],
         "events_and_rows",
         "invoice:{ignored}",
+    ),
+    "a person's decision is gone": Case(
+        ["DELETE FROM journal.ignored_documents WHERE document_id = {ignored}"],
+        "events_and_rows",
+        "invoice:{ignored}",
+    ),
+    "a person's decision is said to be another's": Case(
+        ["UPDATE journal.ignored_documents SET ignored_by = 'nobody' WHERE document_id = {ignored}"],
+        "events_and_rows",
+        "invoice:{ignored}",
+    ),
+    "a person's reversal is gone": Case(
+        ["DELETE FROM journal.reversed_documents WHERE document_id = {reversed}"],
+        "events_and_rows",
+        "invoice:{reversed}",
+    ),
+    "a person's reversal has other reasons": Case(
+        ["UPDATE journal.reversed_documents SET reason = 'other' WHERE document_id = {reversed}"],
+        "events_and_rows",
+        "invoice:{reversed}",
+    ),
+    "a permission of a person is gone": Case(
+        [
+            """
+            UPDATE journal.events SET event_type = 'document_allowed', body = '{{"by":"jane","why":"none"}}'
+            WHERE event_type = 'document_posted' AND document_id = {posted}
+            """
+        ],
+        "events_and_rows",
+        "invoice:{posted}",
+    ),
+    "a file has another frozen body": Case(
+        [
+            """
+            INSERT INTO journal.bodies
+            SELECT encode(sha256(convert_to(other, 'UTF8')), 'hex'), other FROM (
+                SELECT replace(body, 'Selected', 'selected') AS other FROM journal.bodies WHERE body_hash = {body}
+            ) AS forged
+            """,
+            """
+            UPDATE journal.transaction_files SET body_hash = (
+                SELECT encode(sha256(convert_to(replace(body, 'Selected', 'selected'), 'UTF8')), 'hex')
+                FROM journal.bodies WHERE body_hash = {body})
+            {file}
+            """,
+        ],
+        "events_and_rows",
+        "file {batch}",
+    ),
+    "figures of a close are rewritten": Case(
+        [
+            """
+            INSERT INTO journal.closes SELECT 'acme', '2026-10-07', 1, now(), 'run', 'closed', '', true, 1, 'other',
+            encode(sha256('figures'), 'hex')
+            """
+        ],
+        "payloads",
+        "close 1 of 2026-10-07",
     ),
     "ServiceTitan was told without an event": Case(
         [
@@ -259,12 +341,14 @@ def names(acme: Bench) -> dict[str, object]:
         """
     )
     (ignored,) = acme.rows("SELECT document_id FROM journal.ignored_documents")
+    (reversed_,) = acme.rows("SELECT document_id FROM journal.reversed_documents")
     events = acme.context.journal.last_sequence()
     found = {
         "posted": posted.document_id,
         "batch": posted.batch,
         "version": posted.seq,
         "ignored": ignored.document_id,
+        "reversed": reversed_.document_id,
         "events": events,
         "next": events + 1,
     }

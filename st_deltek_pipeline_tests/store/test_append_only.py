@@ -7,13 +7,14 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 _ROWS = (
-    "INSERT INTO journal.bodies VALUES ('b', '{}')",
+    "INSERT INTO journal.bodies VALUES ('b', '{}'), ('other', '[]')",
     "INSERT INTO journal.chain_heads VALUES ('acme', 7, 'h')",
     """
     INSERT INTO journal.transaction_files
         (connection, batch, kind, entry, company, period, business_day, state, documents, amount, body_hash)
     VALUES ('acme', 'B1', 'invoice', 'in', '', 202610, '2026-10-07', 'posted', 1, 1.00, 'b'),
-           ('acme', 'B2', 'invoice', 'in', '', 202610, '2026-10-07', 'planned', 1, 1.00, 'b')
+           ('acme', 'B2', 'invoice', 'in', '', 202610, '2026-10-07', 'planned', 1, 1.00, 'b'),
+           ('acme', 'B3', 'invoice', 'in', '', 202610, '2026-10-07', 'refused', 1, 1.00, 'b')
     """,
     """
     INSERT INTO journal.postings (connection, kind, document_id, posting_no, revision, revision_hash, business_day, batch,
@@ -29,6 +30,11 @@ _ROWS = (
     """
     INSERT INTO journal.outcomes (connection, kind, document_id, revision, revision_hash, outcome, amount)
     VALUES ('acme', 'invoice', 1, 1, 'r', 'posted', 0)
+    """,
+    """
+    INSERT INTO journal.allowances
+        (connection, kind, document_id, revision, revision_hash, entry, key_scope, key_number, reason, allowed_by)
+    VALUES ('acme', 'bill', 3, 1, 'r', 'vo', 'V', '1', 'no duplicate', 'jane')
     """,
     """
     INSERT INTO journal.write_backs (connection, kind, document_id, revision, revision_hash, state, external_id, message)
@@ -55,6 +61,7 @@ _COUNTED = (
     "journal.postings",
     "journal.posting_lines",
     "journal.outcomes",
+    "journal.allowances",
     "journal.write_backs",
     "journal.ledger_rows",
     "raw.records",
@@ -101,6 +108,8 @@ def _content(engine: Engine) -> dict[str, list[str]]:
         "UPDATE journal.transaction_files SET amount = 2 WHERE batch = 'B1'",
         "UPDATE journal.transaction_files SET period = 202611 WHERE batch = 'B2'",
         "UPDATE journal.transaction_files SET kind = 'bill' WHERE batch = 'B2'",
+        "UPDATE journal.transaction_files SET body_hash = 'other' WHERE batch = 'B2'",
+        "UPDATE journal.transaction_files SET body_hash = 'other' WHERE batch = 'B3'",
         "DELETE FROM journal.transaction_files WHERE batch = 'B2'",
         "UPDATE journal.postings SET amount = 2 WHERE batch = 'B1'",
         "UPDATE journal.postings SET batch = 'B2' WHERE batch = 'B1'",
@@ -108,11 +117,11 @@ def _content(engine: Engine) -> dict[str, list[str]]:
         "UPDATE journal.posting_lines SET amount = 2 WHERE document_id = 2",
         "DELETE FROM journal.posting_lines WHERE document_id = 1",
         "DELETE FROM journal.outcomes",
+        "DELETE FROM journal.allowances",
         "DELETE FROM journal.write_backs",
         *(f"TRUNCATE {table} CASCADE" for table in _COUNTED),
         "TRUNCATE journal.natural_keys, journal.ignored_documents",
         "TRUNCATE journal.reversed_documents",
-        "TRUNCATE journal.allowances",
     ],
 )
 def test_what_was_recorded_is_neither_changed_nor_removed(book: Engine, statement: str) -> None:
@@ -126,6 +135,8 @@ def test_what_was_recorded_is_neither_changed_nor_removed(book: Engine, statemen
         "UPDATE journal.chain_heads SET sequence = sequence",
         "UPDATE journal.chain_heads SET sequence = 8, hash = 'next'",
         "UPDATE journal.transaction_files SET state = 'posted', post_sequence = 1 WHERE batch = 'B2'",
+        "UPDATE journal.transaction_files SET state = 'planned', body_hash = 'other' WHERE batch = 'B3'",
+        "UPDATE journal.allowances SET revision = 2",
         "UPDATE journal.outcomes SET outcome = 'held'",
         "UPDATE inbox.events SET state = 'handled', handled_at = now(), deliveries = deliveries + 1",
         "DELETE FROM journal.postings WHERE batch = 'B2'",

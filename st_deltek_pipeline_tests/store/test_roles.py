@@ -11,7 +11,7 @@ from st_deltek_pipeline.domain.errors import ConfigurationError, PermissionMissi
 from st_deltek_pipeline.settings import Settings
 from st_deltek_pipeline.store.database import engine_for, ready_database
 from st_deltek_pipeline.store.migrate import known_revisions, migrate
-from st_deltek_pipeline.store.roles import Role, apply_login, apply_roles, read_catalogue, role_statements
+from st_deltek_pipeline.store.roles import OUR_SCHEMAS, Role, apply_login, apply_roles, read_catalogue, role_statements
 from st_deltek_pipeline.store.statistics import refresh_statistics
 from st_deltek_pipeline_tests.role_fixtures import LoginEngine, logins_of
 
@@ -94,8 +94,15 @@ def test_the_program_may_do_what_it_does(login_engine: LoginEngine) -> None:
 
 @pytest.mark.parametrize("role", [Role.READONLY, Role.UI])
 def test_the_vault_is_closed_to_readers_and_to_the_ui(login_engine: LoginEngine, role: Role) -> None:
-    for what in ("*", "connection", "count(*)"):
-        refused(login_engine(role), f"SELECT {what} FROM vault.secrets")  # noqa: S608 - a test's own words
+    with login_engine(Role.MIGRATION).connect() as db:
+        tables = {
+            thing.name for thing in read_catalogue(db).things if thing.schema == "vault" and thing.kind == "TABLE"
+        }
+    assert {"vault.secrets", "vault.page_users", "vault.page_sessions"} <= tables
+    for table in tables:
+        for what in ("*", "count(*)"):
+            refused(login_engine(role), f"SELECT {what} FROM {table}")  # noqa: S608 - a name from the catalogue
+    refused(login_engine(role), "SELECT connection FROM vault.secrets")
 
 
 def test_readers_read_everything_else_and_write_nothing(login_engine: LoginEngine) -> None:
@@ -163,6 +170,85 @@ def test_a_schema_change_gives_the_rights_on_what_it_makes(
                 if thing.kind == "TABLE":
                     db.execute(text(f"SELECT * FROM {thing.name} LIMIT 0"))  # noqa: S608 - a name from the catalogue
     owner.dispose()
+
+
+def test_an_owner_of_the_database_who_may_create_roles_sets_everything_up(empty_database_url: str) -> None:
+    admin = engine_for(empty_database_url)
+    database = str(admin.url.database)
+    name, app = f"{database}-owner", f"{database}-app"
+    with admin.begin() as db:
+        db.execute(text(f'CREATE ROLE "{name}" LOGIN CREATEROLE'))
+        db.execute(text(f'ALTER DATABASE "{database}" OWNER TO "{name}"'))
+    owner, program = (
+        engine_for(admin.url.set(username=each).render_as_string(hide_password=False)) for each in (name, app)
+    )
+    try:
+        migrate(owner)
+        for _ in range(2):
+            with owner.begin() as db:
+                apply_roles(db)
+                apply_login(db, Role.APP, app, "", database)
+        do(program, _EVENT, n=1)
+        refused(program, "DELETE FROM journal.events")
+    finally:
+        owner.dispose()
+        program.dispose()
+        with admin.begin() as db:
+            names = ", ".join(f'"{each}"' for each in (app, *(role.of(database) for role in Role), name))
+            db.execute(text(f"REASSIGN OWNED BY {names} TO CURRENT_USER"))
+            db.execute(text(f"DROP OWNED BY {names}"))
+            db.execute(text(f"DROP ROLE {names}"))
+        admin.dispose()
+
+
+def test_every_schema_of_a_migrated_database_is_known(engine: Engine) -> None:
+    with engine.connect() as db:
+        found = db.scalars(
+            text(
+                r"""
+                SELECT nspname FROM pg_namespace
+                WHERE nspname NOT LIKE 'pg\_%' AND nspname NOT IN ('information_schema', 'public') ORDER BY nspname
+                """
+            )
+        ).all()
+    assert found == sorted(OUR_SCHEMAS)
+
+
+def test_what_belongs_to_others_in_the_same_database_stays_theirs(engine: Engine) -> None:
+    with engine.begin() as db:
+        for statement in (
+            "CREATE SCHEMA theirs",
+            "CREATE TABLE theirs.rows (x text)",
+            "CREATE TABLE public.of_an_extension (x text)",
+            "ALTER EXTENSION plpgsql ADD TABLE public.of_an_extension",
+            "CREATE FUNCTION journal.of_an_extension() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "ALTER EXTENSION plpgsql ADD FUNCTION journal.of_an_extension()",
+        ):
+            db.execute(text(statement))
+    owned = text(
+        """
+        SELECT count(*) FROM (
+            SELECT nspowner AS owner, nspacl AS rights FROM pg_namespace WHERE nspname = 'theirs'
+            UNION ALL
+            SELECT relowner, relacl FROM pg_class WHERE relname IN ('rows', 'of_an_extension') AND relkind = 'r'
+            UNION ALL SELECT proowner, NULL FROM pg_proc WHERE proname = 'of_an_extension'
+        ) AS theirs WHERE owner = CAST(current_user AS regrole) AND rights IS NULL
+        """
+    )
+    with logins_of(engine) as login, engine.connect() as db:
+        assert db.scalar(owned) == 4
+        for role in (Role.APP, Role.READONLY, Role.UI):
+            refused(login(role), "SELECT * FROM theirs.rows")
+            refused(login(role), "SELECT * FROM public.of_an_extension")
+
+
+def test_a_name_with_a_percent_sign_is_a_name(engine: Engine) -> None:
+    odd = f"{engine.url.database}-100%(s)s"
+    with engine.begin() as db:
+        apply_roles(db)
+        apply_login(db, Role.READONLY, odd, "", str(engine.url.database))
+        assert db.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": odd}) == 1
+        db.rollback()
 
 
 def test_a_login_that_could_do_more_is_refused(engine: Engine) -> None:

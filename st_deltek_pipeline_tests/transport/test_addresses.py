@@ -13,8 +13,8 @@ from st_deltek_pipeline.transport.addresses import is_number, is_public, is_with
         "0.1.2.3", "10.1.2.3", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254", "168.63.129.16",
         "169.254.169.254", "172.31.255.255", "192.0.0.192", "192.168.0.1", "198.18.0.1", "224.0.0.1", "240.0.0.1",
         "255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a00:1",
-        "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::", "2002:a9fe:a9fe::1", "fc00::1", "fd00:ec2::254", "fe80::1",
-        "fec0::1", "ff02::1", "2001:db8::1",
+        "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::", "2002:a9fe:a9fe::1", "fc00::1", "fd00:ec2::254", "fd20:ce::254",
+        "fe80::1", "fec0::1", "ff02::1", "2001:db8::1",
     ],
 )  # fmt: skip
 def test_what_is_not_of_the_internet_is_no_address_for_credentials(address: str) -> None:
@@ -56,7 +56,9 @@ def test_only_a_network_of_an_organisations_own_is_private(network: str) -> None
 
 
 def test_a_private_network_never_holds_a_metadata_service() -> None:
-    networks = (private_network("fc00::/7"), private_network("10.0.0.0/8"))
+    networks = tuple(map(private_network, ("fc00::/7", "10.0.0.0/8", "100.64.0.0/10")))
     assert is_within(ip_address("fd12::1"), networks)
     assert is_within(ip_address("::ffff:10.1.1.1"), networks)
-    assert not is_within(ip_address("fd00:ec2::254"), networks)
+    assert is_within(ip_address("100.100.100.201"), networks)
+    for service in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "::ffff:100.100.100.200"):
+        assert not is_within(ip_address(service), networks)

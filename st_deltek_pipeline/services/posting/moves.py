@@ -47,9 +47,8 @@ def add_child(
 ) -> TransactionFile:
     """Freeze a part of a file as a file of its own."""
     child = build_file(context.settings.name, parent.company, part)
-    transaction.append(
-        [Event(EventType.FILE_SPLIT, {"from": parent.batch, "documents": len(part), "why": words}, batch=child.batch)]
-    )
+    body = {"from": parent.batch, "body_hash": child.body_hash, "documents": len(part), "why": words}
+    transaction.append([Event(EventType.FILE_SPLIT, body, batch=child.batch)])
     padded_to = context.settings.vantagepoint.pad_invoice_numbers_to
     transaction.add_files([child], padded_to=padded_to, parent_batch=parent.batch)
     return child

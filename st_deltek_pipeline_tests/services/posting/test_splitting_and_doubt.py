@@ -70,7 +70,8 @@ def test_a_refused_file_is_halved_in_order_and_what_was_split_says_why() -> None
     assert [file.documents for file in children] == [2, 3]
     assert run.journal.types(children[0].batch) == ["file_split", "file_sending", "file_entered"]
     (told,) = [event for event in run.journal.events if event.batch == children[0].batch][:1]
-    assert told.body == {"from": batch, "documents": 2, "why": INACTIVE}
+    frozen = children[0].body_hash
+    assert told.body == {"from": batch, "body_hash": frozen, "documents": 2, "why": INACTIVE}
     assert {file.company for file in children} == {"01"}
     assert {(file.period, file.kind) for file in children} == {(202610, "invoice")}
     (hold, project) = next(iter(run.journal.held.values()))

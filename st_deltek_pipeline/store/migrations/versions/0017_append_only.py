@@ -31,6 +31,7 @@ _NEVER_REMOVED = (
     "journal.chain_heads",
     "journal.transaction_files",
     "journal.outcomes",
+    "journal.allowances",
     "journal.write_backs",
     "inbox.events",
 )
@@ -73,11 +74,14 @@ _STATEMENTS = (
               OR NEW.sequence = OLD.sequence AND NEW.hash <> OLD.hash)
         EXECUTE FUNCTION journal.refuse_rewriting()
     """,
-    # A Batch is derived from kind, period and revisions: a file that has one keeps them. What stands is final.
+    # A Batch is derived from kind, period and revisions: a file that has one keeps them. Only a file that was given up
+    # may be planned again, which freezes another body. What stands is final.
     """
     CREATE TRIGGER what_stands_is_final BEFORE UPDATE ON journal.transaction_files FOR EACH ROW
         WHEN (OLD.state IN ('posted', 'adopted') OR NEW.connection <> OLD.connection OR NEW.batch <> OLD.batch
-              OR NEW.kind <> OLD.kind OR NEW.period <> OLD.period OR NEW.created_at <> OLD.created_at)
+              OR NEW.kind <> OLD.kind OR NEW.period <> OLD.period OR NEW.created_at <> OLD.created_at
+              OR NEW.body_hash <> OLD.body_hash
+                 AND NOT (OLD.state IN ('refused', 'split') AND NEW.state = 'planned'))
         EXECUTE FUNCTION journal.refuse_rewriting()
     """,
     """
