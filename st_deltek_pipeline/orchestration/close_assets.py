@@ -11,8 +11,8 @@ from st_deltek_pipeline.domain.close_changes import KeptClose
 from st_deltek_pipeline.domain.close_report import CloseReport
 from st_deltek_pipeline.domain.money import ZERO, shown
 from st_deltek_pipeline.domain.three_way import DifferenceClass
-from st_deltek_pipeline.orchestration.alert_sensors import feeds_read_at
 from st_deltek_pipeline.orchestration.failures import explained
+from st_deltek_pipeline.orchestration.feed_readings import feeds_read_at
 from st_deltek_pipeline.orchestration.groups import Group
 from st_deltek_pipeline.orchestration.presenting import (
     CLOSE_REPORT,

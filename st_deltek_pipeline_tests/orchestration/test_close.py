@@ -282,7 +282,12 @@ class TestDays:
         assert words in capsys.readouterr().out
         # Once nobody works on it any more it is compared; a feed that was read too early is no reason not to close it.
         early = datetime(2026, 10, 30, 23, 59, tzinfo=ZoneInfo("America/Denver"))
-        monkeypatch.setattr(close_assets, "feeds_read_at", lambda *_: {"jobs": early, "invoices": datetime.now(UTC)})
+        read_at = {"jobs": early, "invoices": datetime.now(UTC)}
+
+        def looked_up(*_: object) -> dict[str, datetime]:
+            return read_at
+
+        monkeypatch.setattr(close_assets, "feeds_read_at", looked_up)
         report = again(acme, SECOND)
         assert report.not_closed == {}
         checks = checks_of(acme, report.days[-1].run_id)
