@@ -271,8 +271,9 @@ CASES = {
     "a permission of a person is gone": Case(
         [
             """
-            UPDATE journal.events SET event_type = 'document_allowed', body = '{{"by":"jane","why":"none"}}'
-            WHERE event_type = 'document_posted' AND document_id = {posted}
+            INSERT INTO journal.events SELECT connection, {events} + 1, occurred_at, run_id, 'document_allowed', kind,
+            document_id, revision, NULL, '{{"by":"jane","why":"none"}}', hash, hash FROM journal.events
+            WHERE event_type = 'document_posted' AND document_id = {posted} ORDER BY sequence LIMIT 1
             """
         ],
         "events_and_rows",
@@ -385,6 +386,25 @@ def test_a_planted_violation_is_found_and_named(acme: Bench, names: dict[str, ob
         findings = _findings(acme, db)
     assert not findings.holds
     assert (case.invariant, case.subject.format(**names)) in _named(findings)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"), [('{"by":"jane","ignored_by":"=jane"}', False), ('{"by":"jane","message":"a file"}', True)]
+)
+def test_only_the_release_that_takes_a_decision_back_explains_that_its_row_is_gone(
+    acme: Bench, names: dict[str, object], body: str, *, found: bool
+) -> None:
+    planted = (
+        "DELETE FROM journal.ignored_documents",
+        """
+        INSERT INTO journal.events SELECT connection, {events} + 1, occurred_at, run_id, 'document_released', kind,
+        document_id, revision, NULL, '{body}', hash, hash FROM journal.events
+        WHERE event_type = 'document_ignored' AND document_id = {ignored} ORDER BY sequence DESC LIMIT 1
+        """,
+    )
+    with _planted(acme.engine, (statement.format(**{**names, "body": body}) for statement in planted)) as db:
+        named = _named(_findings(acme, db))
+    assert (("events_and_rows", f"invoice:{names['ignored']}") in named) is found
 
 
 def test_a_file_that_was_planned_for_a_closed_period_is_found(acme: Bench, names: dict[str, object]) -> None:
